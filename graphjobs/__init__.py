@@ -1,0 +1,1 @@
+"""What the functions share. Imports no function, no langgraph and no langchain."""

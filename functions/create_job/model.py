@@ -1,0 +1,28 @@
+"""The body of ``POST /jobs``."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+
+class JobRequest(BaseModel):
+    """What is asked for. Members that are not listed are refused, so that a misspelt one is not lost silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: Annotated[str, Field(min_length=1)] | None = None
+    graph: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    input: dict[str, JsonValue] | None = None
+    user_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    metadata: dict[str, JsonValue] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "JobRequest":
+        if self.query is None and self.input is None:
+            raise ValueError("give a query or an input")
+        return self
+
+    def stored(self) -> dict[str, Any]:
+        """What the worker needs of it."""
+        return self.model_dump(include={"query", "input", "metadata"}, exclude_none=True)

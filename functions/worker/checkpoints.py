@@ -1,0 +1,58 @@
+"""LangGraph's own DynamoDB checkpointer, made to read consistently and to tell when a save is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph_checkpoint_aws import DynamoDBSaver
+
+from graphjobs.aws import WORKER
+from graphjobs.schema import EVENTS_KEEP_SECONDS
+from graphjobs.settings import Settings
+
+Saved = Callable[[RunnableConfig, str], None]
+
+PREFIX: Final = "checkpoints"
+"""Of large checkpoints in the payload bucket, which expire by a rule on this prefix."""
+
+
+class ConfirmingSaver(DynamoDBSaver):
+    """`DynamoDBSaver` that calls `on_saved(config, checkpoint_id)` after each save."""
+
+    on_saved: Saved | None = None
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Save, then tell."""
+        result = super().put(config, checkpoint, metadata, new_versions)
+        if self.on_saved is not None:
+            self.on_saved(config, checkpoint["id"])
+        return result
+
+
+def checkpoint_saver(settings: Settings) -> ConfirmingSaver:
+    """The saver of one worker process."""
+    saver = ConfirmingSaver(
+        settings.checkpoints_table,
+        boto_config=WORKER,
+        s3_offload_config={"bucket_name": settings.payload_bucket, "key_prefix": PREFIX},
+    )
+    # Given to the constructor together with a bucket, a TTL would have it rewrite the bucket's lifecycle,
+    # which is declared with the bucket. A checkpoint is written at any time until the deadline.
+    ttl = settings.max_timeout_seconds + settings.retention_seconds + EVENTS_KEEP_SECONDS
+    saver.storage.ttl_seconds = saver.repo.ttl_seconds = ttl
+    saver.client.meta.events.register("provide-client-params.dynamodb.GetItem", _consistent)
+    saver.client.meta.events.register("provide-client-params.dynamodb.Query", _consistent)
+    return saver
+
+
+def _consistent(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    return {**params, "ConsistentRead": True}

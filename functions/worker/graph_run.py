@@ -1,0 +1,144 @@
+"""Runs the graph of one claim and turns its stream into events; knows nothing of how jobs begin or end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.runtime import RunControl
+
+from functions.worker.checkpoints import ConfirmingSaver
+from functions.worker.graph_loader import GraphLoader, GraphLoadError
+from functions.worker.jsonable import jsonable
+from functions.worker.marks import Marks
+from functions.worker.translate import STREAM_MODES, GraphInterrupted, boundary, translate
+from functions.worker.writer import LogWriter
+from graphjobs import outcome as ends
+from graphjobs.claims import Claim
+from graphjobs.event import EventTooLarge
+from graphjobs.outcome import Outcome
+from graphjobs.slot import Mark
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from langgraph.pregel import Pregel
+
+Drained = GraphDrained
+"""Raised by `GraphRun.run` when the graph stopped at a step boundary because `GraphRun.drain` asked for it."""
+
+
+class GraphRun:
+    """One run of one job's graph, from its input or from a mark."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        job_input: str,
+        *,
+        loader: GraphLoader,
+        saver: ConfirmingSaver,
+        writer: LogWriter,
+        logger: Logger,
+    ) -> None:
+        self._claim = claim
+        self._job_input = job_input
+        self._loader = loader
+        self._saver = saver
+        self._writer = writer
+        self._logger = logger
+        self._control = RunControl()
+        self._values: Any = None
+        self._marks = Marks(claim.thread, self._publish)
+
+    def drain(self) -> None:
+        """Ask the graph to stop at the next step boundary; safe to repeat, from any thread."""
+        if not self._control.drain_requested:
+            self._control.request_drain("deadline")
+
+    async def run(self) -> Outcome:
+        """Run the graph to its end.
+
+        A graph that fails is an outcome, not an exception: its trace goes to the log, its code to the client.
+
+        Raises:
+            Drained: see `drain`.
+            Cancelled, WriterClosed: the run was stopped from outside.
+        """
+        try:
+            graph = await self._loader.load(self._claim.job.graph, self._saver)
+        except GraphLoadError:
+            self._logger.exception("graph cannot be loaded")
+            return ends.failed(ends.GRAPH_UNAVAILABLE)
+        try:
+            self._saver.on_saved = self._marks.saved
+            await self._stream(graph)
+            return ends.completed(jsonable(await self._result(graph)))
+        except GraphInterrupted:
+            self._logger.error("graph asked for an interrupt, which a job cannot answer")
+            return ends.failed(ends.INTERRUPT_UNSUPPORTED)
+        except GraphRecursionError:
+            self._logger.exception("graph exceeded its recursion limit")
+            return ends.failed(ends.RECURSION_LIMIT)
+        except EventTooLarge:
+            self._logger.exception("event is too large")
+            return ends.failed(ends.EVENT_TOO_LARGE)
+        finally:
+            self._saver.on_saved = None
+
+    async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
+        stream = graph.astream(
+            None if self._claim.mark else graph_input(json.loads(self._job_input)),
+            self._config(),
+            stream_mode=list(STREAM_MODES),
+            subgraphs=True,
+            durability="sync",
+            control=self._control,
+            version="v2",
+        )
+        async with aclosing(stream) as parts:  # type: ignore[type-var]
+            async for part in parts:
+                checkpoint = boundary(part)  # type: ignore[arg-type]
+                if checkpoint is not None:
+                    self._values = checkpoint["values"]
+                    saved = checkpoint["config"]["configurable"]["checkpoint_id"]
+                    self._marks.reached(saved, self._writer.last_seq)
+                    continue
+                for kind, data in translate(part):  # type: ignore[arg-type]
+                    self._writer.append(kind, data)
+                if self._writer.full:
+                    await asyncio.to_thread(self._writer.wait_for_room)
+
+    async def _result(self, graph: Pregel[Any, Any, Any, Any]) -> Any:
+        if self._values is None:
+            # The last worker was lost after the graph's end: nothing was run, the state is at the mark.
+            self._values = (await graph.aget_state(self._config())).values
+        channels = graph.output_channels
+        if isinstance(channels, str):
+            return self._values.get(channels) if isinstance(self._values, dict) else self._values
+        return {name: self._values[name] for name in channels if name in self._values}
+
+    def _config(self) -> Any:
+        job, mark = self._claim.job, self._claim.mark
+        configurable = {"thread_id": self._claim.thread, "job_id": job.job_id, "user_id": job.owner}
+        if mark is not None:
+            # Never "latest": a worker that was fenced may have saved there since.
+            configurable["checkpoint_id"] = mark.checkpoint_id
+        return {
+            "configurable": configurable,
+            "metadata": json.loads(self._job_input).get("metadata") or {},
+            "run_name": job.graph,
+        }
+
+    def _publish(self, mark: Mark) -> None:
+        self._writer.mark(mark)
+
+
+def graph_input(body: dict[str, Any]) -> dict[str, Any]:
+    """What the graph is given: the job's ``input``, with ``query`` beside it if there is one."""
+    given: dict[str, Any] = dict(body.get("input") or {})
+    if body.get("query") is not None:
+        given.setdefault("query", body["query"])
+    return given

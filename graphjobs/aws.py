@@ -1,0 +1,100 @@
+"""AWS clients with the time-outs and retries that each use needs, and what their errors mean.
+
+botocore's own 60 s read time-out outlives a lease and most HTTP requests, so no client here is left with it.
+Entry files build clients once and pass them down; nothing here is created at import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager"]
+
+REQUEST: Final = Config(
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}, tcp_keepalive=True
+)
+"""For calls behind an HTTP request: at most about 20 s, under the HTTP API's 30."""
+
+WORKER: Final = Config(
+    connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 5}, tcp_keepalive=True
+)
+"""For a worker's writes, which are worth waiting for."""
+
+HEARTBEAT: Final = Config(
+    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, tcp_keepalive=True
+)
+"""For the lease: an answer that comes late is worth less than another try."""
+
+CONFLICT_CODES: Final = frozenset({"TransactionConflictException", "TransactionInProgressException"})
+
+TRANSIENT_CODES: Final = CONFLICT_CODES | frozenset(
+    {
+        "InternalServerError",
+        "InternalFailure",
+        "InternalError",
+        "LimitExceededException",
+        "OverLimit",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same call may succeed later: throttling, a fault of the service or of the network."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error_code(error) in TRANSIENT_CODES or status >= 500
+    return isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError)
+
+
+def error_code(error: ClientError) -> str:
+    """The service's code of an error, such as ``ConditionalCheckFailedException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def dynamodb(config: Config = REQUEST) -> DynamoDBClient:
+    """A DynamoDB client."""
+    return boto3.client("dynamodb", config=config)
+
+
+def sqs(config: Config = REQUEST) -> SQSClient:
+    """An SQS client."""
+    return boto3.client("sqs", config=config)
+
+
+def s3(config: Config = REQUEST) -> S3Client:
+    """An S3 client; path-style addresses when an emulator is used, since it has no wildcard DNS."""
+    client: Any = boto3.client("s3", config=config.merge(Config(s3={"addressing_style": "auto"})))
+    return client  # type: ignore[no-any-return]
+
+
+def secrets_manager(config: Config = REQUEST) -> SecretsManagerClient:
+    """A Secrets Manager client."""
+    return boto3.client("secretsmanager", config=config)
+
+
+def with_connections(config: Config, number: int) -> Config:
+    """`config` for a client that `number` threads share."""
+    return config.merge(Config(max_pool_connections=number))

@@ -1,0 +1,80 @@
+"""The event model: what one event is, which types are ours, and its one JSON form.
+
+The JSON line of an event is made once, by the writer, and is what the log stores and the stream sends.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+METADATA: Final = "metadata"
+TOKEN: Final = "token"
+UPDATE: Final = "update"
+CUSTOM: Final = "custom"
+ATTEMPT: Final = "attempt"
+ERROR: Final = "error"
+DONE: Final = "done"
+
+RESERVED_TYPES: Final = frozenset({METADATA, TOKEN, UPDATE, ATTEMPT, ERROR, DONE})
+"""Types that only graphjobs writes; a node that names one of them gets ``custom``."""
+
+MAX_EVENT_BYTES: Final = 5 * 1024 * 1024
+"""Upper bound of one event's JSON line, in bytes of UTF-8."""
+
+
+class EventTooLarge(ValueError):
+    """An event's JSON is over `MAX_EVENT_BYTES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a job's log.
+
+    Attributes:
+        seq: 1, 2, 3, ... over the whole job.
+        type: one of the types above, or what a node named it.
+        ts: RFC 3339 UTC time at which it was produced.
+        data: a JSON object.
+    """
+
+    seq: int
+    type: str
+    ts: str
+    data: dict[str, Any]
+
+    def line(self) -> str:
+        """The event's JSON on one line: no raw line break can be in it, since JSON escapes them.
+
+        Raises:
+            ValueError: `data` holds NaN or an infinity (the caller makes values JSON first).
+            EventTooLarge: the line is over `MAX_EVENT_BYTES`.
+        """
+        members = {"seq": self.seq, "type": self.type, "ts": self.ts, "data": self.data}
+        text = json.dumps(members, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"An event of type {self.type!r} is over {MAX_EVENT_BYTES} bytes of JSON.")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the log holds it: its seq and the JSON line, parsed only when somebody looks inside."""
+
+    seq: int
+    line: str
+
+    def parse(self) -> Event:
+        """The event itself."""
+        members = json.loads(self.line)
+        return Event(members["seq"], members["type"], members["ts"], members["data"])
+
+    @property
+    def type(self) -> str:
+        """The event's type, without parsing its data: ``type`` is always the second member of the line."""
+        start = self.line.index('"type":') + 7
+        text: str
+        text, _ = _DECODER.raw_decode(self.line, start)
+        return text
+
+
+_DECODER = json.JSONDecoder()

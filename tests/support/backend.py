@@ -1,0 +1,135 @@
+"""A fresh set of tables, queue, bucket and secret on moto inside the test's process, with our stores on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from graphjobs.claims import Claims
+from graphjobs.dynamo_log import DynamoEventLog
+from graphjobs.job import Job, Status, new_job_id
+from graphjobs.job_store import JobStore
+from graphjobs.payload_store import PayloadStore
+from graphjobs.queue import JobQueue
+from graphjobs.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
+from graphjobs.settings import Settings
+from graphjobs.transition import Transitions
+
+START = 1_800_000_000_000
+TICKET_KEYS = '{"current": "k1", "k1": "first-key-of-the-tests-0123456789abcdef"}'
+
+
+@dataclass
+class FakeClock:
+    """A clock that only moves when told."""
+
+    now: int = START
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += int(seconds * 1000)
+
+
+@dataclass
+class Backend:
+    """Everything that the functions are built from, on one moto."""
+
+    settings: Settings
+    clock: FakeClock
+    dynamodb: Any
+    sqs: Any
+    s3: Any
+    secrets: Any
+    jobs: JobStore
+    log: DynamoEventLog
+    transitions: Transitions
+    claims: Claims
+    queue: JobQueue
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def new_job(self, *, owner: str = "user-1", graph: str = "chat", timeout: int = 3600, **changes: Any) -> Job:
+        """A queued job, stored."""
+        now = self.clock()
+        job = Job(
+            job_id=new_job_id(),
+            owner=owner,
+            graph=graph,
+            status=Status.QUEUED,
+            created_at=now,
+            deadline_at=now + timeout * 1000,
+            expires_at=now // 1000 + timeout + self.settings.retention_seconds,
+            due_at=now + 15_000,
+        )
+        self.jobs.create(replace(job, **changes), '{"query":"hello"}', None, now)
+        return replace(job, **changes)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What is in the queue now, received and deleted."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.settings.queue_url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        )
+        received: list[dict[str, Any]] = answer.get("Messages", [])
+        for message in received:
+            self.sqs.delete_message(
+                QueueUrl=self.settings.queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+        return received
+
+    def events(self, job_id: str) -> list[dict[str, Any]]:
+        """The whole log, as plain members."""
+        slots = self.log.following(job_id, 1, max_slots=10_000)
+        parsed = [event.parse() for slot in slots for event in slot.events()]
+        return [{"seq": e.seq, "type": e.type, "ts": e.ts, "data": e.data} for e in parsed]
+
+
+@contextmanager
+def backend(**settings: Any) -> Iterator[Backend]:
+    """A fresh backend, with `settings` in place of the defaults."""
+    with mock_aws():
+        dynamodb: Any = boto3.client("dynamodb")
+        for table, schema in (("jobs", JOBS_TABLE), ("events", EVENTS_TABLE), ("checkpoints", CHECKPOINTS_TABLE)):
+            dynamodb.create_table(TableName=table, **schema)
+        sqs: Any = boto3.client("sqs")
+        queue_url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
+        s3: Any = boto3.client("s3")
+        s3.create_bucket(Bucket="payloads")
+        secrets: Any = boto3.client("secretsmanager")
+        secret = secrets.create_secret(Name="tickets", SecretString=TICKET_KEYS)["ARN"]
+        environ = {
+            "GRAPHJOBS_JOBS_TABLE": "jobs",
+            "GRAPHJOBS_EVENTS_TABLE": "events",
+            "GRAPHJOBS_CHECKPOINTS_TABLE": "checkpoints",
+            "GRAPHJOBS_QUEUE_URL": queue_url,
+            "GRAPHJOBS_PAYLOAD_BUCKET": "payloads",
+            "GRAPHJOBS_STREAM_URL": "https://stream.example.test",
+            "GRAPHJOBS_TICKET_SECRET": secret,
+            "GRAPHJOBS_GRAPHS": "chat,report",
+            "GRAPHJOBS_OIDC_ISSUER": "https://issuer.example.test",
+            "GRAPHJOBS_OIDC_AUDIENCE": "graphjobs-test",
+        }
+        values = replace(Settings.from_env(environ), **settings)
+        clock = FakeClock()
+        jobs = JobStore(dynamodb, "jobs")
+        log = DynamoEventLog(dynamodb, "events", PayloadStore(s3, "payloads"))
+        transitions = Transitions(dynamodb, jobs, log, clock=clock, sleep=lambda _: None)
+        yield Backend(
+            settings=values,
+            clock=clock,
+            dynamodb=dynamodb,
+            sqs=sqs,
+            s3=s3,
+            secrets=secrets,
+            jobs=jobs,
+            log=log,
+            transitions=transitions,
+            claims=Claims(jobs, transitions, values, clock=clock),
+            queue=JobQueue(sqs, queue_url),
+            environ=environ,
+        )
