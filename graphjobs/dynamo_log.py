@@ -44,7 +44,7 @@ class DynamoEventLog:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            item = error.response.get("Item") or self._item_at(slot.job_id, slot.seq)
+            item: Any = error.response.get("Item") or self._item_at(slot.job_id, slot.seq)
             if item is None or not slot.same_write(slot_from_item(item)):
                 raise Fenced(f"Slot {slot.seq} of {slot.job_id} was written by another.") from error
 
@@ -121,9 +121,7 @@ class DynamoEventLog:
         return slots
 
     def _item_at(self, job_id: str, seq: int, *, consistent: bool = True) -> dict[str, Any] | None:
-        answer = self._client.get_item(
-            TableName=self._table, Key=_key(job_id, seq), ConsistentRead=consistent
-        )
+        answer = self._client.get_item(TableName=self._table, Key=_key(job_id, seq), ConsistentRead=consistent)
         return answer.get("Item")
 
 

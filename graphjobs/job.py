@@ -143,7 +143,7 @@ def job_from_item(item: dict[str, Any]) -> Job:
     """The job that a row (or its projection into an index) holds."""
     numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
     return Job(
-        **{"created_at": 0, "deadline_at": 0, "expires_at": 0, **numbers},  # type: ignore[arg-type]
+        **{"created_at": 0, "deadline_at": 0, "expires_at": 0, **numbers},
         job_id=item["job_id"]["S"],
         owner=item["owner"]["S"],
         graph=item["graph"]["S"],

@@ -111,9 +111,7 @@ class JobStore:
 
     def get(self, job_id: str) -> Job | None:
         """The row, read consistently; None if there is none. Half a kilobyte: one read unit."""
-        answer = self._client.get_item(
-            TableName=self._table, Key={"pk": _row_key(job_id)}, ConsistentRead=True
-        )
+        answer = self._client.get_item(TableName=self._table, Key={"pk": _row_key(job_id)}, ConsistentRead=True)
         return job_from_item(answer["Item"]) if "Item" in answer else None
 
     def peek(self, job_id: str) -> Job | None:
@@ -123,9 +121,7 @@ class JobStore:
 
     def input(self, job_id: str) -> str | None:
         """The JSON text that the job was created with."""
-        answer = self._client.get_item(
-            TableName=self._table, Key={"pk": _input_key(job_id)}, ConsistentRead=True
-        )
+        answer = self._client.get_item(TableName=self._table, Key={"pk": _input_key(job_id)}, ConsistentRead=True)
         return answer["Item"]["body"]["S"] if "Item" in answer else None
 
     def update(self, before: Job, after: Job, *, guard: tuple[str, ...] = GUARD) -> Job:
@@ -213,10 +209,11 @@ class JobStore:
             query["FilterExpression"] += " AND #status = :status"
             query["ExpressionAttributeNames"]["#status"] = "status"
             values[":status"] = {"S": status}
-        start = _list_start(owner, after) if after else None
+        start: Any = _list_start(owner, after) if after else None
         jobs: list[Job] = []
         for _ in range(MAX_LIST_PAGES):
-            answer = self._client.query(**query, **({"ExclusiveStartKey": start} if start else {}))
+            page = query | ({"ExclusiveStartKey": start} if start else {})
+            answer = self._client.query(**page)
             jobs += [job_from_item(item) for item in answer["Items"]]
             start = answer.get("LastEvaluatedKey")
             if len(jobs) > limit:

@@ -63,7 +63,8 @@ class RedactingFilter(logging.Filter):
 def logger(service: str) -> Logger:
     """The logger of a function, with `service` on every line."""
     log = Logger(service=service)
-    if not any(isinstance(existing, RedactingFilter) for existing in log.filters):
+    # Powertools gives one standard logger a service, however often it is asked.
+    if not any(isinstance(existing, RedactingFilter) for existing in logging.getLogger(service).filters):
         log.addFilter(RedactingFilter())
     return log
 

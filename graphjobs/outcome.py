@@ -84,9 +84,7 @@ def ending(job: Job, tail: Slot | None, outcome: Outcome, now: int) -> Change:
     elif error:
         events.append((ERROR, dict(error)))
     events.append((DONE, done))
-    after = replace(
-        job, status=outcome.status, finished_at=now, lease_until=0, due_at=0, released=None, mark=None
-    )
+    after = replace(job, status=outcome.status, finished_at=now, lease_until=0, due_at=0, released=None, mark=None)
     return Change(after, events, carried_mark(job, tail))
 
 

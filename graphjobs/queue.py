@@ -28,9 +28,7 @@ class JobQueue:
 
     def send(self, job_id: str, *, delay_seconds: int = 0) -> None:
         """Send a message for `job_id`, seen by workers after `delay_seconds` (0 to 900)."""
-        self._client.send_message(
-            QueueUrl=self._url, MessageBody=message_body(job_id), DelaySeconds=delay_seconds
-        )
+        self._client.send_message(QueueUrl=self._url, MessageBody=message_body(job_id), DelaySeconds=delay_seconds)
 
     def set_visibility(self, receipt_handle: str, seconds: int) -> None:
         """Let a received message come back in `seconds` from now (0 to 43,200)."""

@@ -136,9 +136,7 @@ def slot_from_item(item: dict[str, Any]) -> Slot:
     )
 
 
-def freeze(
-    job_id: str, seq: int, lines: Sequence[str], *, nonce: str, mark: Mark | None, expires_at: int
-) -> Slot:
+def freeze(job_id: str, seq: int, lines: Sequence[str], *, nonce: str, mark: Mark | None, expires_at: int) -> Slot:
     """Freeze `lines` (JSON of consecutive events, the first of them `seq`) into a slot.
 
     A body that stays above `MAX_INLINE_BYTES` gets an `object_key`; the log stores it before the slot.

@@ -13,9 +13,7 @@ CONTENT_TYPE: Final = "text/event-stream"
 
 def encode(events: Iterable[StoredEvent]) -> bytes:
     """`events` as they go over the wire."""
-    return "".join(
-        f"id: {event.seq}\nevent: {event.type}\ndata: {event.line}\n\n" for event in events
-    ).encode()
+    return "".join(f"id: {event.seq}\nevent: {event.type}\ndata: {event.line}\n\n" for event in events).encode()
 
 
 def retry(milliseconds: int) -> bytes:

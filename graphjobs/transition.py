@@ -143,9 +143,7 @@ class Transitions:
         first = tail.next_seq if tail else 1
         ts = rfc3339(self._clock())
         lines = [Event(first + i, kind, ts, data).line() for i, (kind, data) in enumerate(change.events)]
-        return freeze(
-            job.job_id, first, lines, nonce=nonce, mark=change.mark, expires_at=log_expires_at(job)
-        )
+        return freeze(job.job_id, first, lines, nonce=nonce, mark=change.mark, expires_at=log_expires_at(job))
 
 
 def log_expires_at(job: Job) -> int:

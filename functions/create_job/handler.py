@@ -34,9 +34,7 @@ app = http_app(logger)
 @lru_cache(maxsize=1)
 def wiring() -> tuple[Settings, Submission, StreamUrls]:
     """What this function is made of, built once a process."""
-    settings = Settings.from_env(
-        os.environ, required=("jobs_table", "queue_url", "stream_url", "ticket_secret")
-    )
+    settings = Settings.from_env(os.environ, required=("jobs_table", "queue_url", "stream_url", "ticket_secret"))
     jobs = JobStore(aws.dynamodb(), settings.jobs_table)
     queue = JobQueue(aws.sqs(), settings.queue_url)
     return settings, Submission(jobs, queue, settings), stream_urls(settings)

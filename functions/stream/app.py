@@ -78,9 +78,7 @@ class StreamService:
             loop = asyncio.get_running_loop()
             opening = await loop.run_in_executor(self.executor, self.door.open, job_id, credentials, after)
         except AuthError as error:
-            raise Problem(
-                401, error.code, error.detail, headers={"WWW-Authenticate": "Bearer"}
-            ) from error
+            raise Problem(401, error.code, error.detail, headers={"WWW-Authenticate": "Bearer"}) from error
         except (AuthUnavailable, ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError | BotoCoreError) and not is_transient(error):
                 raise
@@ -176,9 +174,7 @@ def create_app_from_env() -> Starlette:
     log = DynamoEventLog(dynamodb, settings.events_table, PayloadStore(aws.s3(), settings.payload_bucket))
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="aws")
     service = StreamService(
-        door=Door(
-            JobStore(dynamodb, settings.jobs_table), log, jwt_verifier(settings), tickets(settings)
-        ),
+        door=Door(JobStore(dynamodb, settings.jobs_table), log, jwt_verifier(settings), tickets(settings)),
         log=log,
         poller=Poller(log, executor, logger),
         executor=executor,

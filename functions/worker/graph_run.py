@@ -89,7 +89,7 @@ class GraphRun:
             self._saver.on_saved = None
 
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
-        stream = graph.astream(
+        stream: Any = graph.astream(
             None if self._claim.mark else graph_input(json.loads(self._job_input)),
             self._config(),
             stream_mode=list(STREAM_MODES),
@@ -98,15 +98,15 @@ class GraphRun:
             control=self._control,
             version="v2",
         )
-        async with aclosing(stream) as parts:  # type: ignore[type-var]
+        async with aclosing(stream) as parts:
             async for part in parts:
-                checkpoint = boundary(part)  # type: ignore[arg-type]
+                checkpoint = boundary(part)
                 if checkpoint is not None:
                     self._values = checkpoint["values"]
                     saved = checkpoint["config"]["configurable"]["checkpoint_id"]
                     self._marks.reached(saved, self._writer.last_seq)
                     continue
-                for kind, data in translate(part):  # type: ignore[arg-type]
+                for kind, data in translate(part):
                     self._writer.append(kind, data)
                 if self._writer.full:
                     await asyncio.to_thread(self._writer.wait_for_room)

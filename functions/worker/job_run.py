@@ -82,7 +82,7 @@ class JobRun:
         self._stop: Stop | None = None
         self._stopped_at = 0.0
         self._stop_seen = threading.Event()
-        self._wake: Callable[[], None] = lambda: None
+        self._wake: Callable[[], object] = lambda: None
 
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary."""

@@ -46,7 +46,8 @@ def translate(part: Mapping[str, Any]) -> Iterator[Translated]:
     path = [step.split(":", 1)[0] for step in part["ns"]]
     mode, data = part["type"], part["data"]
     if mode == "messages":
-        yield from _token(*data, path)
+        message, metadata = data
+        yield from _token(message, metadata, path)
     elif mode == "updates":
         yield from _updates(data, path)
     elif mode == "custom":

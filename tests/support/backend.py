@@ -77,9 +77,7 @@ class Backend:
         )
         received: list[dict[str, Any]] = answer.get("Messages", [])
         for message in received:
-            self.sqs.delete_message(
-                QueueUrl=self.settings.queue_url, ReceiptHandle=message["ReceiptHandle"]
-            )
+            self.sqs.delete_message(QueueUrl=self.settings.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return received
 
     def events(self, job_id: str) -> list[dict[str, Any]]:

@@ -1,0 +1,207 @@
+"""The command line as a person or a script sees it: what is printed where, and the exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from client.cli import main
+from tests.unit.client.conftest import TOKENS
+from tests.unit.client.log import JOB_ID, chat_log, event, wire
+from tests.unit.client.service import Answer, Seen, Service, problem, stream_answer
+
+LOG = chat_log(TOKENS)
+STREAM = f"/stream/{JOB_ID}"
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def configured(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment names `service`, and the working folder has no local instance."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GRAPHJOBS_STATE_DIR", raising=False)
+    monkeypatch.setenv("GRAPHJOBS_API_URL", service.url)
+    monkeypatch.setenv("GRAPHJOBS_STREAM_URL", service.url)
+    monkeypatch.setenv("GRAPHJOBS_TOKEN", service.token)
+
+
+def test_submit_names_the_job_and_how_to_follow_it(service: Service, capsys: Capture) -> None:
+    options = ["--graph", "chat", "--timeout-seconds", "9", "--idempotency-key", "k", "--metadata"]
+    code = main(["submit", "환불?", *options, '{"a": 1}'])
+    out, err = capsys.readouterr()
+    assert (code, out) == (0, f"{JOB_ID} queued\n")
+    assert err == f"Follow it with: graphjobs stream {JOB_ID}\n"
+    (seen,) = service.requests
+    assert seen.json == {"query": "환불?", "graph": "chat", "metadata": {"a": 1}, "timeout_seconds": 9}
+    assert seen.headers["idempotency-key"] == "k"
+
+
+def test_submit_with_stream_prints_the_answer_and_the_status(capsys: Capture) -> None:
+    assert main(["submit", "환불?", "--stream"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "환불은 14일 이내에 가능합니다.\n[completed]\n"
+    assert err == f"submitted {JOB_ID}\ngraph chat, model offline\n"
+
+
+def test_stream_as_json_is_one_event_a_line(capsys: Capture) -> None:
+    assert main(["stream", JOB_ID, "--after", "2", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line) for line in out.splitlines()] == LOG[2:]
+    assert "14일" in out
+    assert err == ""
+
+
+def test_max_events_says_how_to_resume(service: Service, capsys: Capture) -> None:
+    assert main(["stream", JOB_ID, "--after", "1", "--max-events", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "환불은 14일 \n"
+    assert err == f"Stopped after 2 events. Resume with: graphjobs stream {JOB_ID} --after 3\n"
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_job_that_did_not_complete_is_exit_code_1(service: Service, capsys: Capture, status: str) -> None:
+    service.log[1:] = [
+        event(2, "error", code="graph_error", message="It\nbroke."),
+        event(3, "done", status=status, result=None),
+    ]
+    assert main(["stream", JOB_ID]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"[{status}]\n"
+    assert err.endswith("error graph_error: It broke.\n")
+
+
+def test_a_stream_with_nothing_more_tells_the_status(capsys: Capture) -> None:
+    assert main(["stream", JOB_ID, "--after", "6"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "Nothing follows event 6: the job is completed.\n")
+
+
+def test_ctrl_c_leaves_with_130_and_says_how_to_resume(service: Service, capsys: Capture) -> None:
+    def interrupt(seen: Seen) -> Answer:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return Answer(204, b"")
+
+    service.script(STREAM, stream_answer(wire(LOG[:3])), interrupt)
+    assert main(["stream", JOB_ID]) == 130
+    out, err = capsys.readouterr()
+    assert out == "환불은 14일 \n"
+    resume = f"Resume with: graphjobs stream {JOB_ID} --after 3\n"
+    assert err.endswith(f"Left the stream; the job goes on. {resume}")
+
+
+def test_a_stream_that_goes_wrong_ends_its_line_and_says_how_to_resume(
+    service: Service, capsys: Capture
+) -> None:
+    service.script(STREAM, stream_answer(wire([*LOG[:2], LOG[3]])))
+    assert main(["stream", JOB_ID]) == 1
+    out, err = capsys.readouterr()
+    assert out == "환불은 \n"
+    assert "--after 2\ngraphjobs: The stream has a gap in its events: expected seq 3, received 4.\n" in err
+
+
+def test_status_is_a_member_a_line(capsys: Capture) -> None:
+    assert main(["status", JOB_ID]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"job_id    {JOB_ID}"
+    assert "status    completed" in lines
+    assert 'result    {"answer": "환불은 14일 이내에 가능합니다."}' in lines
+
+
+def test_cancel_tells_the_status(capsys: Capture) -> None:
+    assert main(["cancel", JOB_ID]) == 0
+    assert capsys.readouterr().out == f"{JOB_ID} cancelling\n"
+
+
+def test_list_is_a_table_and_names_the_next_page(service: Service, capsys: Capture) -> None:
+    assert main(["list", "--status", "completed", "--limit", "1", "--cursor", "c"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split() for line in out.splitlines()] == [
+        ["job_id", "status", "graph", "created_at"],
+        [JOB_ID, "completed", "chat", "-"],
+    ]
+    assert err == "More with: graphjobs list --cursor more\n"
+    assert service.requests[0].path == "/jobs?status=completed&limit=1&cursor=c"
+
+
+@pytest.mark.parametrize("argv", [["status", JOB_ID], ["cancel", JOB_ID], ["list"], ["submit", "a"]])
+def test_json_is_the_answer_itself(argv: list[str], capsys: Capture) -> None:
+    assert main([*argv, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert isinstance(json.loads(out), dict)
+    assert (out.count("\n"), err) == (1, "")
+
+
+def test_an_error_is_one_line(service: Service, capsys: Capture) -> None:
+    service.script(f"/jobs/{JOB_ID}/status", problem(404, "job_not_found", "There is no such job."))
+    assert main(["status", JOB_ID]) == 1
+    assert capsys.readouterr() == ("", "graphjobs: There is no such job. (404 job_not_found)\n")
+
+
+@pytest.mark.parametrize("no_stream_url", [True, False])
+def test_a_stream_that_never_began_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, no_stream_url: bool
+) -> None:
+    if no_stream_url:
+        monkeypatch.delenv("GRAPHJOBS_STREAM_URL")
+    assert main(["stream", "job-of-another"]) == 1
+    assert capsys.readouterr() == ("", "graphjobs: There is no such job. (404 job_not_found)\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        ([], "required"),
+        (["submit"], "a question or --input"),
+        (["submit", "--input", "[1]"], "not a JSON object"),
+        (["submit", "--input", "{"], "not JSON"),
+        (["submit", "a", "--timeout-seconds", "0"], "1 or more"),
+        (["stream", JOB_ID, "--after", "-1"], "--after"),
+        (["stream", JOB_ID, "--after", "x"], "0 or more"),
+        (["stream", JOB_ID, "--max-events", "0"], "1 or more"),
+        (["status", JOB_ID, "--token", "t", "--user", "u"], "not allowed with"),
+        (["nonsense"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(argv: list[str], text: str, service: Service, capsys: Capture) -> None:
+    assert main(argv) == 2
+    assert text in capsys.readouterr().err
+    assert service.requests == []
+
+
+def test_help_is_exit_code_0(capsys: Capture) -> None:
+    assert main(["--help"]) == 0
+    assert "GRAPHJOBS_API_URL" in capsys.readouterr().out
+
+
+def command(*argv: str, **environ: str) -> subprocess.Popen[bytes]:
+    """The command line in a process of its own."""
+    root = Path(__file__).parents[3]
+    return subprocess.Popen(
+        [sys.executable, "-m", "client.cli", *argv],
+        env={**os.environ, "PYTHONPATH": str(root), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_korean_and_half_a_surrogate_pair_in_the_c_locale(service: Service) -> None:
+    service.script(STREAM, stream_answer(wire(LOG[1:]).replace("환불은".encode(), rb"\ud800")))
+    argv = ["stream", JOB_ID, "--after", "1"]
+    with command(*argv, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="") as shown:
+        out, err = shown.communicate(timeout=30)
+    assert (shown.returncode, err) == (0, b"")
+    assert out.decode() == "\\ud800 14일 이내에 가능합니다.\n[completed]\n"
+
+
+def test_a_reader_that_has_gone_is_no_traceback(service: Service) -> None:
+    with command("stream", JOB_ID, "--json") as shown:
+        assert shown.stdout is not None
+        assert shown.stderr is not None
+        shown.stdout.close()
+        assert shown.wait(timeout=30) == 141
+        assert shown.stderr.read() == b""
