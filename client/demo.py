@@ -85,9 +85,7 @@ def demonstrate(client: Client) -> None:
     viewer.watch(client.stream(job_id), until_tokens=TOKENS_BEFORE_CUT)
     last = viewer.events[-1]["seq"]
     if viewer.events[-1]["type"] == DONE:
-        raise DemoError(
-            f"the answer was over after {viewer.tokens} tokens, before the connection could be cut"
-        )
+        raise DemoError(f"the answer was over after {viewer.tokens} tokens, before the connection could be cut")
     step(f"Cut the connection after event {last} ({viewer.tokens} tokens): the socket is closed.")
     cut_off = client.status(job_id)
     step(f"Nobody listens; the job is {cut_off['status']} and its log is at event {cut_off['last_seq']}.")
@@ -129,9 +127,7 @@ def run() -> None:
                     demonstrate(client)
                 except (DemoError, GraphjobsError) as error:
                     said = local.last_lines()
-                    raise DemoError(
-                        f"{error}\nThe local instance was started. {LAST_LINES}\n{said}"
-                    ) from error
+                    raise DemoError(f"{error}\nThe local instance was started. {LAST_LINES}\n{said}") from error
         step("Stopped the local instance.")
 
 

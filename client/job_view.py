@@ -20,8 +20,7 @@ def table_text(jobs: list[dict[str, Any]]) -> str:
     rows = [COLUMNS, *(tuple(_text(job.get(name) or "-") for name in COLUMNS) for job in jobs)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
     return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 

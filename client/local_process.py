@@ -111,9 +111,7 @@ class LocalProcess:
         self._lines.put(None)
 
     def _failure(self, what: str) -> LocalStartError:
-        return LocalStartError(
-            f"The local instance did not start: {what}.\n{LAST_LINES}\n{self.last_lines()}"
-        )
+        return LocalStartError(f"The local instance did not start: {what}.\n{LAST_LINES}\n{self.last_lines()}")
 
 
 def _numbers(value: Any) -> Iterator[int]:

@@ -12,7 +12,7 @@ BROKEN_PIPE: Final = 141
 """Exit code when the reader of our output has gone: 128 + SIGPIPE, as a shell expects."""
 
 # C0 and C1 control characters but tab and line feed: a model's text must not steer the terminal.
-_CONTROLS: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160))}
+_CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)), "�")
 _CONTROLS.pop(ord("\t"))
 _CONTROLS.pop(ord("\n"))
 

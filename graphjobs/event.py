@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 METADATA: Final = "metadata"
-TOKEN: Final = "token"
+TOKEN: Final = "token"  # noqa: S105 - of a model's answer
 UPDATE: Final = "update"
 CUSTOM: Final = "custom"
 ATTEMPT: Final = "attempt"

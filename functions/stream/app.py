@@ -131,12 +131,12 @@ def create_app(service: StreamService, *, cors_origins: tuple[str, ...] = ()) ->
     """The app around `service`. CORS belongs here or in the function URL's configuration, never in both."""
 
     async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
+        if not isinstance(error, Problem):
+            raise error
         return problem_answer(error)
 
     async def no_route(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if error.status_code == 405:
+        if isinstance(error, HTTPException) and error.status_code == 405:
             allow = (error.headers or {}).get("Allow", "GET")
             return problem_answer(
                 Problem(405, "method_not_allowed", "A stream is read with GET.", headers={"Allow": allow})

@@ -94,9 +94,7 @@ def test_ctrl_c_leaves_with_130_and_says_how_to_resume(service: Service, capsys:
     assert err.endswith(f"Left the stream; the job goes on. {resume}")
 
 
-def test_a_stream_that_goes_wrong_ends_its_line_and_says_how_to_resume(
-    service: Service, capsys: Capture
-) -> None:
+def test_a_stream_that_goes_wrong_ends_its_line_and_says_how_to_resume(service: Service, capsys: Capture) -> None:
     service.script(STREAM, stream_answer(wire([*LOG[:2], LOG[3]])))
     assert main(["stream", JOB_ID]) == 1
     out, err = capsys.readouterr()

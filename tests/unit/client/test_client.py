@@ -134,9 +134,7 @@ def test_an_address_has_to_be_one(url: str) -> None:
 
 
 def test_a_ticket_that_names_no_stream(client_of: Clients, service: Service) -> None:
-    service.script(
-        f"/jobs/{JOB_ID}/stream-ticket", answer_json({"stream_url": "http://127.0.0.1/x?ticket=1"})
-    )
+    service.script(f"/jobs/{JOB_ID}/stream-ticket", answer_json({"stream_url": "http://127.0.0.1/x?ticket=1"}))
     with pytest.raises(ContractViolation, match="names no stream"):
         client_of(stream_url=None).stream(JOB_ID)
 
@@ -152,9 +150,7 @@ def test_a_ticket_that_names_no_stream(client_of: Clients, service: Service) -> 
         (599, b"", "http_599", "HTTP 599"),
     ],
 )
-def test_every_form_of_error_has_status_code_and_detail(
-    status: int, body: bytes, code: str, detail: str
-) -> None:
+def test_every_form_of_error_has_status_code_and_detail(status: int, body: bytes, code: str, detail: str) -> None:
     error = api_error(status, body, None)
     assert (error.status, error.code, error.detail) == (status, code, detail)
     assert str(error) == f"{detail} ({status} {code})"

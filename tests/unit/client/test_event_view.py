@@ -26,9 +26,7 @@ def token(seq: int, text: str, message_id: str = "m1") -> Event:
 
 def test_text_that_a_crash_made_void_is_named_and_the_rest_shown_again(capsys: Capture) -> None:
     crash = event(5, "attempt", attempt=2, reason="lease_expired", discard_after=3)
-    out, _ = shown(
-        [token(2, "환불은 "), token(3, "14일 "), token(4, "7일 "), crash, token(6, "이내")], capsys
-    )
+    out, _ = shown([token(2, "환불은 "), token(3, "14일 "), token(4, "7일 "), crash, token(6, "이내")], capsys)
     assert out.splitlines() == [
         "환불은 14일 7일 ",
         '--- attempt 2 (lease_expired): events 4 to 4 are void, the text "7일" too ---',

@@ -99,9 +99,7 @@ def test_a_user_given_by_hand_comes_before_the_environments_token(
         (Options(user="kim"), {"GRAPHJOBS_API_URL": "https://a", "GRAPHJOBS_TOKEN": "t"}, USER_IS_LOCAL),
     ],
 )
-def test_what_is_missing_is_said(
-    tmp_path: Path, options: Options, environ: dict[str, str], text: str
-) -> None:
+def test_what_is_missing_is_said(tmp_path: Path, options: Options, environ: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigurationError) as missing:
         resolve(options, {**environ, "GRAPHJOBS_STATE_DIR": str(tmp_path)})
     assert str(missing.value) == text
@@ -138,9 +136,7 @@ def test_a_command_finds_the_local_instance(
     bare_environment: Path, minted: list[tuple[Path, str, int]], service: Service, capsys: Capture
 ) -> None:
     bare_environment.mkdir()
-    (bare_environment / "local.json").write_text(
-        json.dumps({"api_url": service.url, "stream_url": service.url})
-    )
+    (bare_environment / "local.json").write_text(json.dumps({"api_url": service.url, "stream_url": service.url}))
     assert main(["submit", "a", "--stream", "--user", "kim"]) == 0
     assert capsys.readouterr().out.endswith("[completed]\n")
     assert [call[1] for call in minted] == ["kim"]

@@ -1,0 +1,47 @@
+# graphjobs: everything that is run by hand or by CI. A fresh machine needs Python >= 3.11 and nothing else
+# (Node 20 or newer for the targets that deploy).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+
+# uv, where there is none: in a folder of the project's own.
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := $(UV) run --frozen --quiet
+
+.PHONY: help
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.tools/bin/uv:
+	@echo "==> Installing uv into .tools (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "graphjobs needs Python 3.11 or newer; set PYTHON=...")'
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+
+.PHONY: install
+install: $(if $(findstring .tools,$(UV)),.tools/bin/uv) ## install everything from the lock file
+	@echo "==> Installing the packages of uv.lock into .venv (a minute the first time)"
+	@$(UV) sync --frozen --quiet
+	@echo "==> Installed"
+
+.PHONY: demo
+demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
+	@$(RUN) python -m client.demo
+
+.PHONY: test
+test: install ## all tests that CI runs
+	@echo "==> Running the tests"
+	@$(RUN) pytest
+
+.PHONY: lint
+lint: install ## ruff, format check, mypy strict
+	@echo "==> ruff check"
+	@$(RUN) ruff check .
+	@echo "==> ruff format --check"
+	@$(RUN) ruff format --check .
+	@echo "==> mypy --strict"
+	@$(RUN) mypy
+
+.PHONY: local
+local: install ## keep everything running on this machine
+	@$(RUN) graphjobs local

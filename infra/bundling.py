@@ -1,0 +1,152 @@
+"""Bundles: one folder a function, which becomes its zip. No Docker.
+
+A bundle holds the function's dependency group as uv.lock pins it, for Lambda's platform; the shared package; and
+the function's own folder. The worker's also holds the graphs. Equal inputs give equal bundles. Dependencies are
+installed once a group and kept under a digest of what they were made from.
+
+    python -m infra.bundling          builds all and prints their sizes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from infra import uv
+from infra.graph_project import GraphProject, graph_project
+from infra.trim import stamp, trim
+from infra.uv import Platform
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+BUILD: Final = ROOT / "build"
+
+GROUPS: Final[dict[str, str | None]] = {
+    "create_job": "api",
+    "job_status": "api",
+    "list_jobs": "api",
+    "cancel_job": "api",
+    "stream_ticket": "api",
+    "not_found": None,
+    "stream": "stream",
+    "worker": "worker",
+    "reconcile": "reconcile",
+}
+"""The dependency group of each function; None needs the standard library alone."""
+
+SERVICES: Final = {
+    "api": ("dynamodb", "s3", "secretsmanager", "sqs"),
+    "reconcile": ("dynamodb", "s3", "sqs"),
+    "stream": ("dynamodb", "s3", "secretsmanager"),
+    "worker": ("bedrock", "bedrock-runtime", "dynamodb", "s3", "sqs"),
+}
+"""The AWS services whose API models a group keeps; a worker with a project of the user's keeps all."""
+
+SOURCE_JUNK: Final = shutil.ignore_patterns("__pycache__", "*.pyc")
+MEGABYTE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A finished bundle and its sizes in bytes; `zipped` is what counts against Lambda's 50 MB, `size` 250 MB."""
+
+    name: str
+    folder: Path
+    size: int
+    zipped: int
+
+    def __str__(self) -> str:
+        return f"{self.name:14} {self.zipped / MEGABYTE:6.1f} MB zipped, {self.size / MEGABYTE:6.1f} MB"
+
+
+class Bundler:
+    """Makes bundles for one platform under one build folder."""
+
+    def __init__(self, platform: Platform, project: GraphProject, *, build: Path = BUILD) -> None:
+        self._platform = platform
+        self._project = project
+        self._build = build / f"{platform.name or 'host'}-{platform.python}"
+        self._deflated: dict[tuple[int, int], int] = {}
+
+    def bundle(self, name: str) -> Bundle:
+        """Make the bundle of one function.
+
+        Raises:
+            UvError: its dependencies cannot be installed.
+        """
+        folder = self._build / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        group = GROUPS[name]
+        if group is not None:
+            shutil.copytree(self._dependencies(group), folder, copy_function=_link, dirs_exist_ok=True)
+        shutil.copytree(ROOT / "graphjobs", folder / "graphjobs", ignore=SOURCE_JUNK)
+        shutil.copytree(ROOT / "functions" / name, folder / "functions" / name, ignore=SOURCE_JUNK)
+        shutil.copy2(ROOT / "functions" / "__init__.py", folder / "functions")
+        if name == "worker":
+            self._project.copy_into(folder)
+        if name == "stream":
+            script = shutil.move(folder / "functions" / name / "run.sh", folder / "run.sh")
+            os.chmod(script, 0o755)
+        stamp(folder)
+        return Bundle(name, folder, *self._sizes(folder))
+
+    def _dependencies(self, group: str) -> Path:
+        """The folder with the group's packages, installed unless it is there already."""
+        requirements = uv.export(ROOT, group)
+        foreign = self._project.sources if group == "worker" else ()
+        services = None if foreign else SERVICES[group]
+        made_from = [requirements, repr(self._platform), repr(services), *foreign, *_manifests(foreign)]
+        digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:16]
+        folder = self._build / "dependencies" / f"{group}-{digest}"
+        if folder.exists():
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            locked = Path(scratch, "requirements.txt")
+            locked.write_text(requirements)
+            fresh = Path(scratch, "packages")
+            uv.install(fresh, self._platform, ["-r", str(locked), *foreign], root=ROOT)
+            trim(fresh, services)
+            fresh.rename(folder)
+        return folder
+
+    def _sizes(self, folder: Path) -> tuple[int, int]:
+        size = zipped = 0
+        for path in folder.rglob("*"):
+            if path.is_file():
+                stat = path.stat()
+                size += stat.st_size
+                identity = (stat.st_dev, stat.st_ino)
+                if identity not in self._deflated:
+                    self._deflated[identity] = len(zlib.compress(path.read_bytes(), 6))
+                # A zip has two headers an entry, with the name in each.
+                zipped += self._deflated[identity] + 76 + 2 * len(str(path.relative_to(folder)))
+        return size, zipped
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _manifests(sources: tuple[str, ...]) -> list[str]:
+    return [Path(source).read_text() for source in sources if Path(source).is_file()]
+
+
+def main() -> None:
+    """Build every bundle for the default Lambda platform and print the sizes."""
+    bundler = Bundler(Platform.of_lambda("python3.13", "arm64"), graph_project(ROOT, "langgraph.json"))
+    for name in GROUPS:
+        print(bundler.bundle(name))
+
+
+if __name__ == "__main__":
+    main()
