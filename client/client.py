@@ -108,9 +108,7 @@ class Client:
         """Ask for the job's end; its ``status`` is then ``cancelling``, or the terminal one it had or got."""
         return self._call("POST", f"/jobs/{_segment(job_id)}/cancel")
 
-    def list(
-        self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> dict[str, Any]:
+    def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
         """The caller's jobs, newest first: ``{"jobs": [...], "next_cursor": "..." or None}``."""
         return self._call("GET", "/jobs", params=_given(status=status, limit=limit, cursor=cursor))
 

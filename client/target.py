@@ -82,9 +82,7 @@ def mint_local_token(folder: Path, user: str, seconds: int) -> str:
     try:
         return str(local_module("local.issuer").mint_token(folder, user, seconds))
     except FileNotFoundError:
-        raise ConfigurationError(
-            f"No local instance has run in {folder}: start one with `graphjobs local`."
-        ) from None
+        raise ConfigurationError(f"No local instance has run in {folder}: start one with `graphjobs local`.") from None
 
 
 def _local_state(folder: Path) -> dict[str, Any]:

@@ -59,9 +59,7 @@ def new_nonce() -> str:
 class Claims:
     """Takes jobs, ends them and lets them go."""
 
-    def __init__(
-        self, jobs: JobStore, transitions: Transitions, settings: Settings, *, clock: Clock = now_ms
-    ) -> None:
+    def __init__(self, jobs: JobStore, transitions: Transitions, settings: Settings, *, clock: Clock = now_ms) -> None:
         self._jobs = jobs
         self._transitions = transitions
         self._settings = settings

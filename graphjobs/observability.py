@@ -36,9 +36,7 @@ class Metric(StrEnum):
     STUCK_JOBS = "StuckJobs"
 
 
-MILLISECONDS: Final = frozenset(
-    {Metric.QUEUE_WAIT, Metric.SUBMIT_TO_FIRST_EVENT, Metric.RUN_TIME, Metric.DELIVERY_LAG}
-)
+MILLISECONDS: Final = frozenset({Metric.QUEUE_WAIT, Metric.SUBMIT_TO_FIRST_EVENT, Metric.RUN_TIME, Metric.DELIVERY_LAG})
 
 _SECRET: Final = re.compile(r"(?i)(bearer\s+|ticket=)[^\s\"'&,}]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
 

@@ -68,9 +68,7 @@ class Settings:
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise SettingsError("GRAPHJOBS_HEARTBEAT_SECONDS must be at most half of GRAPHJOBS_LEASE_SECONDS.")
         if self.default_timeout_seconds > self.max_timeout_seconds:
-            raise SettingsError(
-                "GRAPHJOBS_DEFAULT_TIMEOUT_SECONDS must not be above GRAPHJOBS_MAX_TIMEOUT_SECONDS."
-            )
+            raise SettingsError("GRAPHJOBS_DEFAULT_TIMEOUT_SECONDS must not be above GRAPHJOBS_MAX_TIMEOUT_SECONDS.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, required: tuple[str, ...] = ()) -> Settings:

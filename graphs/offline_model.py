@@ -26,12 +26,10 @@ _TOKEN = re.compile(r"\s*(?:[가-힣]{1,2}|[^\s가-힣]+)|\s+")
 
 _QUOTE: dict[Language, str] = {
     "ko": (
-        "「{title}」에서 찾은 내용입니다.\n\n{text}\n\n"
-        "(오프라인 모델의 답변: 지식 베이스의 글을 그대로 옮겼습니다.)"
+        "「{title}」에서 찾은 내용입니다.\n\n{text}\n\n(오프라인 모델의 답변: 지식 베이스의 글을 그대로 옮겼습니다.)"
     ),
     "en": (
-        'From "{title}":\n\n{text}\n\n'
-        "(Answered by the offline model, which quotes the knowledge base word for word.)"
+        'From "{title}":\n\n{text}\n\n(Answered by the offline model, which quotes the knowledge base word for word.)'
     ),
 }
 _NOTHING: dict[Language, str] = {

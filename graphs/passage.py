@@ -34,9 +34,7 @@ class Passage:
 @cache
 def passages() -> tuple[Passage, ...]:
     """All passages, ordered by language and id. Raises `ValueError` for a file that has another form."""
-    return tuple(
-        _read(path, language) for language in LANGUAGES for path in sorted((_FOLDER / language).glob("*.md"))
-    )
+    return tuple(_read(path, language) for language in LANGUAGES for path in sorted((_FOLDER / language).glob("*.md")))
 
 
 def passage(passage_id: str) -> Passage:

@@ -45,9 +45,7 @@ class Config:
     region: str = _key(text(r"[a-z]{2}(-[a-z]+)+-\d", "eu-west-1"), "", "Default: that of the AWS credentials.")
 
     # Who may call.
-    issuer: str = _key(
-        text(_HTTPS, "https://issuer.example.com"), "", "OIDC issuer; default: a Cognito user pool."
-    )
+    issuer: str = _key(text(_HTTPS, "https://issuer.example.com"), "", "OIDC issuer; default: a Cognito user pool.")
     audience: tuple[str, ...] = _key(texts(r"[^\s,]+", "my-api"), (), "Accepted `aud` (or `client_id`).")
     cors_origins: tuple[str, ...] = _key(texts(r"\*|https?://[^\s/]+", "https://app.example.com"), ("*",))
 
@@ -80,12 +78,8 @@ class Config:
     stream_window_seconds: int = _key(whole(15, 840, "seconds"), 120)
     snap_start: bool = _key(flag, False)
     adapter_layer_version: int = _key(whole(1, 10_000), 26, "Version of the Lambda Web Adapter layer.")
-    adapter_layer_arn: str = _key(
-        text(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[^:]+:\d+", "arn:...:layer:name:1"), ""
-    )
-    stream_url: str = _key(
-        text(_HTTPS, "https://stream.example.com"), "", "An address in front of the function URL."
-    )
+    adapter_layer_arn: str = _key(text(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[^:]+:\d+", "arn:...:layer:name:1"), "")
+    stream_url: str = _key(text(_HTTPS, "https://stream.example.com"), "", "An address in front of the function URL.")
 
     # Concurrency.
     account_concurrency: int = _key(whole(10, 1_000_000), 10, "The account's Lambda quota in this region.")

@@ -95,9 +95,7 @@ def _sources(folder: Path, dependencies: Any) -> list[str]:
             continue
         local = (folder / dependency).resolve()
         if not local.is_dir() or not local.is_relative_to(folder):
-            raise GraphProjectError(
-                f"graphs: the dependency {dependency!r} is not a folder inside {folder.name}/."
-            )
+            raise GraphProjectError(f"graphs: the dependency {dependency!r} is not a folder inside {folder.name}/.")
         for manifest in ("requirements.txt", "pyproject.toml"):
             if (local / manifest).exists():
                 sources += ["-r", str(local / manifest)]

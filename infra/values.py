@@ -83,7 +83,5 @@ def variables(raw: Any) -> dict[str, str]:
         raise ValueError("must be an object of texts")
     for name in value:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.startswith(("AWS_", "GRAPHJOBS_", "_")):
-            raise ValueError(
-                f"must not set {name!r}: it is not a name for a variable, or is set by graphjobs or AWS"
-            )
+            raise ValueError(f"must not set {name!r}: it is not a name for a variable, or is set by graphjobs or AWS")
     return dict(value)

@@ -29,9 +29,7 @@ def ensure_key(state_dir: Path) -> rsa.RSAPrivateKey:
     if path.exists():
         return _load(path)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     state_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -66,9 +64,7 @@ def sign(key: rsa.RSAPrivateKey, issuer: str, user: str, seconds: int, **more: A
 
 def key_id(key: rsa.RSAPrivateKey) -> str:
     """A name for the key: of its public part, so that every process gives it the same."""
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(public).hexdigest()[:16]
 
 

@@ -47,9 +47,7 @@ class Submission:
         try:
             job, new = self.jobs.create(job, stored, idempotency, self.clock())
         except KeyReused:
-            raise Problem(
-                422, "idempotency_key_reused", "This Idempotency-Key was used with another body."
-            ) from None
+            raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.") from None
         if job.status is Status.QUEUED and job.sent_at is None:
             job = self._announce(job)
         return job, new
@@ -92,9 +90,7 @@ def _stored(request: JobRequest) -> str:
         text.encode()
     except ValueError:
         # Python's parser takes NaN and lone surrogates, which are neither JSON nor text.
-        raise Problem(
-            400, "invalid_request", "The body holds a number or a text that JSON has no form for."
-        ) from None
+        raise Problem(400, "invalid_request", "The body holds a number or a text that JSON has no form for.") from None
     return text
 
 

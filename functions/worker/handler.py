@@ -33,9 +33,7 @@ def worker() -> Worker:
     settings = Settings.from_env(os.environ, required=REQUIRED)
     dynamodb = aws.dynamodb(aws.WORKER)
     jobs = JobStore(dynamodb, settings.jobs_table)
-    log = DynamoEventLog(
-        dynamodb, settings.events_table, PayloadStore(aws.s3(aws.WORKER), settings.payload_bucket)
-    )
+    log = DynamoEventLog(dynamodb, settings.events_table, PayloadStore(aws.s3(aws.WORKER), settings.payload_bucket))
     claims = Claims(jobs, Transitions(dynamodb, jobs, log), settings)
     return Worker(
         settings=settings,

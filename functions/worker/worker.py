@@ -121,9 +121,7 @@ class Worker:
             run.stop(Stop.FENCED if isinstance(error, Fenced) else Stop.BACKEND)
 
         job_input = self.jobs.input(claim.job.job_id)
-        writer = LogWriter(
-            self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure
-        )
+        writer = LogWriter(self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure)
         graph_run = GraphRun(
             claim, job_input or "{}", loader=self.loader, saver=self.saver, writer=writer, logger=self.logger
         )

@@ -16,9 +16,7 @@ def event(seq: int, kind: str, **data: Any) -> Event:
 
 def chat_log(tokens: list[str]) -> list[Event]:
     """metadata, the tokens, done."""
-    middle = [
-        event(seq, "token", text=text, node="model", message_id="m1") for seq, text in enumerate(tokens, start=2)
-    ]
+    middle = [event(seq, "token", text=text, node="model", message_id="m1") for seq, text in enumerate(tokens, start=2)]
     end = event(len(tokens) + 2, "done", status="completed", result={"answer": "".join(tokens)})
     return [event(1, "metadata", graph="chat", model="offline"), *middle, end]
 

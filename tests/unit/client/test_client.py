@@ -35,9 +35,7 @@ def test_submit_sends_what_is_given_and_nothing_else(client_of: Clients, service
     assert uuid.UUID(seen.headers["idempotency-key"]).version == 4
 
 
-def test_a_submission_is_retried_with_the_same_key(
-    client_of: Clients, service: Service, waits: list[float]
-) -> None:
+def test_a_submission_is_retried_with_the_same_key(client_of: Clients, service: Service, waits: list[float]) -> None:
     service.script("/jobs", UNAVAILABLE, Answer(202, b'{"job', cut=True))
     assert client_of().submit(input={"n": 1})["job_id"] == JOB_ID
     assert len({seen.headers["idempotency-key"] for seen in service.requests}) == 1

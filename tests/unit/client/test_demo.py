@@ -119,9 +119,7 @@ def test_a_child_that_says_nothing_is_not_waited_for_for_ever() -> None:
         local.ready(0.05)
 
 
-def test_a_child_that_does_not_listen_is_killed_with_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_does_not_listen_is_killed_with_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_process, "STOP_SECONDS", 0.2)
     script = (
         "import json, os, signal, subprocess, sys, time\n"

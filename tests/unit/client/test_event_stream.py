@@ -38,9 +38,7 @@ def test_nothing_follows_a_terminal_event_that_was_seen(client_of: Clients) -> N
     assert list(client_of().stream(JOB_ID, after=len(LOG))) == []
 
 
-def test_a_window_that_ends_is_followed_by_the_next(
-    client_of: Clients, service: Service, waits: list[float]
-) -> None:
+def test_a_window_that_ends_is_followed_by_the_next(client_of: Clients, service: Service, waits: list[float]) -> None:
     service.script(STREAM, stream_answer(wire(LOG[:2]), retry_ms=1500), stream_answer(b"", retry_ms=250))
     assert list(client_of().stream(JOB_ID)) == LOG
     assert cursors(service) == [None, "2", "2"]
@@ -85,9 +83,7 @@ def test_a_200_without_a_byte_is_a_failure(client_of: Clients, service: Service)
         list(client_of().stream(JOB_ID))
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(400, "cursor_too_high"), (401, "unauthorized"), (404, "job_not_found")]
-)
+@pytest.mark.parametrize(("status", "code"), [(400, "cursor_too_high"), (401, "unauthorized"), (404, "job_not_found")])
 def test_a_refusal_is_not_repeated(client_of: Clients, service: Service, status: int, code: str) -> None:
     service.script(STREAM, problem(status, code, "No."))
     with pytest.raises(ApiError) as refused:
@@ -96,9 +92,7 @@ def test_a_refusal_is_not_repeated(client_of: Clients, service: Service, status:
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("received", "seq", "text"), [([LOG[0], LOG[2]], 3, "gap"), ([LOG[0], LOG[0]], 1, "repeats")]
-)
+@pytest.mark.parametrize(("received", "seq", "text"), [([LOG[0], LOG[2]], 3, "gap"), ([LOG[0], LOG[0]], 1, "repeats")])
 def test_a_gap_or_a_repeat_is_an_error(
     client_of: Clients, service: Service, received: list[dict[str, object]], seq: int, text: str
 ) -> None:
@@ -133,9 +127,7 @@ def test_what_is_no_event_stream_is_an_error(client_of: Clients, service: Servic
         list(client_of().stream(JOB_ID))
 
 
-def test_without_a_stream_address_the_ticket_names_it_and_is_not_sent(
-    client_of: Clients, service: Service
-) -> None:
+def test_without_a_stream_address_the_ticket_names_it_and_is_not_sent(client_of: Clients, service: Service) -> None:
     assert list(client_of(stream_url=None).stream(JOB_ID)) == LOG
     assert [seen.path for seen in service.requests] == [f"/jobs/{JOB_ID}/stream-ticket", f"/edge{STREAM}"]
 

@@ -34,9 +34,7 @@ def parsed(*chunks: bytes) -> list[Message]:
         pytest.param(b"event: x\n\ndata: a\n\n", [("message", "a", "")], id="type without data is forgotten"),
         pytest.param(b"event: x\nevent:\ndata: a\n\n", [("message", "a", "")], id="empty type"),
         pytest.param(b"id: 1\ndata: a\n\n", [("message", "a", "1")], id="id"),
-        pytest.param(
-            b"id: 1\n\ndata: a\n\ndata\n\n", [("message", "a", "1"), ("message", "", "1")], id="id stays"
-        ),
+        pytest.param(b"id: 1\n\ndata: a\n\ndata\n\n", [("message", "a", "1"), ("message", "", "1")], id="id stays"),
         pytest.param(b"id: 1\n\ndata: a\n\n", [("message", "a", "1")], id="id without data counts"),
         pytest.param(b"id: 1\nid: 2\x00\ndata: a\n\n", [("message", "a", "1")], id="id with NULL is ignored"),
         pytest.param(b"id: 1\nid\ndata: a\n\n", [("message", "a", "")], id="empty id resets"),

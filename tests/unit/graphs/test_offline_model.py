@@ -49,9 +49,7 @@ def test_it_quotes_the_first_passage_and_says_what_it_is(language: str, label: s
     assert label in answer
 
 
-@pytest.mark.parametrize(
-    ("query", "said"), [("프랑스의 수도는?", "찾지 못했습니다"), ("France?", "found nothing")]
-)
+@pytest.mark.parametrize(("query", "said"), [("프랑스의 수도는?", "찾지 못했습니다"), ("France?", "found nothing")])
 def test_it_says_so_when_it_was_given_nothing(query: str, said: str) -> None:
     assert said in MODEL.invoke(prompt(query)).text
 

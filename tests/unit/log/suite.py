@@ -16,9 +16,7 @@ EXPIRES = 1_900_000_000
 
 def slot(job_id: str, seq: int, *texts: str, nonce: str = "writer", mark: Mark | None = None) -> Slot:
     """A slot of token events."""
-    lines = [
-        Event(seq + i, "token", "2026-01-01T00:00:00.000Z", {"text": text}).line() for i, text in enumerate(texts)
-    ]
+    lines = [Event(seq + i, "token", "2026-01-01T00:00:00.000Z", {"text": text}).line() for i, text in enumerate(texts)]
     return freeze(job_id, seq, lines, nonce=nonce, mark=mark, expires_at=EXPIRES)
 
 

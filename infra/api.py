@@ -1,0 +1,149 @@
+"""The HTTP API: one function a route behind a JWT authorizer, and our own 404 for everything else."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from aws_cdk import Duration, Validations
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from infra.auth import Auth
+from infra.config import Config
+from infra.environment import Environment
+from infra.lambda_factory import LambdaFactory, Made
+
+ROUTES: Final = {
+    "create_job": ("POST", "/jobs"),
+    "list_jobs": ("GET", "/jobs"),
+    "job_status": ("GET", "/jobs/{job_id}/status"),
+    "cancel_job": ("POST", "/jobs/{job_id}/cancel"),
+    "stream_ticket": ("POST", "/jobs/{job_id}/stream-ticket"),
+}
+
+ALLOWED_HEADERS: Final = ("authorization", "content-type", "idempotency-key")
+EXPOSED_HEADERS: Final = ("idempotent-replayed", "retry-after")
+
+ACCESS_LOG: Final = {
+    "request_id": "$context.requestId",
+    "at": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "route": "$context.routeKey",
+    "path": "$context.path",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "ms": "$context.responseLatency",
+    "integration_ms": "$context.integrationLatency",
+    "error": "$context.error.message",
+    "authorizer_error": "$context.authorizer.error",
+}
+"""No address and no query string: a path names a job, which only its owner can read."""
+
+
+class Api(Construct):
+    """The API at `url`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        config: Config,
+        *,
+        auth: Auth,
+        environment: Environment,
+        functions: LambdaFactory,
+    ) -> None:
+        super().__init__(scope, id)
+        self._config = config
+        self._environment = environment
+        self._functions = functions
+        self.http_api = apigateway.HttpApi(
+            self,
+            "HttpApi",
+            description=f"graphjobs {config.stage}",
+            create_default_stage=False,
+            cors_preflight=self._cors(),
+        )
+        authorizer = HttpJwtAuthorizer("Authorizer", auth.issuer, jwt_audience=auth.audience)
+        for name, (method, path) in ROUTES.items():
+            self.http_api.add_routes(
+                path=path,
+                methods=[apigateway.HttpMethod[method]],
+                integration=HttpLambdaIntegration(f"{name}-integration", self._function(name).target),
+                authorizer=authorizer,
+            )
+        self._default_route()
+        self.stage = self._stage()
+
+    @property
+    def url(self) -> str:
+        """Without a slash at the end."""
+        return self.http_api.api_endpoint
+
+    def _function(self, name: str) -> Made:
+        config = self._config
+        return self._functions.make(
+            name,
+            memory_mb=config.api_memory_mb,
+            timeout=Duration.seconds(config.api_timeout_seconds),
+            environment=self._environment.of(name),
+            snap_start=config.snap_start,
+            reserved_concurrent_executions=config.api_reserved_concurrency or None,
+        )
+
+    def _default_route(self) -> None:
+        not_found = self._functions.make("not_found", memory_mb=128, timeout=Duration.seconds(3))
+        routes = (
+            self.http_api.add_routes(
+                path="/{proxy+}",
+                methods=[apigateway.HttpMethod.ANY],
+                integration=HttpLambdaIntegration("not_found-integration", not_found.target),
+            )
+            if False
+            else [
+                apigateway.HttpRoute(
+                    self,
+                    "Default",
+                    http_api=self.http_api,
+                    route_key=apigateway.HttpRouteKey.DEFAULT,
+                    integration=HttpLambdaIntegration("not_found-integration", not_found.target),
+                )
+            ]
+        )
+        for route in routes:
+            Validations.of(route).acknowledge(
+                id="AwsSolutions-APIG4", reason="The route says 404 to everybody and reads nothing."
+            )
+
+    def _cors(self) -> apigateway.CorsPreflightOptions | None:
+        if not self._config.cors_origins:
+            return None
+        methods = [apigateway.CorsHttpMethod.GET, apigateway.CorsHttpMethod.POST]
+        return apigateway.CorsPreflightOptions(
+            allow_origins=list(self._config.cors_origins),
+            allow_methods=methods,
+            allow_headers=list(ALLOWED_HEADERS),
+            expose_headers=list(EXPOSED_HEADERS),
+            max_age=Duration.hours(1),
+        )
+
+    def _stage(self) -> apigateway.HttpStage:
+        logs = self._functions.log_group(self, "AccessLogs")
+        return apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self.http_api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=self._config.throttle_rate, burst_limit=self._config.throttle_burst
+            ),
+            access_log_settings=apigateway.AccessLogSettings(
+                destination=apigateway.LogGroupLogDestination(logs), format=_log_format()
+            )
+            if False
+            else _AccessLogs(logs),
+        )

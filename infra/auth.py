@@ -1,0 +1,89 @@
+"""Who may call: a Cognito user pool by default, or any OIDC issuer; and the key that signs stream tickets."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.config import Config
+
+FIRST_KEY = "k1"
+
+
+class Auth(Construct):
+    """`issuer` and `audience` that every token must have, and the `ticket_secret`."""
+
+    def __init__(self, scope: Construct, id: str, config: Config) -> None:
+        super().__init__(scope, id)
+        self.user_pool: cognito.UserPool | None = None
+        self.client: cognito.UserPoolClient | None = None
+        removal = RemovalPolicy.RETAIN if config.production else RemovalPolicy.DESTROY
+        if config.issuer:
+            self.issuer, self.audience = config.issuer, list(config.audience)
+        else:
+            self.user_pool = self._pool(removal, config.production)
+            self.client = self.user_pool.add_client(
+                "Client",
+                auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
+                disable_o_auth=True,
+                prevent_user_existence_errors=True,
+                access_token_validity=Duration.hours(1),
+                id_token_validity=Duration.hours(1),
+                refresh_token_validity=Duration.days(30),
+            )
+            self.issuer = self.user_pool.user_pool_provider_url
+            self.audience = [self.client.user_pool_client_id]
+        self.ticket_secret = self._secret(removal)
+
+    def _pool(self, removal: RemovalPolicy, production: bool) -> cognito.UserPool:
+        pool = cognito.UserPool(
+            self,
+            "UserPool",
+            self_sign_up_enabled=False,
+            sign_in_aliases=cognito.SignInAliases(email=True),
+            sign_in_case_sensitive=False,
+            password_policy=cognito.PasswordPolicy(
+                min_length=12,
+                require_digits=True,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_symbols=True,
+            ),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            mfa=cognito.Mfa.OPTIONAL,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+            deletion_protection=production,
+            removal_policy=removal,
+        )
+        allow = Validations.of(pool).acknowledge
+        allow(id="AwsSolutions-COG2", reason="MFA is offered; to force it would break sign-in from a script.")
+        allow(
+            id="AwsSolutions-COG8",
+            reason="Threat protection is billed a user and is the operator's choice; the pool is a default that any "
+            "OIDC issuer replaces.",
+        )
+        return pool
+
+    def _secret(self, removal: RemovalPolicy) -> secretsmanager.Secret:
+        secret = secretsmanager.Secret(
+            self,
+            "TicketKeys",
+            description='Keys that sign stream tickets: {"current": "<kid>", "<kid>": "<key>", ...}',
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template=json.dumps({"current": FIRST_KEY}),
+                generate_string_key=FIRST_KEY,
+                password_length=64,
+                exclude_punctuation=True,
+            ),
+            removal_policy=removal,
+        )
+        Validations.of(secret).acknowledge(
+            id="AwsSolutions-SMG4",
+            reason="Rotation needs the old key to stay valid until the last ticket signed with it has expired; "
+            "docs/OPERATIONS.md has the steps.",
+        )
+        return secret

@@ -1,0 +1,43 @@
+"""Empties the payload bucket when a stack that is not production goes, since CloudFormation deletes only empty ones.
+
+A function of our own, in place of CDK's `auto_delete_objects`: that one's role may do more than is needed, and it
+leaves a log group behind.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.lambda_factory import LambdaFactory
+
+CODE: Final = Path(__file__).with_name("empty_bucket.py")
+
+
+class BucketEmptier(Construct):
+    """A custom resource that does nothing until it is deleted, which is before its bucket is."""
+
+    def __init__(self, scope: Construct, id: str, bucket: s3.Bucket, functions: LambdaFactory) -> None:
+        super().__init__(scope, id)
+        emptier = functions.make(
+            "empty_bucket",
+            code=lambda_.Code.from_inline(CODE.read_text(encoding="utf-8")),
+            handler="index.handler",
+            memory_mb=256,
+            timeout=Duration.minutes(15),
+        )
+        resource = CustomResource(
+            self,
+            "Objects",
+            service_token=emptier.function.function_arn,
+            resource_type="Custom::BucketObjects",
+            properties={"Bucket": bucket.bucket_name},
+        )
+        # Deleted before the bucket and its policy, and while the function may still act.
+        resource.node.add_dependency(bucket)
+        resource.node.add_dependency(emptier.role)

@@ -1,0 +1,70 @@
+"""The environment variables of each function: only those that it reads (`graphjobs.settings`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from infra.config import Config
+from infra.graph_project import GraphProject
+
+DAY: Final = 86_400
+
+READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "create_job": (
+        "JOBS_TABLE", "QUEUE_URL", "STREAM_URL", "TICKET_SECRET", "GRAPHS", "DEFAULT_TIMEOUT_SECONDS",
+        "MAX_TIMEOUT_SECONDS", "RETENTION_SECONDS",
+    ),
+    "job_status": ("JOBS_TABLE", "EVENTS_TABLE", "PAYLOAD_BUCKET"),
+    "list_jobs": ("JOBS_TABLE",),
+    "cancel_job": ("JOBS_TABLE", "EVENTS_TABLE", "PAYLOAD_BUCKET"),
+    "stream_ticket": ("JOBS_TABLE", "STREAM_URL", "TICKET_SECRET"),
+    "not_found": (),
+    "stream": (
+        "JOBS_TABLE", "EVENTS_TABLE", "PAYLOAD_BUCKET", "OIDC_ISSUER", "OIDC_AUDIENCE", "TICKET_SECRET",
+        "STREAM_WINDOW_SECONDS",
+    ),
+    "worker": (
+        "JOBS_TABLE", "EVENTS_TABLE", "CHECKPOINTS_TABLE", "QUEUE_URL", "PAYLOAD_BUCKET", "CONFIG", "MODEL",
+        "LEASE_SECONDS", "HEARTBEAT_SECONDS", "FLUSH_INTERVAL_MS", "MAX_ATTEMPTS", "MAX_HANDOFFS",
+        "DEFAULT_TIMEOUT_SECONDS", "MAX_TIMEOUT_SECONDS", "RETENTION_SECONDS",
+    ),
+    "reconcile": (
+        "JOBS_TABLE", "EVENTS_TABLE", "QUEUE_URL", "PAYLOAD_BUCKET", "LEASE_SECONDS", "HEARTBEAT_SECONDS",
+        "MAX_ATTEMPTS", "MAX_HANDOFFS",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """All variables by name, without their prefix."""
+
+    values: Mapping[str, str]
+
+    def of(self, function: str) -> dict[str, str]:
+        """The variables of one function; an empty value is left out."""
+        return {f"GRAPHJOBS_{name}": self.values[name] for name in READS[function] if self.values[name]}
+
+    def with_value(self, name: str, value: str) -> Environment:
+        """A copy with one variable more."""
+        return Environment({**self.values, name: value})
+
+
+def from_config(config: Config, project: GraphProject) -> dict[str, str]:
+    """The variables that do not depend on what is deployed."""
+    return {
+        "GRAPHS": ",".join(project.names),
+        "CONFIG": project.deployed_path,
+        "MODEL": config.model,
+        "LEASE_SECONDS": str(config.lease_seconds),
+        "HEARTBEAT_SECONDS": str(config.heartbeat_seconds),
+        "FLUSH_INTERVAL_MS": str(config.flush_interval_ms),
+        "MAX_ATTEMPTS": str(config.max_attempts),
+        "MAX_HANDOFFS": str(config.max_handoffs),
+        "DEFAULT_TIMEOUT_SECONDS": str(config.default_timeout_seconds),
+        "MAX_TIMEOUT_SECONDS": str(config.max_timeout_seconds),
+        "RETENTION_SECONDS": str(config.retention_days * DAY),
+        "STREAM_WINDOW_SECONDS": str(config.stream_window_seconds),
+    }

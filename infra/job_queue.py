@@ -1,0 +1,46 @@
+"""The queue between the API and the workers, and its dead-letter queue, which keeps its messages for people."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.config import Config
+
+VISIBILITY_MARGIN: Final = 30
+"""Seconds; a mapping demands that a message stay hidden for as long as its function may run."""
+
+MAX_RECEIVES: Final = 100
+"""High, since attempts are counted on the job's row: a message that comes here is one that no worker could read,
+or that met a backend failing for hours."""
+
+RETENTION: Final = Duration.days(14)
+
+
+class JobQueue(Construct):
+    """The `queue` and its `dead_letters`."""
+
+    def __init__(self, scope: Construct, id: str, config: Config) -> None:
+        super().__init__(scope, id)
+        removal = RemovalPolicy.RETAIN if config.production else RemovalPolicy.DESTROY
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=RETENTION,
+            removal_policy=removal,
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=RETENTION,
+            visibility_timeout=Duration.seconds(config.worker_timeout_seconds + VISIBILITY_MARGIN),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+            removal_policy=removal,
+        )

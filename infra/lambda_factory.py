@@ -1,0 +1,128 @@
+"""The one place where functions are made: role, log group, tracing, runtime and bundle are alike for all.
+
+A role holds exactly what `infra.permissions` lists for its function; nothing that CDK would add on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.bundling import Bundler
+from infra.config import Config
+from infra.permissions import WILDCARDS, Resources, statements
+
+RETENTIONS: Final = {
+    1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
+    60: "TWO_MONTHS", 90: "THREE_MONTHS", 120: "FOUR_MONTHS", 150: "FIVE_MONTHS", 180: "SIX_MONTHS",
+    365: "ONE_YEAR", 400: "THIRTEEN_MONTHS", 545: "EIGHTEEN_MONTHS", 731: "TWO_YEARS", 1096: "THREE_YEARS",
+    1827: "FIVE_YEARS", 3653: "TEN_YEARS",
+}  # fmt: skip
+
+ALIAS: Final = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A function and what belongs to it.
+
+    Attributes:
+        function: the function itself: what metrics are of.
+        target: what is invoked: the function, or with SnapStart the alias of its newest version.
+        role: its role.
+        log_group: where it logs.
+    """
+
+    function: lambda_.Function
+    target: lambda_.IFunction
+    role: iam.Role
+    log_group: logs.LogGroup
+
+
+class LambdaFactory:
+    """Makes the functions of one stack."""
+
+    def __init__(self, scope: Construct, config: Config, resources: Resources, bundler: Bundler | None) -> None:
+        self._scope = scope
+        self._config = config
+        self._resources = resources
+        self._bundler = bundler
+        self.made: dict[str, Made] = {}
+
+    def make(
+        self,
+        name: str,
+        *,
+        memory_mb: int,
+        timeout: Duration,
+        environment: Mapping[str, str] | None = None,
+        handler: str | None = None,
+        code: lambda_.Code | None = None,
+        more_statements: Sequence[iam.PolicyStatement] = (),
+        snap_start: bool = False,
+        **options: Any,
+    ) -> Made:
+        """Make the function `name`; `options` are further properties of `lambda_.Function`."""
+        config = self._config
+        scope = Construct(self._scope, "".join(part.capitalize() for part in name.split("_")))
+        log_group = self.log_group(scope, "Logs")
+        role = self._role(scope, name, [*statements(name, self._resources, log_group.log_group_arn), *more_statements])
+        function = lambda_.Function(
+            scope,
+            "Function",
+            description=f"graphjobs {config.stage}: {name}",
+            runtime=lambda_.Runtime(config.runtime, lambda_.RuntimeFamily.PYTHON),
+            architecture=lambda_.Architecture.custom(config.architecture),
+            code=code or self._code(name),
+            handler=handler or f"functions.{name}.handler.handler",
+            memory_size=memory_mb,
+            timeout=timeout,
+            environment=dict(environment or {}),
+            role=role.without_policy_updates(),
+            log_group=log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            tracing=lambda_.Tracing.ACTIVE,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
+            **options,
+        )
+        if config.runtime != "python3.13":
+            Validations.of(function).acknowledge(id="AwsSolutions-L1", reason="The runtime is set by configuration.")
+        target: lambda_.IFunction = function
+        if snap_start:
+            target = lambda_.Alias(scope, "Alias", alias_name=ALIAS, version=function.current_version)
+        made = Made(function, target, role, log_group)
+        self.made[name] = made
+        return made
+
+    def log_group(self, scope: Construct, id: str) -> logs.LogGroup:
+        """A log group that is kept as configured, and beyond the stack only in production."""
+        return logs.LogGroup(
+            scope,
+            id,
+            retention=logs.RetentionDays[RETENTIONS[self._config.log_retention_days]],
+            removal_policy=RemovalPolicy.RETAIN if self._config.production else RemovalPolicy.DESTROY,
+        )
+
+    def _role(self, scope: Construct, name: str, allowed: list[iam.PolicyStatement]) -> iam.Role:
+        role = iam.Role(
+            scope,
+            "Role",
+            description=f"graphjobs {self._config.stage}: what {name} may do",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"Function": iam.PolicyDocument(statements=allowed, minimize=False)},
+        )
+        return role
+
+    def _code(self, name: str) -> lambda_.Code:
+        if self._bundler is None:
+            return lambda_.Code.from_inline("def handler(event, context):\n    raise NotImplementedError\n")
+        bundle = self._bundler.bundle(name)
+        print(bundle)
+        return lambda_.Code.from_asset(str(bundle.folder))
