@@ -36,6 +36,8 @@ def chat_model() -> BaseChatModel:
 def _named(name: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
+    if name.endswith(":"):
+        raise ModelError(_unusable(name, "it names a provider but no model"))
     try:
         return init_chat_model(name)
     except ValidationError as error:
