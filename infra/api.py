@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Final, cast
 
-from aws_cdk import Duration, Validations
+from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
@@ -14,6 +14,7 @@ from constructs import Construct
 from infra.auth import Auth
 from infra.config import Config
 from infra.environment import Environment
+from infra.findings import accept
 from infra.lambda_factory import LambdaFactory, Made
 
 ROUTES: Final = {
@@ -96,27 +97,14 @@ class Api(Construct):
 
     def _default_route(self) -> None:
         not_found = self._functions.make("not_found", memory_mb=128, timeout=Duration.seconds(3))
-        routes = (
-            self.http_api.add_routes(
-                path="/{proxy+}",
-                methods=[apigateway.HttpMethod.ANY],
-                integration=HttpLambdaIntegration("not_found-integration", not_found.target),
-            )
-            if False
-            else [
-                apigateway.HttpRoute(
-                    self,
-                    "Default",
-                    http_api=self.http_api,
-                    route_key=apigateway.HttpRouteKey.DEFAULT,
-                    integration=HttpLambdaIntegration("not_found-integration", not_found.target),
-                )
-            ]
+        route = apigateway.HttpRoute(
+            self,
+            "Default",
+            http_api=self.http_api,
+            route_key=apigateway.HttpRouteKey.DEFAULT,
+            integration=HttpLambdaIntegration("not_found-integration", not_found.target),
         )
-        for route in routes:
-            Validations.of(route).acknowledge(
-                id="AwsSolutions-APIG4", reason="The route says 404 to everybody and reads nothing."
-            )
+        accept(route, "AwsSolutions-APIG4", "The route says 404 to everybody and reads nothing.")
 
     def _cors(self) -> apigateway.CorsPreflightOptions | None:
         if not self._config.cors_origins:
@@ -131,8 +119,7 @@ class Api(Construct):
         )
 
     def _stage(self) -> apigateway.HttpStage:
-        logs = self._functions.log_group(self, "AccessLogs")
-        return apigateway.HttpStage(
+        stage = apigateway.HttpStage(
             self,
             "Stage",
             http_api=self.http_api,
@@ -141,9 +128,10 @@ class Api(Construct):
             throttle=apigateway.ThrottleSettings(
                 rate_limit=self._config.throttle_rate, burst_limit=self._config.throttle_burst
             ),
-            access_log_settings=apigateway.AccessLogSettings(
-                destination=apigateway.LogGroupLogDestination(logs), format=_log_format()
-            )
-            if False
-            else _AccessLogs(logs),
         )
+        logs = self._functions.log_group(self, "AccessLogs")
+        cfn_stage = cast(apigateway.CfnStage, stage.node.default_child)
+        cfn_stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=logs.log_group_arn, format=json.dumps(ACCESS_LOG)
+        )
+        return stage

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.config import Config
+from infra.findings import accept
 
 FIRST_KEY = "k1"
 
@@ -59,12 +60,11 @@ class Auth(Construct):
             deletion_protection=production,
             removal_policy=removal,
         )
-        allow = Validations.of(pool).acknowledge
-        allow(id="AwsSolutions-COG2", reason="MFA is offered; to force it would break sign-in from a script.")
-        allow(
-            id="AwsSolutions-COG8",
-            reason="Threat protection is billed a user and is the operator's choice; the pool is a default that any "
-            "OIDC issuer replaces.",
+        accept(pool, "AwsSolutions-COG2", "MFA is offered; to force it would break sign-in from a script.")
+        accept(
+            pool,
+            "AwsSolutions-COG8",
+            "Threat protection is billed a user; the pool is a default that any OIDC issuer replaces.",
         )
         return pool
 
@@ -81,9 +81,10 @@ class Auth(Construct):
             ),
             removal_policy=removal,
         )
-        Validations.of(secret).acknowledge(
-            id="AwsSolutions-SMG4",
-            reason="Rotation needs the old key to stay valid until the last ticket signed with it has expired; "
+        accept(
+            secret,
+            "AwsSolutions-SMG4",
+            "Rotation needs the old key to stay valid until the last ticket signed with it has expired; "
             "docs/OPERATIONS.md has the steps.",
         )
         return secret

@@ -38,6 +38,5 @@ class BucketEmptier(Construct):
             resource_type="Custom::BucketObjects",
             properties={"Bucket": bucket.bucket_name},
         )
-        # Deleted before the bucket and its policy, and while the function may still act.
-        resource.node.add_dependency(bucket)
+        # Deleted before the bucket, which its property refers to, and while the function may still act.
         resource.node.add_dependency(emptier.role)

@@ -53,7 +53,7 @@ class Config:
     graphs: str = _key(text(r".*\.json", "langgraph.json"), "langgraph.json", "Path of a langgraph.json.")
     model: str = _key(text(r"[a-z_]+:\S+", "bedrock_converse:MODEL_ID"), "", "Default: the offline model.")
     bedrock_resources: tuple[str, ...] = _key(texts(_ARN, "arn:aws:bedrock:..."), (), "Default: from the model.")
-    worker_environment: Mapping[str, str] = _key(variables, {}, "Plain variables of the worker.")
+    worker_environment: tuple[tuple[str, str], ...] = _key(variables, (), "Plain variables of the worker.")
     worker_policies: tuple[str, ...] = _key(texts(_ARN, "arn:aws:iam::..."), (), "Managed policies of the worker.")
 
     # The life of a job.

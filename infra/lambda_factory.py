@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -17,7 +17,8 @@ from constructs import Construct
 
 from infra.bundling import Bundler
 from infra.config import Config
-from infra.permissions import WILDCARDS, Resources, statements
+from infra.findings import accept, accept_wildcard
+from infra.permissions import PERMISSIONS, WILDCARDS, Resources, statements
 
 RETENTIONS: Final = {
     1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
@@ -25,6 +26,12 @@ RETENTIONS: Final = {
     365: "ONE_YEAR", 400: "THIRTEEN_MONTHS", 545: "EIGHTEEN_MONTHS", 731: "TWO_YEARS", 1096: "THREE_YEARS",
     1827: "FIVE_YEARS", 3653: "TEN_YEARS",
 }  # fmt: skip
+
+RUNTIMES: Final = {
+    "python3.11": lambda_.Runtime.PYTHON_3_11,
+    "python3.12": lambda_.Runtime.PYTHON_3_12,
+    "python3.13": lambda_.Runtime.PYTHON_3_13,
+}
 
 ALIAS: Final = "live"
 
@@ -78,7 +85,7 @@ class LambdaFactory:
             scope,
             "Function",
             description=f"graphjobs {config.stage}: {name}",
-            runtime=lambda_.Runtime(config.runtime, lambda_.RuntimeFamily.PYTHON),
+            runtime=RUNTIMES[config.runtime],
             architecture=lambda_.Architecture.custom(config.architecture),
             code=code or self._code(name),
             handler=handler or f"functions.{name}.handler.handler",
@@ -92,8 +99,7 @@ class LambdaFactory:
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
             **options,
         )
-        if config.runtime != "python3.13":
-            Validations.of(function).acknowledge(id="AwsSolutions-L1", reason="The runtime is set by configuration.")
+        accept(function, "AwsSolutions-L1", "Not every dependency has wheels for the newest runtime yet.")
         target: lambda_.IFunction = function
         if snap_start:
             target = lambda_.Alias(scope, "Alias", alias_name=ALIAS, version=function.current_version)
@@ -118,6 +124,10 @@ class LambdaFactory:
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Function": iam.PolicyDocument(statements=allowed, minimize=False)},
         )
+        for resource, reason in WILDCARDS.items():
+            if resource in PERMISSIONS[name]:
+                accept_wildcard(role, self._resources.arn(resource), reason)
+        accept_wildcard(role, "*", WILDCARDS["*"])
         return role
 
     def _code(self, name: str) -> lambda_.Code:

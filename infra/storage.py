@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from graphjobs import schema
 from infra.config import Config
+from infra.findings import accept
 
 DAY: Final = 86_400
 PREFIXES: Final = ("events", "checkpoints")
@@ -91,15 +92,16 @@ class Storage(Construct):
             ],
             removal_policy=self.removal,
         )
-        Validations.of(bucket).acknowledge(
-            id="AwsSolutions-S1",
-            reason="Only the functions' roles can reach the bucket; CloudTrail data events are the audit to turn on, "
+        accept(
+            bucket,
+            "AwsSolutions-S1",
+            "Only the functions' roles can reach the bucket; CloudTrail data events are the audit to turn on, "
             "and server access logs would need a second bucket that has the same finding.",
         )
         return bucket
 
 
-def _keys(key_schema: list[dict[str, str]], types: dict[str, str]) -> dict[str, dynamodb.Attribute]:
+def _keys(key_schema: list[dict[str, str]], types: dict[str, str]) -> dict[str, Any]:
     names = {"HASH": "partition_key", "RANGE": "sort_key"}
     return {
         names[key["KeyType"]]: dynamodb.Attribute(name=key["AttributeName"], type=TYPES[types[key["AttributeName"]]])

@@ -73,7 +73,7 @@ def texts(pattern: str, example: str) -> Parser:
     return parse
 
 
-def variables(raw: Any) -> dict[str, str]:
+def variables(raw: Any) -> tuple[tuple[str, str], ...]:
     """A JSON object of environment variables; those that graphjobs or Lambda set are not for the taking."""
     try:
         value = json.loads(raw) if isinstance(raw, str) else raw
@@ -84,4 +84,4 @@ def variables(raw: Any) -> dict[str, str]:
     for name in value:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.startswith(("AWS_", "GRAPHJOBS_", "_")):
             raise ValueError(f"must not set {name!r}: it is not a name for a variable, or is set by graphjobs or AWS")
-    return dict(value)
+    return tuple(sorted(value.items()))

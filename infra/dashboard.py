@@ -1,0 +1,119 @@
+"""The dashboard (are jobs done, in time, and seen?) and the saved queries of CloudWatch Logs Insights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Aws, Fn
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.metrics import Metrics
+
+QUERIES: Final = {
+    "everything-about-one-job": """
+        fields @timestamp, service, level, message, status, attempt, epoch, error, exception
+        | filter job_id = "REPLACE-WITH-JOB-ID"
+        | sort @timestamp asc
+        | limit 1000
+    """,
+    "slowest-jobs": """
+        filter service = "worker" and message in ["claimed", "finished"]
+        | stats max(@timestamp) - min(@timestamp) as run_ms, count() as steps, max(attempt) as attempts by job_id
+        | sort run_ms desc
+        | limit 50
+    """,
+    "failures-by-code": """
+        filter message = "finished" and status = "failed"
+        | stats count() as jobs, latest(job_id) as example by code
+        | sort jobs desc
+    """,
+    "errors": """
+        fields @timestamp, service, job_id, message, exception_name, exception
+        | filter level in ["ERROR", "CRITICAL"]
+        | sort @timestamp desc
+        | limit 200
+    """,
+}
+
+
+class Dashboard(Construct):
+    """One page of graphs and a folder of queries."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        metrics: Metrics,
+        *,
+        alarms: Sequence[cloudwatch.Alarm],
+        log_groups: Sequence[logs.LogGroup],
+    ) -> None:
+        super().__init__(scope, id)
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", widgets=[list(row) for row in rows(metrics, alarms)])
+        self.url = (
+            f"https://{Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={Aws.REGION}"
+            f"#dashboards/dashboard/{dashboard.dashboard_name}"
+        )
+        for name, text in QUERIES.items():
+            lines = [line.strip() for line in text.strip().splitlines()]
+            logs.CfnQueryDefinition(
+                self,
+                "".join(part.capitalize() for part in name.split("-")),
+                name=Fn.join("/", [Aws.STACK_NAME, name]),
+                query_string="\n".join(lines),
+                log_group_names=[group.log_group_name for group in log_groups],
+            )
+
+
+def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[cloudwatch.IWidget]]:
+    """The widgets, a row each."""
+    worker_counts = ("JobsCompleted", "JobsFailed", "JobsCancelled", "Attempts", "HandOffs", "FencedWrites")
+    return [
+        [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
+        [
+            _graph(
+                "Jobs",
+                [
+                    metrics.count("JobsCreated", "create_job"),
+                    *(metrics.count(name, "worker") for name in worker_counts),
+                ],
+            ),
+            _graph("Failed jobs, %", [metrics.failure_percentage()]),
+            _graph("Queue", [metrics.waiting(), metrics.oldest_message(), metrics.dead_letters()]),
+        ],
+        [
+            _graph("Wait in the queue, ms", _spread(metrics, "QueueWait", "worker")),
+            _graph("Submit to first event, ms", _spread(metrics, "SubmitToFirstEvent", "worker")),
+            _graph("Run time, ms", _spread(metrics, "RunTime", "worker")),
+        ],
+        [
+            _graph("Delivery lag, ms", _spread(metrics, "DeliveryLag", "stream")),
+            _graph("Streams", [metrics.count("OpenStreams", "stream"), metrics.stream_failures()]),
+            _graph("Stuck jobs", [metrics.count("StuckJobs", "reconcile")]),
+        ],
+        [
+            _graph(
+                "API",
+                [metrics.api("Count"), metrics.api("4xx"), metrics.api("5xx"), metrics.api("Latency", "p99")],
+            ),
+            _graph(
+                "Concurrency",
+                [metrics.function(name, "ConcurrentExecutions") for name in ("worker", "stream")],
+            ),
+            _graph(
+                "Errors and throttles",
+                [metrics.function(name, what) for name in ("worker", "stream") for what in ("Errors", "Throttles")],
+            ),
+        ],
+    ]
+
+
+def _graph(title: str, of: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(of), width=8, height=6)
+
+
+def _spread(metrics: Metrics, name: str, service: str) -> list[cloudwatch.IMetric]:
+    return [metrics.ours(name, service, statistic) for statistic in ("p50", "p90", "p99")]

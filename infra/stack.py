@@ -1,0 +1,121 @@
+"""The stack: every capability, and how they are wired. One a stage; nothing has a physical name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack, Tags
+from constructs import Construct
+
+from infra.alarms import Alarms
+from infra.api import Api
+from infra.auth import Auth
+from infra.bucket_emptier import BucketEmptier
+from infra.bundling import Bundler
+from infra.config import Config
+from infra.dashboard import Dashboard
+from infra.environment import Environment, from_config
+from infra.graph_project import GraphProject
+from infra.job_queue import JobQueue
+from infra.lambda_factory import LambdaFactory
+from infra.metrics import NAMESPACE, Metrics
+from infra.permissions import Resources
+from infra.reconcile import Reconcile
+from infra.storage import Storage
+from infra.stream import Stream
+from infra.worker import Worker
+
+
+class GraphJobsStack(Stack):
+    """Jobs in, events out."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        config: Config,
+        project: GraphProject,
+        bundler: Bundler | None,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, id, description=f"graphjobs ({config.stage})", **options)
+        Tags.of(self).add("graphjobs:stage", config.stage)
+        storage = Storage(self, "Storage", config)
+        queue = JobQueue(self, "Jobs", config)
+        auth = Auth(self, "Auth", config)
+        functions = LambdaFactory(Construct(self, "Functions"), config, _resources(storage, queue, auth), bundler)
+        environment = _environment(config, project, storage, queue, auth)
+
+        stream = Stream(self, "Stream", config, environment=environment, functions=functions)
+        environment = environment.with_value("STREAM_URL", stream.url)
+        api = Api(self, "Api", config, auth=auth, environment=environment, functions=functions)
+        Worker(self, "Worker", config, queue=queue, environment=environment, functions=functions)
+        Reconcile(self, "Reconcile", config, environment=environment, functions=functions)
+        if not config.production:
+            BucketEmptier(self, "BucketEmptier", storage.payloads, functions)
+
+        metrics = Metrics(
+            namespace=NAMESPACE,
+            queue=queue,
+            http_api=api.http_api,
+            functions={name: made.function for name, made in functions.made.items()},
+        )
+        alarms = Alarms(self, "Alarms", config, metrics)
+        dashboard = Dashboard(
+            self,
+            "Monitoring",
+            metrics,
+            alarms=alarms.alarms,
+            log_groups=[made.log_group for name, made in functions.made.items() if name != "empty_bucket"],
+        )
+        outputs = {
+            "Stage": config.stage,
+            "ApiUrl": api.url,
+            "StreamUrl": stream.url,
+            "StreamFunctionName": stream.function.function_name,
+            "Issuer": auth.issuer,
+            "Audience": ",".join(auth.audience),
+            "DashboardUrl": dashboard.url,
+            "AlarmTopicArn": alarms.topic.topic_arn,
+            "QueueUrl": queue.queue.queue_url,
+            "DlqUrl": queue.dead_letters.queue_url,
+            "JobsTable": storage.jobs.table_name,
+            "EventsTable": storage.events.table_name,
+            "CheckpointsTable": storage.checkpoints.table_name,
+            "PayloadBucket": storage.payloads.bucket_name,
+            "TicketSecretArn": auth.ticket_secret.secret_arn,
+        }
+        if auth.user_pool is not None and auth.client is not None:
+            outputs["UserPoolId"] = auth.user_pool.user_pool_id
+            outputs["UserPoolClientId"] = auth.client.user_pool_client_id
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
+
+
+def _resources(storage: Storage, queue: JobQueue, auth: Auth) -> Resources:
+    return Resources(
+        {
+            "jobs": storage.jobs.table_arn,
+            "events": storage.events.table_arn,
+            "checkpoints": storage.checkpoints.table_arn,
+            "bucket": storage.payloads.bucket_arn,
+            "queue": queue.queue.queue_arn,
+            "ticket_secret": auth.ticket_secret.secret_arn,
+        }
+    )
+
+
+def _environment(config: Config, project: GraphProject, storage: Storage, queue: JobQueue, auth: Auth) -> Environment:
+    return Environment(
+        {
+            **from_config(config, project),
+            "JOBS_TABLE": storage.jobs.table_name,
+            "EVENTS_TABLE": storage.events.table_name,
+            "CHECKPOINTS_TABLE": storage.checkpoints.table_name,
+            "PAYLOAD_BUCKET": storage.payloads.bucket_name,
+            "QUEUE_URL": queue.queue.queue_url,
+            "OIDC_ISSUER": auth.issuer,
+            "OIDC_AUDIENCE": ",".join(auth.audience),
+            "TICKET_SECRET": auth.ticket_secret.secret_arn,
+        }
+    )

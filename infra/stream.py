@@ -1,0 +1,79 @@
+"""The stream: a web app behind AWS Lambda Web Adapter, on a function URL that streams its response.
+
+The URL lets everybody in, since the app itself verifies tokens and tickets: an authorizer of AWS's would want
+requests to be signed with AWS credentials, which no browser has.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Duration, Fn, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.config import ADAPTER_ACCOUNT, Config
+from infra.environment import Environment
+from infra.lambda_factory import LambdaFactory
+
+PORT: Final = "8080"
+LAYERS: Final = {"arm64": "LambdaAdapterLayerArm64", "x86_64": "LambdaAdapterLayerX86"}
+MARGIN_SECONDS: Final = 30
+"""The function outlives the window of a connection, so that every connection is closed cleanly."""
+
+ALLOWED_HEADERS: Final = ("authorization", "last-event-id")
+
+ADAPTER: Final = {
+    "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+    "AWS_LWA_INVOKE_MODE": "response_stream",
+    "AWS_LWA_PORT": PORT,
+    "AWS_LWA_READINESS_CHECK_PATH": "/healthz",
+}
+
+
+class Stream(Construct):
+    """The stream function, at `url`."""
+
+    def __init__(
+        self, scope: Construct, id: str, config: Config, *, environment: Environment, functions: LambdaFactory
+    ) -> None:
+        super().__init__(scope, id)
+        made = functions.make(
+            "stream",
+            handler="run.sh",
+            memory_mb=config.stream_memory_mb,
+            timeout=Duration.seconds(config.stream_window_seconds + MARGIN_SECONDS),
+            environment={**environment.of("stream"), **ADAPTER},
+            layers=[lambda_.LayerVersion.from_layer_version_arn(self, "Adapter", self._layer(config))],
+            snap_start=config.snap_start,
+            reserved_concurrent_executions=config.stream_reserved_concurrency or None,
+        )
+        self.function = made.function
+        self._function_url = made.target.add_function_url(
+            auth_type=lambda_.FunctionUrlAuthType.NONE,
+            invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM,
+            cors=self._cors(config),
+        )
+        host = Fn.select(2, Fn.split("/", self._function_url.url))
+        self.url = config.stream_url.rstrip("/") or f"https://{host}"
+
+    def _layer(self, config: Config) -> str:
+        if config.adapter_layer_arn:
+            return config.adapter_layer_arn
+        stack = Stack.of(self)
+        layer = LAYERS[config.architecture]
+        return (
+            f"arn:{stack.partition}:lambda:{stack.region}:{ADAPTER_ACCOUNT}:layer:{layer}"
+            f":{config.adapter_layer_version}"
+        )
+
+    def _cors(self, config: Config) -> lambda_.FunctionUrlCorsOptions | None:
+        if not config.cors_origins:
+            return None
+        return lambda_.FunctionUrlCorsOptions(
+            allowed_origins=list(config.cors_origins),
+            allowed_methods=[lambda_.HttpMethod.GET],
+            allowed_headers=list(ALLOWED_HEADERS),
+            exposed_headers=["retry-after"],
+            max_age=Duration.hours(1),
+        )

@@ -1,0 +1,159 @@
+"""Who may do what. This table is the second copy of `infra.permissions`: a change of one is a change of both."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.infra.conftest import Synth
+from tests.infra.template import Template, arn_text, construct, listed
+
+EVERY_FUNCTION = """
+    logs:CreateLogStream        own logs
+    logs:PutLogEvents           own logs
+    xray:PutTelemetryRecords    *
+    xray:PutTraceSegments       *
+"""
+
+ALLOWED = {
+    "create_job": """
+        dynamodb:GetItem                jobs
+        dynamodb:PutItem                jobs
+        dynamodb:UpdateItem             jobs
+        sqs:SendMessage                 queue
+        secretsmanager:GetSecretValue   ticket_secret
+    """,
+    "job_status": """
+        dynamodb:GetItem    jobs
+        dynamodb:Query      events
+        s3:GetObject        bucket/events/*
+    """,
+    "list_jobs": """
+        dynamodb:Query      jobs/index/by_owner
+    """,
+    "cancel_job": """
+        dynamodb:GetItem    jobs
+        dynamodb:UpdateItem jobs
+        dynamodb:PutItem    events
+        dynamodb:Query      events
+        s3:GetObject        bucket/events/*
+    """,
+    "stream_ticket": """
+        dynamodb:GetItem                jobs
+        secretsmanager:GetSecretValue   ticket_secret
+    """,
+    "not_found": "",
+    "stream": """
+        dynamodb:GetItem                jobs
+        dynamodb:BatchGetItem           events
+        dynamodb:GetItem                events
+        dynamodb:Query                  events
+        s3:GetObject                    bucket/events/*
+        secretsmanager:GetSecretValue   ticket_secret
+    """,
+    "worker": """
+        dynamodb:GetItem                jobs
+        dynamodb:UpdateItem             jobs
+        dynamodb:GetItem                events
+        dynamodb:PutItem                events
+        dynamodb:Query                  events
+        dynamodb:GetItem                checkpoints
+        dynamodb:PutItem                checkpoints
+        dynamodb:Query                  checkpoints
+        s3:GetObject                    bucket/events/*
+        s3:PutObject                    bucket/events/*
+        s3:GetObject                    bucket/checkpoints/*
+        s3:PutObject                    bucket/checkpoints/*
+        s3:PutObjectTagging             bucket/checkpoints/*
+        sqs:ChangeMessageVisibility     queue
+        sqs:DeleteMessage               queue
+        sqs:GetQueueAttributes          queue
+        sqs:ReceiveMessage              queue
+        sqs:SendMessage                 queue
+    """,
+    "reconcile": """
+        dynamodb:Query      jobs/index/active
+        dynamodb:GetItem    jobs
+        dynamodb:UpdateItem jobs
+        dynamodb:PutItem    events
+        dynamodb:Query      events
+        s3:GetObject        bucket/events/*
+        sqs:SendMessage     queue
+    """,
+    "empty_bucket": """
+        s3:ListBucket       bucket
+        s3:DeleteObject     bucket/*
+    """,
+}
+
+WILDCARDS = {
+    "*": "X-Ray's write actions have no resources",
+    "bucket/events/*": "objects of a prefix",
+    "bucket/checkpoints/*": "objects of a prefix",
+    "bucket/*": "the emptier, not in production",
+}
+
+
+def table(name: str) -> set[tuple[str, str]]:
+    lines = (EVERY_FUNCTION + ALLOWED[name]).strip().splitlines()
+    own_logs = "logs:" + construct(name).removeprefix("Functions")
+    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
+    return {(action, own_logs if on.strip() == "own logs" else on.strip()) for action, on in pairs}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_each_role_allows_exactly_this(template: Template, name: str) -> None:
+    assert template.role(name) == table(name)
+
+
+def test_every_function_has_a_row_and_a_role_of_its_own(template: Template) -> None:
+    assert template.functions() == sorted(ALLOWED)
+    roles = [str(item["Properties"]["Role"]) for item in template.of_type("AWS::Lambda::Function").values()]
+    assert len(set(roles)) == len(ALLOWED) == len(template.of_type("AWS::IAM::Role"))
+
+
+def test_nothing_is_allowed_beside_the_roles_own_policies(template: Template) -> None:
+    for role in template.of_type("AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role["Properties"]
+    assert not template.of_type("AWS::IAM::Policy")
+    assert not template.of_type("AWS::IAM::ManagedPolicy")
+
+
+def test_a_production_stage_has_no_function_that_deletes(production: Template) -> None:
+    actions = {action for name in production.functions() for action, _ in production.role(name)}
+    assert not {action for action in actions if "Delete" in action} - {"sqs:DeleteMessage"}
+
+
+@pytest.mark.parametrize("stage", ["template", "production"])
+def test_each_wildcard_is_one_that_is_known(stage: str, request: pytest.FixtureRequest) -> None:
+    found: Template = request.getfixturevalue(stage)
+    wild = set()
+    for role in found.of_type("AWS::IAM::Role").values():
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                wild |= {arn for raw in listed(statement["Resource"]) if "*" in (arn := arn_text(raw))}
+                assert not any("*" in action for action in listed(statement["Action"]))
+    assert {arn for arn in wild if "foundation-model" not in arn} <= set(WILDCARDS)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("openai:gpt", set()),
+        (
+            "bedrock_converse:maker.model-v1:0",
+            {"arn:<AWS::Partition>:bedrock:<AWS::Region>::foundation-model/maker.model-v1:0"},
+        ),
+        (
+            "bedrock_converse:eu.maker.model-v1:0",
+            {
+                "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:inference-profile/eu.maker.model-v1:0",
+                "arn:<AWS::Partition>:bedrock:*::foundation-model/maker.model-v1:0",
+            },
+        ),
+        ("bedrock:arn:aws:bedrock:eu-west-1::foundation-model/m", {"arn:aws:bedrock:eu-west-1::foundation-model/m"}),
+    ],
+)
+def test_the_worker_may_call_the_configured_model_and_no_other(synth: Synth, model: str, expected: set[str]) -> None:
+    extra = synth(model=model).role("worker") - table("worker")
+    invoke = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+    assert extra == {(action, arn) for arn in expected for action in invoke}
