@@ -19,6 +19,7 @@ from graphjobs.job import Job
 MAX_SECONDS: Final = 12 * 3600
 AFTER_DEADLINE_SECONDS: Final = 600
 MAX_LENGTH: Final = 200
+EXPIRY_DIGITS: Final = 12
 SIGNATURE_LENGTH: Final = 43
 
 
@@ -71,8 +72,11 @@ class Tickets:
 
 
 def expires_at(job: Job, now: int) -> int:
-    """Until when a ticket issued at `now` is valid, in epoch seconds: the deadline and some, 12 h at most."""
-    return min(job.deadline_at // 1000 + AFTER_DEADLINE_SECONDS, now + MAX_SECONDS)
+    """Until when a ticket issued at `now` is valid, in epoch seconds: the deadline and some, 12 h at most.
+
+    A job that is past its deadline can still be read, so its ticket is valid for the "and some" from now.
+    """
+    return min(max(job.deadline_at // 1000, now) + AFTER_DEADLINE_SECONDS, now + MAX_SECONDS)
 
 
 def _parts(ticket: str) -> tuple[str, int, str]:
@@ -83,7 +87,7 @@ def _parts(ticket: str) -> tuple[str, int, str]:
 
 
 def _canonical_number(text: str) -> bool:
-    return text.isdecimal() and len(text) <= 12 and not text.startswith("0")
+    return text.isdecimal() and len(text) <= EXPIRY_DIGITS and not text.startswith("0")
 
 
 def _invalid() -> AuthError:

@@ -27,7 +27,8 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from graphjobs.auth import AuthError
-from graphjobs.jwt_auth import Jwks, JwtVerifier
+from graphjobs.jwks import Jwks
+from graphjobs.jwt_auth import JwtVerifier
 from graphjobs.problem import problem_response, route_not_found
 from local.child import end_with_parent, serve
 from local.gateway import answer, payload
