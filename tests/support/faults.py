@@ -38,6 +38,11 @@ class Faults:
         self.calls: list[str] = []
         self.meta = client.meta
 
+    @property
+    def client(self) -> Any:
+        """Itself, to be given where a boto3 client is expected."""
+        return self
+
     def fail(self, operation: str, error: Exception, times: int = 1) -> None:
         """The next `times` calls do nothing and raise `error`."""
 
@@ -55,7 +60,7 @@ class Faults:
 
         self._faults[operation].extend([fault] * times)
 
-    def before(self, operation: str, action: Callable[[], None]) -> None:
+    def before(self, operation: str, action: Callable[[], object]) -> None:
         """Right before the next call of `operation`, `action` happens: a race that is lost."""
 
         def fault(call: Callable[[], Any]) -> Any:

@@ -209,11 +209,11 @@ def test_of_two_claims_at_once_one_wins(aws: Backend) -> None:
     faults = Faults(aws.dynamodb)
     slow = Claims(
         aws.jobs,
-        Transitions(faults, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
+        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
         aws.settings,
         clock=aws.clock,
     )
-    faults.before("transact_write_items", lambda: claimed(aws, job) and None)
+    faults.before("transact_write_items", lambda: claimed(aws, job))
     assert slow.claim(job.job_id, model=None) is Refusal.HELD
     assert row(aws, job).epoch == 1
     assert types(aws, job) == ["metadata"]
@@ -227,7 +227,7 @@ def test_a_heartbeat_between_read_and_commit_saves_the_lease(aws: Backend) -> No
     faults = Faults(aws.dynamodb)
     rival = Claims(
         aws.jobs,
-        Transitions(faults, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
+        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
         aws.settings,
         clock=aws.clock,
     )
@@ -258,7 +258,7 @@ def test_a_transition_is_made_exactly_once_whatever_happens_to_its_answer(
     faults = Faults(aws.dynamodb)
     shaky = Claims(
         aws.jobs,
-        Transitions(faults, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
+        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
         aws.settings,
         clock=aws.clock,
     )
@@ -277,5 +277,5 @@ def test_a_transition_is_made_exactly_once_whatever_happens_to_its_answer(
 
 def conflict() -> Exception:
     error = client_error("TransactionCanceledException")
-    error.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]  # type: ignore[typeddict-unknown-key]
+    error.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]
     return error

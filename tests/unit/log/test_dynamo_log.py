@@ -30,7 +30,7 @@ class TestDynamoEventLog(EventLogSuite):
 
 def test_a_put_whose_answer_was_lost_is_recognised(aws: Backend) -> None:
     faults = Faults(aws.dynamodb)
-    log = DynamoEventLog(faults, "events", PayloadStore(aws.s3, "payloads"))
+    log = DynamoEventLog(faults.client, "events", PayloadStore(aws.s3, "payloads"))
     faults.lose_answer("put_item")
     with pytest.raises(ClientError):
         log.append(slot("job-a", 1, "x"))

@@ -1,0 +1,72 @@
+"""The users: each submits jobs and watches them through several viewers whose connections are cut at random."""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from client.client import Client
+from client.retry import RetryPolicy
+
+PATIENT = RetryPolicy(max_failures=60, base_seconds=0.1, cap_seconds=1.0)
+
+
+@dataclass
+class Watched:
+    """One job and what its viewers received."""
+
+    job_id: str
+    steps: int
+    viewers: list[list[dict[str, Any]]] = field(default_factory=list)
+
+
+class Crowd:
+    """Runs jobs, a few at a time."""
+
+    def __init__(self, api_url: str, stream_url: str, token: str, seed: int) -> None:
+        self._arguments = (api_url, stream_url, token)
+        self._seed = seed
+
+    def run(self, jobs: int, *, at_once: int, viewers: int) -> list[Watched]:
+        """Run `jobs` jobs to their end, each with `viewers` viewers."""
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(lambda number: self._one(number, viewers), range(jobs)))
+
+    def _one(self, number: int, viewers: int) -> Watched:
+        chance = random.Random(self._seed * 100_003 + number)
+        steps = chance.randint(1, 4)
+        graph_input = {"steps": steps, "pause": chance.choice([0.0, 0.01, 0.05, 0.1])}
+        with self._client() as client:
+            job_id = client.submit(input=graph_input, timeout_seconds=120)["job_id"]
+            watched = Watched(job_id, steps, [[] for _ in range(viewers)])
+            threads = [
+                threading.Thread(target=self._watch, args=(job_id, received, chance.random()))
+                for received in watched.viewers
+            ]
+            for thread in threads:
+                thread.start()
+            if chance.random() < 0.15:
+                threads[0].join(chance.uniform(0, 1.0))
+                client.cancel(job_id)
+            for thread in threads:
+                thread.join()
+        return watched
+
+    def _watch(self, job_id: str, received: list[dict[str, Any]], luck: float) -> None:
+        chance = random.Random(luck)
+        with self._client() as client:
+            while not received or received[-1]["type"] != "done":
+                events = client.stream(job_id, after=received[-1]["seq"] if received else 0)
+                take = chance.randint(1, 40)
+                for event in events:
+                    received.append(event)
+                    take -= 1
+                    if take == 0:
+                        break  # cut: go on with a fresh connection
+                events.close()
+
+    def _client(self) -> Client:
+        return Client(*self._arguments, api_retries=PATIENT, stream_retries=PATIENT)
