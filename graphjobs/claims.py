@@ -124,6 +124,7 @@ class Claims:
             started_at=job.started_at if job.started_at is not None else now,
             released=None,
             mark=None,
+            sends=0,
         )
         event: tuple[str, dict[str, Any]]
         if tail is None:

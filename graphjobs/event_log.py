@@ -1,6 +1,6 @@
 """The event log: what readers and writers may ask of it, whatever it is stored in.
 
-What holds for every implementation (tests/unit/log_suite.py is the suite they are held to):
+What holds for every implementation (tests/unit/log/suite.py is the suite they are held to):
 
 * `append` is a compare-and-swap on the slot's key: of two slots under one key the first stays for ever.
 * Appending the identical slot again (nonce and bytes) succeeds and changes nothing.

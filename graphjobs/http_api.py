@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs.auth import AuthUnavailable
 from graphjobs.aws import is_transient
 from graphjobs.job import Job, is_job_id
 from graphjobs.problem import SECURITY_HEADERS, Problem, job_not_found, route_not_found, unavailable
@@ -61,7 +62,7 @@ def http_app(logger: Logger) -> APIGatewayHttpResolver:
         (Problem, refused),
         (RequestUnsupportedContentType, unsupported),
         (RequestValidationError, invalid),
-        ([ClientError, BotoCoreError, Contended], failing),
+        ([ClientError, BotoCoreError, Contended, AuthUnavailable], failing),
         (JobGone, gone),
         (Exception, broken),
     ]

@@ -223,16 +223,20 @@ class JobStore:
                 return jobs, None
         return jobs, (_job_id(start["pk"]["S"]), start["created"]["S"])
 
-    def due(self, shard: int, now: int, *, limit: int) -> list[str]:
-        """Ids of jobs of one shard of the active index that are due, the most overdue first."""
-        answer = self._client.query(
-            TableName=self._table,
-            IndexName=ACTIVE_INDEX,
-            KeyConditionExpression="active = :shard AND due_at <= :now",
-            ExpressionAttributeValues={":shard": {"S": str(shard)}, ":now": {"N": str(now)}},
-            Limit=limit,
-        )
-        return [_job_id(item["pk"]["S"]) for item in answer["Items"]]
+    def due(self, shard: int, now: int, *, limit: int, after: Any = None) -> tuple[list[str], Any]:
+        """Ids of up to `limit` jobs of one shard of the active index that are due, the most overdue first.
+
+        And where to go on, to be given as `after`; None at the end.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": ACTIVE_INDEX,
+            "KeyConditionExpression": "active = :shard AND due_at <= :now",
+            "ExpressionAttributeValues": {":shard": {"S": str(shard)}, ":now": {"N": str(now)}},
+            "Limit": limit,
+        }
+        answer = self._client.query(**query | ({"ExclusiveStartKey": after} if after else {}))
+        return [_job_id(item["pk"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
 
 def cancellation_codes(error: ClientError) -> list[str]:

@@ -2,12 +2,13 @@
 
 Logs are JSON lines of Powertools' Logger; metrics are CloudWatch's embedded metric format, written with the
 logs, so that no call is made for them. Tokens and tickets never reach either: `redact` is applied to every
-message, and no handler logs its event.
+line, and no handler logs its event.
 """
 
 from __future__ import annotations
 
-import logging
+import json
+import os
 import re
 from enum import StrEnum
 from typing import Any, Final
@@ -15,7 +16,10 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from graphjobs.job import Status
+
 NAMESPACE: Final = "graphjobs"
+"""Unless POWERTOOLS_METRICS_NAMESPACE is set, as in a deployment: each stage's metrics are its own."""
 
 
 class Metric(StrEnum):
@@ -36,9 +40,16 @@ class Metric(StrEnum):
     STUCK_JOBS = "StuckJobs"
 
 
+ENDS: Final = {
+    Status.COMPLETED: Metric.JOBS_COMPLETED,
+    Status.FAILED: Metric.JOBS_FAILED,
+    Status.CANCELLED: Metric.JOBS_CANCELLED,
+}
+"""What counts the jobs that ended so; whoever ends a job counts it."""
+
 MILLISECONDS: Final = frozenset({Metric.QUEUE_WAIT, Metric.SUBMIT_TO_FIRST_EVENT, Metric.RUN_TIME, Metric.DELIVERY_LAG})
 
-_SECRET: Final = re.compile(r"(?i)(bearer\s+|ticket=)[^\s\"'&,}]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_SECRET: Final = re.compile(r"(?i)(bearer\s+|ticket=)[^\s\"'&,}\\]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 def redact(text: str) -> str:
@@ -46,30 +57,19 @@ def redact(text: str) -> str:
     return _SECRET.sub(lambda match: (match.group(1) or "") + "[redacted]", text)
 
 
-class RedactingFilter(logging.Filter):
-    """Takes tokens and tickets out of a record's message, whatever put them there."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record; always keep it."""
-        message = record.getMessage()
-        clean = redact(message)
-        if clean != message:
-            record.msg, record.args = clean, None
-        return True
-
-
 def logger(service: str) -> Logger:
     """The logger of a function, with `service` on every line."""
-    log = Logger(service=service)
-    # Powertools gives one standard logger a service, however often it is asked.
-    if not any(isinstance(existing, RedactingFilter) for existing in logging.getLogger(service).filters):
-        log.addFilter(RedactingFilter())
-    return log
+    return Logger(service=service, json_serializer=_line)
+
+
+def _line(members: dict[str, Any]) -> str:
+    """A log line, redacted as a whole: a credential may be in the message, a member or an exception alike."""
+    return redact(json.dumps(members, default=str, separators=(",", ":"), ensure_ascii=False))
 
 
 def metrics(service: str) -> Metrics:
     """The metrics of a function, with `service` as their dimension."""
-    return Metrics(namespace=NAMESPACE, service=service)
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
 
 
 def record(sink: Any, metric: Metric, value: float = 1) -> None:

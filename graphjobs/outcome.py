@@ -15,7 +15,6 @@ TIMED_OUT: Final = "timed_out"
 WORKER_LOST: Final = "worker_lost"
 STEP_EXCEEDS_LIMIT: Final = "step_exceeds_limit"
 TOO_MANY_HANDOFFS: Final = "too_many_handoffs"
-INPUT_INVALID: Final = "input_invalid"
 GRAPH_UNAVAILABLE: Final = "graph_unavailable"
 INTERRUPT_UNSUPPORTED: Final = "interrupt_unsupported"
 RECURSION_LIMIT: Final = "recursion_limit"
@@ -27,7 +26,6 @@ MESSAGES: Final = {
     WORKER_LOST: "The job was given up after its workers were lost too often.",
     STEP_EXCEEDS_LIMIT: "A single step of the graph takes longer than the worker may run.",
     TOO_MANY_HANDOFFS: "The job was handed from worker to worker too often.",
-    INPUT_INVALID: "The graph does not accept this input.",
     GRAPH_UNAVAILABLE: "The graph could not be loaded.",
     INTERRUPT_UNSUPPORTED: "The graph asked for a person's answer, which a job cannot wait for.",
     RECURSION_LIMIT: "The graph took more steps than its recursion limit allows.",
@@ -86,6 +84,15 @@ def ending(job: Job, tail: Slot | None, outcome: Outcome, now: int) -> Change:
     events.append((DONE, done))
     after = replace(job, status=outcome.status, finished_at=now, lease_until=0, due_at=0, released=None, mark=None)
     return Change(after, events, carried_mark(job, tail))
+
+
+def error_code(tail: Slot | None) -> str | None:
+    """Why a job has failed, as the last slot of its log says; None if it has not."""
+    last = tail.events()[-1] if tail else None
+    if last is None or last.type != DONE:
+        return None
+    error = last.parse().data.get("error")
+    return str(error["code"]) if error else None
 
 
 def carried_mark(job: Job, tail: Slot | None) -> Mark | None:

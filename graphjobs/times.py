@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Clock = Callable[[], int]
 """Gives the time in epoch milliseconds; injected, so that tests can move it."""
@@ -15,8 +16,14 @@ def now_ms() -> int:
 
 def rfc3339(ms: int) -> str:
     """`ms` as RFC 3339 in UTC with milliseconds: ``2026-11-23T09:30:00.125Z``."""
-    stamp = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return stamp.replace("+00:00", "Z")
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    """Events come many to a second, and this is most of what formatting one costs."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def from_rfc3339(text: str) -> int:

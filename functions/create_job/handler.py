@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 from functools import lru_cache
@@ -13,7 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from functions.create_job.model import JobRequest
 from functions.create_job.service import Submission
 from graphjobs import aws
-from graphjobs.http_api import api_url, http_app, json_answer, owner_of
+from graphjobs.http_api import api_url, http_app, json_answer, not_json, owner_of
 from graphjobs.job_answer import accepted
 from graphjobs.job_store import JobStore
 from graphjobs.observability import Metric, record
@@ -44,6 +46,7 @@ def wiring() -> tuple[Settings, Submission, StreamUrls]:
 def create_job(request: Annotated[JobRequest, Body()]) -> Response[str]:
     """202 with the new job; 200 with the earlier one of the same key and body."""
     settings, submission, urls = wiring()
+    urls.tickets.keys.current()  # before anything is stored: without the keys there would be no answer to give
     job, new = submission.submit(owner_of(app), request, _idempotency_key())
     if new:
         record(metrics, Metric.JOBS_CREATED)
@@ -59,12 +62,43 @@ def _idempotency_key() -> str | None:
     return key
 
 
+def _unreadable(event: dict[str, Any]) -> Problem | None:
+    """Why the body is no JSON object, if it is none.
+
+    Before the resolver, which takes forms as well, and knows of fewer ways in which a text is not JSON.
+    """
+    media_type = event.get("headers", {}).get("content-type", "").partition(";")[0].strip()
+    if media_type not in ("", "application/json"):
+        return not_json()
+    try:
+        body = event.get("body") or "null"
+        value = json.loads(base64.b64decode(body).decode() if event.get("isBase64Encoded") else body)
+    except (ValueError, RecursionError) as error:
+        # Also bytes that are not UTF-8, a number of too many digits, and brackets nested too deep.
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        return Problem(400, "invalid_json", f"The body is not JSON: {reason}.")
+    if not isinstance(value, dict):
+        # The resolver would take the first item of a list for the body.
+        return Problem(400, "invalid_request", "The body is not a JSON object.")
+    return None
+
+
+def _size(event: dict[str, Any]) -> int:
+    """Bytes of the body as the caller sent it, which the HTTP API may have put into base64."""
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return len(body.rstrip("=")) * 3 // 4
+    return len(body.encode("utf-8", "surrogatepass"))
+
+
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one HTTP API request."""
-    size = len((event.get("body") or "").encode("utf-8", "surrogatepass"))
     limit = wiring()[0].max_body_bytes
-    if size > limit:
+    if _size(event) > limit:
         return problem_response(Problem(413, "body_too_large", f"The body is over {limit} bytes."))
+    refusal = _unreadable(event)
+    if refusal is not None:
+        return problem_response(refusal)
     try:
         return app.resolve(event, context)
     finally:

@@ -35,7 +35,7 @@ from graphjobs.observability import Metric, record
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.payload_store import PayloadStore
-from graphjobs.problem import Problem, route_not_found, unavailable
+from graphjobs.problem import SECURITY_HEADERS, Problem, route_not_found, unavailable
 from graphjobs.settings import Settings
 from graphjobs.stream_url import tickets
 
@@ -85,7 +85,7 @@ class StreamService:
             self.logger.warning("stream not opened", extra={"job_id": job_id, "error": str(error)})
             return self._come_back(credentials)
         if opening.finished:
-            return Response(status_code=204)
+            return Response(status_code=204, headers=SECURITY_HEADERS)
         follower = Follower(
             job_id,
             after,

@@ -24,9 +24,6 @@ SLOW_READER_SECONDS: Final = 30.0
 class EventStreamResponse(Response):
     """200 ``text/event-stream`` with the bytes of `frames`."""
 
-    media_type = sse.CONTENT_TYPE
-    charset = ""
-
     def __init__(
         self,
         frames: AsyncGenerator[bytes, None] | AsyncIterator[bytes],
@@ -34,7 +31,8 @@ class EventStreamResponse(Response):
         on_close: Callable[[], None] = lambda: None,
         slow_reader_seconds: float = SLOW_READER_SECONDS,
     ) -> None:
-        super().__init__(headers={**SECURITY_HEADERS, "X-Accel-Buffering": "no"})
+        # In the headers, not as `media_type`, to which Starlette would add a charset: the format has but one.
+        super().__init__(headers={"Content-Type": sse.CONTENT_TYPE, **SECURITY_HEADERS, "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._frames = frames
         self._on_close = on_close

@@ -122,13 +122,25 @@ class JobRun:
         try:
             outcome, drained = loop.run_until_complete(self._until_end())
             ended = self._settle(outcome, heartbeat, drained=drained)
-        finally:
-            heartbeat.stop()
-            self._writer.refuse()
-            executor.shutdown(wait=False, cancel_futures=True)
+        except Exception:
+            self._shut_down(heartbeat, executor)
+            if not self._nothing_left(loop, executor):
+                self._logger.exception("the end of the job could not be written; another worker will do it")
+                self._on_stuck(Ended(stop=self._stop, clean=False))
+            raise
+        self._shut_down(heartbeat, executor)
+        return replace(ended, clean=self._nothing_left(loop, executor))
+
+    def _shut_down(self, heartbeat: Heartbeat, executor: NodeExecutor) -> None:
+        heartbeat.stop()
+        self._writer.refuse()
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    def _nothing_left(self, loop: asyncio.AbstractEventLoop, executor: NodeExecutor) -> bool:
+        """Whether no thread and no task of the graph is left, what is left of the grace given to them."""
         since = time.monotonic() - self._stopped_at if self._stop else 0.0
-        clean = executor.wait_idle(GRACE_SECONDS - since)
-        return replace(ended, clean=self._no_tasks_left(loop) and clean)
+        idle = executor.wait_idle(GRACE_SECONDS - since)
+        return self._no_tasks_left(loop) and idle
 
     async def _until_end(self) -> tuple[Outcome | None, bool]:
         """The graph's outcome, None if it was stopped; and whether it was drained."""

@@ -20,6 +20,7 @@ from uuid import UUID
 MAX_DEPTH: Final = 64
 MAX_REPR: Final = 500
 
+_AS_THEY_ARE: Final = frozenset({type(None), bool, int})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -34,7 +35,11 @@ def clean_text(text: str) -> str:
 
 
 def _convert(value: Any, depth: int, above: tuple[int, ...]) -> Any:
-    if value is None or isinstance(value, bool):
+    # The kinds that nearly all of every event is made of, by their exact type: this runs for each token.
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else clean_text(value)
+    if kind in _AS_THEY_ARE or (kind is float and math.isfinite(value)):
         return value
     if isinstance(value, Enum):
         return _convert(value.value, depth + 1, above)
@@ -57,7 +62,7 @@ def _convert(value: Any, depth: int, above: tuple[int, ...]) -> Any:
 
 
 def _compound(value: Any, depth: int, above: tuple[int, ...]) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):  # the first is much the quicker to tell
         return {_key(key): _convert(item, depth, above) for key, item in value.items()}
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
@@ -77,6 +82,8 @@ def _compound(value: Any, depth: int, above: tuple[int, ...]) -> Any:
 
 
 def _key(key: Any) -> str:
+    if type(key) is str and key.isascii():
+        return key
     if isinstance(key, Enum):
         key = key.value
     return clean_text(key if isinstance(key, str) else str(key))

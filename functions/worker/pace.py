@@ -11,6 +11,7 @@ GROWTH: Final = 3.0
 GROW_AFTER_PUTS: Final = 10
 GROW_OVER_PUTS: Final = 20
 PAUSE_INTERVALS: Final = 6
+SINGLE_SHORTENS_BY: Final = 2
 
 
 class Pace:
@@ -32,7 +33,11 @@ class Pace:
         return self._last_put + self.interval - now
 
     def put_started(self, now: float, events: int) -> None:
-        """Note a put of `events` events; single ones, and those after a pause, end a burst."""
+        """Note a put of `events` events; one after a pause ends a burst, a single event shortens it.
+
+        Shortens, no more: a model's tokens come unevenly, and one that is late says little.
+        """
         paused = now - self._last_put > self._base * PAUSE_INTERVALS
-        self._puts_in_burst = 0 if paused or events == 1 else self._puts_in_burst + 1
+        longer = self._puts_in_burst + (1 if events > 1 else -SINGLE_SHORTENS_BY)
+        self._puts_in_burst = 0 if paused else max(0, min(longer, GROW_AFTER_PUTS + GROW_OVER_PUTS))
         self._last_put = now

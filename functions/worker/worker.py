@@ -20,7 +20,8 @@ from graphjobs.claims import Claim, Claims, Refusal
 from graphjobs.event_log import EventLog, Fenced
 from graphjobs.job import Job, Release, Status
 from graphjobs.job_store import JobStore
-from graphjobs.observability import Metric, record
+from graphjobs.observability import ENDS, Metric, record
+from graphjobs.outcome import error_code
 from graphjobs.queue import BadMessage, JobQueue, job_id_of
 from graphjobs.settings import Settings
 from graphjobs.times import now_ms
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
 OFFLINE_MODEL = "offline"
-
-ENDS = {
-    Status.COMPLETED: Metric.JOBS_COMPLETED,
-    Status.FAILED: Metric.JOBS_FAILED,
-    Status.CANCELLED: Metric.JOBS_CANCELLED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +164,17 @@ class Worker:
         record(self.metrics, ENDS[job.status])
         if job.started_at is not None and job.finished_at is not None:
             record(self.metrics, Metric.RUN_TIME, job.finished_at - job.started_at)
-        self.logger.info("finished", extra={"status": job.status.value, "attempt": job.attempt})
+        extra: dict[str, Any] = {"status": job.status.value, "attempt": job.attempt}
+        if job.status is Status.FAILED:
+            extra["code"] = self._error_code(job)
+        self.logger.info("finished", extra=extra)
+
+    def _error_code(self, job: Job) -> str | None:
+        """For the log only: a read that fails must not bring back the message of a job that has ended."""
+        try:
+            return error_code(self.log.tail(job.job_id))
+        except (ClientError, BotoCoreError):
+            return None
 
     def _leave(self, ended: Ended, receipt: str) -> None:
         """End the process, since something of the graph still runs in it and cannot be stopped."""

@@ -107,10 +107,13 @@ class LogWriter:
             now = self._clock()
             line = Event(self._next_seq, kind, rfc3339(now), data).line()
             self._first_at = self._first_at or now
+            # Waking the writer's thread costs more than all the rest: only for what changes how long it waits.
+            wake = not self._pending or self._pending[-1][0] == UPDATE
             self._pending.append((kind, line, time.monotonic()))
             self._characters += len(line)
             self._next_seq += 1
-            self._changed.notify_all()
+            if wake or self._enough():
+                self._changed.notify_all()
             return self._next_seq - 1
 
     def mark(self, mark: Mark) -> None:
