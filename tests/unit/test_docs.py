@@ -1,0 +1,215 @@
+"""The documents are true of the code: tables, names, links and commands are checked against their sources.
+
+What needs AWS CDK to import is read as source text instead, which keeps these tests quick.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.arguments import argument_parser
+from graphjobs.event import CUSTOM, RESERVED_TYPES
+from graphjobs.observability import Metric
+from graphjobs.outcome import MESSAGES
+from graphjobs.settings import Settings
+from infra.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("graphjobs", "functions", "graphs", "local", "client", "infra")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+DEPLOY = (ROOT / "docs" / "DEPLOY.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+
+
+def table_after(text: str, marker: str) -> dict[str, list[str]]:
+    """The rows of the first table after `marker`, by the name in backticks in their first cell."""
+    assert marker in text
+    lines = text[text.index(marker) :].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    rows = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        first, *rest = (cell.strip() for cell in line.strip("|").split("|"))
+        name = re.search(r"`([^`]+)`", first)
+        assert name, line
+        assert name[1] not in rows, f"{name[1]} is there twice"
+        rows[name[1]] = rest
+    return rows
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def source_tree(path: str) -> ast.Module:
+    """The syntax tree of a module of ours."""
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def dict_keys(tree: ast.Module, found: ast.AST | None = None) -> set[str]:
+    """The text keys of the largest dict display in `tree`."""
+    dicts = [node for node in ast.walk(found or tree) if isinstance(node, ast.Dict)]
+    keys = max(dicts, key=lambda node: len(node.keys)).keys
+    return {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
+def default_of(value: Any) -> str:
+    """How a default is written in a table."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return f"`{text}`" if text else ""
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = table_after(README, "<!-- settings:")
+    written = {name: cells[0] for name, cells in rows.items()}
+    assert written == {f"GRAPHJOBS_{spec.name.upper()}": default_of(spec.default) for spec in fields(Settings)}
+
+
+def test_the_readme_lists_every_variable_that_the_source_reads() -> None:
+    listed = set(table_after(README, "<!-- settings:")) | set(table_after(README, "<!-- other variables:"))
+    read = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            read |= set(re.findall(r"GRAPHJOBS_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8")))
+    assert read <= listed
+    settings = {f"GRAPHJOBS_{spec.name.upper()}" for spec in fields(Settings)}
+    assert listed - settings <= read
+
+
+def test_the_readme_knows_every_event_type_of_ours() -> None:
+    section = README[README.index("| type | data | |") :].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == RESERVED_TYPES | {CUSTOM, "progress"}
+
+
+def test_the_readme_knows_every_way_to_fail() -> None:
+    sentence = README[README.index("A failed job has one of these codes:") :].split(". ")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(MESSAGES)
+
+
+def test_the_architecture_names_every_module_and_no_other() -> None:
+    named = re.findall(r"^\| `([\w/]+\.py)` \|", ARCHITECTURE, re.MULTILINE)
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert sorted(named) == sorted(there)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for path in re.findall(
+        r"`((?:tests|benchmarks|docs|graphs|functions|graphjobs|infra|local|client)/[\w/.-]*)`", text
+    ):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (document.parent / path).resolve() if path else document
+        assert found.exists(), target
+        if anchor:
+            assert anchor in anchors(found.read_text(encoding="utf-8")), target
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "adr"
+    records = sorted(path.name for path in folder.glob("0*.md"))
+    assert re.findall(r"\]\((0[^)]+)\)", (folder / "README.md").read_text(encoding="utf-8")) == records
+
+
+def test_deploy_lists_every_key_with_its_default() -> None:
+    rows = table_after(DEPLOY, "<!-- config keys:")
+    assert list(rows) == [spec.name for spec in fields(Config)]
+    in_words = {"region", "bedrock_resources", "worker_max_concurrency"}  # a default that depends on something
+    for spec in fields(Config):
+        assert spec.default is not MISSING
+        if spec.name not in in_words:
+            expected = "" if spec.default == 0 and "concurrency" in spec.name else default_of(spec.default)
+            assert rows[spec.name][0] == expected, spec.name
+
+
+def test_deploy_lists_every_output_of_the_stack() -> None:
+    tree = source_tree("infra/stack.py")
+    outputs: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            (target,) = node.targets
+            if isinstance(target, ast.Name) and target.id == "outputs":
+                outputs |= dict_keys(tree, node)
+            if (
+                isinstance(target, ast.Subscript)
+                and isinstance(target.value, ast.Name)
+                and target.value.id == "outputs"
+            ):
+                assert isinstance(target.slice, ast.Constant)
+                outputs.add(str(target.slice.value))
+    section = DEPLOY[DEPLOY.index("| output |") :].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", section)) == outputs
+    used = set(re.findall(r"\$\(out (\w+)\)", README + OPERATIONS))
+    assert used <= outputs
+
+
+def test_operations_says_of_every_alarm_what_to_do() -> None:
+    alarms = dict_keys(source_tree("infra/alarms.py"))
+    assert "DeadLetters" in alarms
+    assert set(table_after(OPERATIONS, "<!-- alarms:")) == alarms
+    headings = set(re.findall(r"^### (\w+)$", OPERATIONS, re.MULTILINE))
+    assert headings == alarms
+
+
+def test_operations_lists_every_saved_query_and_every_metric() -> None:
+    section = OPERATIONS[OPERATIONS.index("## Saved queries") : OPERATIONS.index("## Look at a job")]
+    assert set(table_after(section, "| query |")) == dict_keys(source_tree("infra/dashboard.py"))
+    assert set(re.findall(r"`([A-Z]\w+)`", section)) == {metric.value for metric in Metric}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_block_of_code_can_be_read(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for block in blocks(text, "json"):
+        json.loads(block)
+    for block in blocks(text, "python"):
+        compile(block, str(document), "exec")
+    for block in blocks(text, "sh"):
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_command_of_the_readme_is_one() -> None:
+    lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/graphjobs ")]
+    verbs = {argument_parser().parse_args(command).verb for command in commands if command != ["local"]}
+    assert verbs == {"submit", "status", "list", "stream", "cancel", "token"}
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {target for line in lines for target in re.findall(r"^make ([a-z]+)", line)} <= targets
