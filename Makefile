@@ -33,6 +33,10 @@ test: install ## all tests that CI runs
 	@echo "==> Running the tests"
 	@$(RUN) pytest -n 2 --dist loadfile -m 'not chaos'
 
+.PHONY: chaos
+chaos: install ## 200 jobs while every process is killed, stopped and woken at random (JOBS=, SEED=)
+	@GRAPHJOBS_CHAOS_JOBS=$(or $(JOBS),200) GRAPHJOBS_CHAOS_SEED=$(or $(SEED),0) $(RUN) pytest -s -m chaos tests/chaos
+
 .PHONY: lint
 lint: install ## ruff, format check, mypy strict
 	@echo "==> ruff check"

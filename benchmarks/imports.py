@@ -1,0 +1,49 @@
+"""What importing each function costs, against the libraries that it cannot do without, in turns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from benchmarks.measure import Series, table
+
+RUNS = 7
+POWERTOOLS = "import aws_lambda_powertools, aws_lambda_powertools.metrics"
+API = f"{POWERTOOLS}, aws_lambda_powertools.event_handler, pydantic"
+BOTO = "import boto3; boto3.client('dynamodb', region_name='us-east-1')"
+
+FUNCTIONS = {
+    "create_job": ("functions.create_job.handler", f"{BOTO}; {API}"),
+    "job_status": ("functions.job_status.handler", f"{BOTO}; {API}"),
+    "list_jobs": ("functions.list_jobs.handler", f"{BOTO}; {API}"),
+    "cancel_job": ("functions.cancel_job.handler", f"{BOTO}; {API}"),
+    "stream_ticket": ("functions.stream_ticket.handler", f"{BOTO}; {API}"),
+    "reconcile": ("functions.reconcile.handler", f"{BOTO}; {POWERTOOLS}"),
+    "stream": ("functions.stream.app", f"{BOTO}; {POWERTOOLS}; import starlette.applications, uvicorn, jwt"),
+    "worker": ("functions.worker.handler", f"{BOTO}; {POWERTOOLS}; import langgraph.graph, langgraph_checkpoint_aws"),
+}
+
+
+def seconds(code: str) -> float:
+    """Wall seconds of a fresh interpreter that runs `code`."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the table."""
+    rows = []
+    for name, (module, bare) in FUNCTIONS.items():
+        # With one client made, as each function does in its init phase.
+        ours_code = f"import {module}; {BOTO}"
+        pairs = [(seconds(ours_code), seconds(bare)) for _ in range(RUNS + 1)][1:]
+        ours, theirs = Series.of(pair[0] for pair in pairs), Series.of(pair[1] for pair in pairs)
+        ratio = Series.of(pair[0] / pair[1] for pair in pairs)
+        rows.append([name, ours.p50, theirs.p50, ratio.p50])
+    print(table("Import", ["function", "seconds", "its libraries, seconds", "ratio"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""A local instance to measure: the real processes on embedded moto, with the graphs of this folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from client.client import Client
+from client.local_process import LocalProcess
+from local.issuer import mint_token
+
+GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Where a running instance is."""
+
+    api_url: str
+    stream_url: str
+    endpoint_url: str
+    pids: dict[str, Any]
+    token: str
+
+    def client(self) -> Client:
+        """A client of it, to be closed."""
+        return Client(self.api_url, self.stream_url, self.token)
+
+
+@contextmanager
+def instance(workers: int = 1, **settings: str) -> Iterator[Instance]:
+    """Start one, end it afterwards; `settings` are environment variables."""
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {**os.environ, "GRAPHJOBS_STATE_DIR": folder, **settings}
+        command = [sys.executable, "-m", "client.cli", "local", "--json", "--api-port", "0", "--stream-port", "0"]
+        with LocalProcess([*command, "--workers", str(workers), "--config", str(GRAPHS)], environ) as process:
+            facts = process.ready(60)
+            yield Instance(
+                facts["api_url"],
+                facts["stream_url"],
+                facts["aws_endpoint_url"],
+                facts["pids"],
+                mint_token(Path(folder), "user-1", 7200),
+            )
