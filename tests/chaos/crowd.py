@@ -11,6 +11,8 @@ from typing import Any
 from client.client import Client
 from client.retry import RetryPolicy
 
+# Far longer than any job needs, whatever is done to its workers: a job that times out is a job that was lost.
+TIMEOUT_SECONDS = 900
 PATIENT = RetryPolicy(max_failures=60, base_seconds=0.1, cap_seconds=1.0)
 
 
@@ -29,6 +31,8 @@ class Crowd:
     def __init__(self, api_url: str, stream_url: str, token: str, seed: int) -> None:
         self._arguments = (api_url, stream_url, token)
         self._seed = seed
+        self.received = 0
+        """Events that viewers have received so far, about: counted without a lock."""
 
     def run(self, jobs: int, *, at_once: int, viewers: int) -> list[Watched]:
         """Run `jobs` jobs to their end, each with `viewers` viewers."""
@@ -37,10 +41,10 @@ class Crowd:
 
     def _one(self, number: int, viewers: int) -> Watched:
         chance = random.Random(self._seed * 100_003 + number)
-        steps = chance.randint(1, 4)
-        graph_input = {"steps": steps, "pause": chance.choice([0.0, 0.01, 0.05, 0.1])}
+        steps = chance.randint(1, 6)
+        graph_input = {"steps": steps, "pause": chance.choice([0.0, 0.01, 0.05, 0.1, 0.3])}
         with self._client() as client:
-            job_id = client.submit(input=graph_input, timeout_seconds=120)["job_id"]
+            job_id = client.submit(input=graph_input, timeout_seconds=TIMEOUT_SECONDS)["job_id"]
             watched = Watched(job_id, steps, [[] for _ in range(viewers)])
             threads = [
                 threading.Thread(target=self._watch, args=(job_id, received, chance.random()))
@@ -63,6 +67,7 @@ class Crowd:
                 take = chance.randint(1, 40)
                 for event in events:
                     received.append(event)
+                    self.received += 1
                     take -= 1
                     if take == 0:
                         break  # cut: go on with a fresh connection

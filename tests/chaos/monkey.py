@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,26 @@ KINDS = (
 class Monkey:
     """Disturbs the processes that the state file names until it is told to stop."""
 
-    def __init__(self, state_file: Path, seed: int, *, lease_seconds: float, every_seconds: float) -> None:
+    def __init__(
+        self,
+        state_file: Path,
+        seed: int,
+        *,
+        lease_seconds: float,
+        every_seconds: float,
+        progress: Callable[[], int],
+    ) -> None:
+        """`progress` counts what the viewers have received: without any since the last time, nothing is done.
+
+        Otherwise a busy machine, on which a worker takes longer to start than it is left alone, would show only
+        that jobs without workers time out.
+        """
         self.done: Counter[str] = Counter()
         self._state_file = state_file
         self._random = random.Random(seed)
         self._lease_seconds = lease_seconds
         self._every_seconds = every_seconds
+        self._progress = progress
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="monkey")
         self._wakers: list[threading.Timer] = []
@@ -47,8 +62,11 @@ class Monkey:
 
     def _work(self) -> None:
         kinds, weights = zip(*KINDS, strict=True)
+        seen = 0
         while not self._ended.wait(self._random.uniform(0.5, 1.5) * self._every_seconds):
-            self._disturb(self._random.choices(kinds, weights)[0])
+            if (now := self._progress()) > seen:
+                seen = now
+                self._disturb(self._random.choices(kinds, weights)[0])
 
     def _disturb(self, kind: str) -> None:
         verb, target = kind.split()

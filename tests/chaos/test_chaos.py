@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -18,8 +19,10 @@ from typing import Any
 import boto3
 import pytest
 
+from client.client import Client
 from client.local_process import LocalProcess
 from graphjobs.dynamo_log import DynamoEventLog
+from graphjobs.job import Status
 from graphjobs.job_store import JobStore
 from graphjobs.payload_store import PayloadStore
 from local.issuer import STATE_FILE, mint_token
@@ -32,6 +35,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(3600)]
 JOBS = int(os.environ.get("GRAPHJOBS_CHAOS_JOBS", "24"))
 SEED = int(os.environ.get("GRAPHJOBS_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
 LEASE_SECONDS = 2.0
+EVERY_SECONDS = 1.0
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 
 SETTINGS = {
@@ -82,7 +86,13 @@ def test_nothing_is_lost_repeated_or_reordered_whatever_dies(world: World) -> No
     crowd = Crowd(world.facts["api_url"], world.facts["stream_url"], token, SEED)
     began = time.monotonic()
     state_file = world.state_dir / STATE_FILE
-    with Monkey(state_file, SEED, lease_seconds=LEASE_SECONDS, every_seconds=0.7) as monkey:
+    with Monkey(
+        state_file,
+        SEED,
+        lease_seconds=LEASE_SECONDS,
+        every_seconds=EVERY_SECONDS,
+        progress=lambda: crowd.received,
+    ) as monkey:
         watched = crowd.run(JOBS, at_once=4, viewers=3)
     took = time.monotonic() - began
     ends: Counter[str] = Counter()
@@ -98,21 +108,17 @@ def test_nothing_is_lost_repeated_or_reordered_whatever_dies(world: World) -> No
             for event in log:
                 print(f"  {event}")
             raise
+        assert job.status is not Status.FAILED, f"{one.job_id}: {log[-1]}"
         ends[job.status.value] += 1
         attempts += job.attempt
         handoffs += job.handoffs
     print(f"chaos: {took:.0f} s, {dict(ends)}, {attempts} attempts, {handoffs} hand-offs, {dict(monkey.done)}")
     assert ends["completed"] > 0
-    assert ends["failed"] == 0
     assert sum(monkey.done.values()) > 0
 
 
 def test_a_killed_worker_is_replaced_within_lease_and_five_seconds(world: World) -> None:
     """Given a running job, when its worker is killed, then another carries it on in time."""
-    import signal
-
-    from client.client import Client
-
     token = mint_token(world.state_dir, "user-1", 3600)
     recoveries = []
     with Client(world.facts["api_url"], world.facts["stream_url"], token) as client:

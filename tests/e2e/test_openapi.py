@@ -1,0 +1,57 @@
+"""The OpenAPI document against the running service: schemathesis makes requests, well-formed and not, from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.instance import Target
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+pytestmark = pytest.mark.e2e
+schema = schemathesis.openapi.from_path(DOCUMENT)
+BOUNDED = settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@schema.exclude(path_regex="^/stream").parametrize()
+@BOUNDED
+def test_the_api_is_as_documented(case: Any, target: Target) -> None:
+    """Given any request that the document describes, or nearly, then the answer is one that it describes."""
+    case.call_and_validate(
+        base_url=target.api_url, checks=CHECKS, headers={"Authorization": f"Bearer {target.token('user-1')}"}
+    )
+
+
+@schema.include(path_regex="^/stream").parametrize()
+@BOUNDED
+def test_the_stream_is_as_documented(case: Any, target: Target) -> None:
+    """Given any request for a stream, of a job that there is not, then the answer is one that is described."""
+    case.call_and_validate(
+        base_url=target.stream_url, checks=CHECKS, headers={"Authorization": f"Bearer {target.token('user-1')}"}
+    )
