@@ -86,6 +86,8 @@ class StreamService:
             return self._come_back(credentials)
         if opening.finished:
             return Response(status_code=204, headers=SECURITY_HEADERS)
+        if request.method == "HEAD":  # which Starlette routes here too: nothing to follow
+            return Response(headers={**SECURITY_HEADERS, "Content-Type": sse.CONTENT_TYPE})
         follower = Follower(
             job_id,
             after,

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.e2e.user import User
 from tests.support.instance import Target
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
@@ -30,7 +31,7 @@ CHECKS = [
 pytestmark = pytest.mark.e2e
 schema = schemathesis.openapi.from_path(DOCUMENT)
 BOUNDED = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,
@@ -48,10 +49,22 @@ def test_the_api_is_as_documented(case: Any, target: Target) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def finished(target: Target) -> str:
+    """The id of a job that has ended, so that following it ends at once."""
+    with User(target) as user:
+        job_id = user.start(query="환불 정책 알려줘")
+        user.follow(job_id)
+    return job_id
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["no such job", "a job"])
 @schema.include(path_regex="^/stream").parametrize()
 @BOUNDED
-def test_the_stream_is_as_documented(case: Any, target: Target) -> None:
-    """Given any request for a stream, of a job that there is not, then the answer is one that is described."""
+def test_the_stream_is_as_documented(case: Any, target: Target, finished: str, known: bool) -> None:
+    """Given any request for a stream, then the answer is one that is described."""
+    if known:
+        case.path_parameters["job_id"] = finished
     case.call_and_validate(
         base_url=target.stream_url, checks=CHECKS, headers={"Authorization": f"Bearer {target.token('user-1')}"}
     )
