@@ -1,5 +1,5 @@
 # graphjobs: everything that is run by hand or by CI. A fresh machine needs Python >= 3.11 and nothing else
-# (Node 20 or newer for the targets that deploy).
+# (Node 20 or newer for synth and deploy-local).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -45,6 +45,32 @@ lint: install ## ruff, format check, mypy strict
 	@$(RUN) ruff format --check .
 	@echo "==> mypy --strict"
 	@$(RUN) mypy
+
+node_modules/.bin/cdk: package-lock.json
+	@echo "==> Installing the CDK command line (needs Node 20 or newer)"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: synth
+synth: install node_modules/.bin/cdk ## the CloudFormation template, with real bundles, checked by cdk-nag and cfn-lint
+	@echo "==> cdk synth"
+	@$(RUN) node_modules/.bin/cdk synth --quiet --no-notices
+	@echo "==> cfn-lint"
+	@$(RUN) cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
+	@echo "==> The template is in cdk.out"
+
+.PHONY: deploy-local
+deploy-local: install ## cdk deploy to an emulator on this machine, acceptance tests there, cdk destroy
+	@$(RUN) python -m deploy.local
+
+.PHONY: smoke
+smoke: install ## the acceptance tests against a deployed stack: make smoke STACK=graphjobs-dev
+	@$(RUN) python -m deploy.smoke $(STACK)
+
+BENCHMARKS := imports overhead replay cost streams latency
+.PHONY: bench
+bench: install ## what is measured, side by side: make bench, or make bench BENCHMARKS=replay
+	@for name in $(BENCHMARKS); do $(RUN) python -m benchmarks.$$name || exit 1; done
 
 .PHONY: local
 local: install ## keep everything running on this machine
