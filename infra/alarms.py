@@ -79,9 +79,9 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
         ),
         "ApiErrors": Condition(metrics.api("5xx"), 5, "The API answers with 5xx.", periods=2, breaches=2),
         "StuckJobs": Condition(
-            metrics.count("StuckJobs", "reconcile"),
+            metrics.count("StuckJobs"),
             1,
-            "Jobs had to be brought to an end.",
+            "Jobs had to be sent again or brought to an end.",
             periods=3,
             breaches=2,
         ),

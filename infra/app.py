@@ -10,7 +10,7 @@ from typing import Any
 from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.bundling import ROOT, Bundler
+from infra.bundling import ROOT, Bundler, BundleTooLarge
 from infra.config import Config, ConfigError
 from infra.graph_project import GraphProjectError, graph_project
 from infra.stack import GraphJobsStack
@@ -22,7 +22,7 @@ def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None
 
     Raises:
         ConfigError, GraphProjectError: the configuration is wrong.
-        UvError: a bundle cannot be made.
+        UvError, BundleTooLarge: a bundle cannot be made.
     """
     app = App(context=dict(context or {}), outdir=outdir)
     config = Config.from_context(app.node.get_all_context())
@@ -54,7 +54,7 @@ def main() -> int:
     """Synthesise; a wrong configuration is one line on standard error."""
     try:
         app, _ = build()
-    except (ConfigError, GraphProjectError, UvError) as error:
+    except (ConfigError, GraphProjectError, UvError, BundleTooLarge) as error:
         print(f"graphjobs: {error}", file=sys.stderr)
         return 1
     app.synth()

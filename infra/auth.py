@@ -36,7 +36,8 @@ class Auth(Construct):
                 id_token_validity=Duration.hours(1),
                 refresh_token_validity=Duration.days(30),
             )
-            self.issuer = self.user_pool.user_pool_provider_url
+            # The same as its ProviderURL, which not every emulator knows.
+            self.issuer = f"https://{self.user_pool.user_pool_provider_name}"
             self.audience = [self.client.user_pool_client_id]
         self.ticket_secret = self._secret(removal)
 

@@ -47,13 +47,24 @@ SERVICES: Final = {
 }
 """The AWS services whose API models a group keeps; a worker with a project of the user's keeps all."""
 
+LARGEST: Final = {"api": 8, "reconcile": 4, "stream": 12, "worker": 40}
+"""How large a group's zip may become, in MB: above what it is, below what would be noticed at a cold start."""
+
+LARGEST_WITHOUT_GROUP: Final = 1
+LARGEST_OF_LAMBDA: Final = 250 * 1024 * 1024
+"""Unzipped; the only bound for a worker with a project of the user's."""
+
 SOURCE_JUNK: Final = shutil.ignore_patterns("__pycache__", "*.pyc")
 MEGABYTE: Final = 1_000_000
 
 
+class BundleTooLarge(RuntimeError):
+    """A bundle is larger than it may be; the message is one line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A finished bundle and its sizes in bytes; `zipped` is what counts against Lambda's 50 MB, `size` 250 MB."""
+    """A finished bundle and its sizes in bytes: `size` is what counts against Lambda's 250 MB."""
 
     name: str
     folder: Path
@@ -78,6 +89,7 @@ class Bundler:
 
         Raises:
             UvError: its dependencies cannot be installed.
+            BundleTooLarge: it is larger than Lambda takes, or than `LARGEST` of ours.
         """
         folder = self._build / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,7 +106,17 @@ class Bundler:
             script = shutil.move(folder / "functions" / name / "run.sh", folder / "run.sh")
             os.chmod(script, 0o755)
         stamp(folder)
-        return Bundle(name, folder, *self._sizes(folder))
+        bundle = Bundle(name, folder, *self._sizes(folder))
+        self._check(bundle)
+        return bundle
+
+    def _check(self, bundle: Bundle) -> None:
+        group = GROUPS[bundle.name]
+        largest = LARGEST[group] if group else LARGEST_WITHOUT_GROUP
+        if bundle.size > LARGEST_OF_LAMBDA:
+            raise BundleTooLarge(f"{bundle}: Lambda takes 250 MB (262 MB as counted here). Name fewer dependencies.")
+        if bundle.zipped > largest * MEGABYTE and (bundle.name != "worker" or self._project.built_in):
+            raise BundleTooLarge(f"{bundle}: at most {largest} MB zipped are expected (infra.bundling.LARGEST).")
 
     def _dependencies(self, group: str) -> Path:
         """The folder with the group's packages, installed unless it is there already."""

@@ -14,7 +14,7 @@ from infra.metrics import Metrics
 
 QUERIES: Final = {
     "everything-about-one-job": """
-        fields @timestamp, service, level, message, status, attempt, epoch, error, exception
+        fields @timestamp, service, level, message, status, code, attempt, epoch, error, exception
         | filter job_id = "REPLACE-WITH-JOB-ID"
         | sort @timestamp asc
         | limit 1000
@@ -26,7 +26,7 @@ QUERIES: Final = {
         | limit 50
     """,
     "failures-by-code": """
-        filter message = "finished" and status = "failed"
+        filter status = "failed" and ispresent(code)
         | stats count() as jobs, latest(job_id) as example by code
         | sort jobs desc
     """,
@@ -70,29 +70,23 @@ class Dashboard(Construct):
 
 def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[cloudwatch.IWidget]]:
     """The widgets, a row each."""
-    worker_counts = ("JobsCompleted", "JobsFailed", "JobsCancelled", "Attempts", "HandOffs", "FencedWrites")
+    jobs = ("JobsCreated", "JobsCompleted", "JobsFailed", "JobsCancelled", "Attempts", "HandOffs", "FencedWrites")
     return [
         [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
         [
-            _graph(
-                "Jobs",
-                [
-                    metrics.count("JobsCreated", "create_job"),
-                    *(metrics.count(name, "worker") for name in worker_counts),
-                ],
-            ),
+            _graph("Jobs", [metrics.count(name) for name in jobs]),
             _graph("Failed jobs, %", [metrics.failure_percentage()]),
             _graph("Queue", [metrics.waiting(), metrics.oldest_message(), metrics.dead_letters()]),
         ],
         [
-            _graph("Wait in the queue, ms", _spread(metrics, "QueueWait", "worker")),
-            _graph("Submit to first event, ms", _spread(metrics, "SubmitToFirstEvent", "worker")),
-            _graph("Run time, ms", _spread(metrics, "RunTime", "worker")),
+            _graph("Wait in the queue, ms", _spread(metrics, "QueueWait")),
+            _graph("Submit to first event, ms", _spread(metrics, "SubmitToFirstEvent")),
+            _graph("Run time, ms", _spread(metrics, "RunTime")),
         ],
         [
-            _graph("Delivery lag, ms", _spread(metrics, "DeliveryLag", "stream")),
-            _graph("Streams", [metrics.count("OpenStreams", "stream"), metrics.stream_failures()]),
-            _graph("Stuck jobs", [metrics.count("StuckJobs", "reconcile")]),
+            _graph("Delivery lag, ms", _spread(metrics, "DeliveryLag")),
+            _graph("Streams", [metrics.count("OpenStreams"), metrics.stream_failures()]),
+            _graph("Stuck jobs", [metrics.count("StuckJobs")]),
         ],
         [
             _graph(
@@ -115,5 +109,5 @@ def _graph(title: str, of: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidg
     return cloudwatch.GraphWidget(title=title, left=list(of), width=8, height=6)
 
 
-def _spread(metrics: Metrics, name: str, service: str) -> list[cloudwatch.IMetric]:
-    return [metrics.ours(name, service, statistic) for statistic in ("p50", "p90", "p99")]
+def _spread(metrics: Metrics, name: str) -> list[cloudwatch.IMetric]:
+    return [metrics.ours(name, statistic) for statistic in ("p50", "p90", "p99")]

@@ -8,6 +8,7 @@ from typing import Final
 
 from infra.config import Config
 from infra.graph_project import GraphProject
+from infra.metrics import WRITERS
 
 DAY: Final = 86_400
 
@@ -37,19 +38,31 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+NAMESPACE_VARIABLE: Final = "POWERTOOLS_METRICS_NAMESPACE"
+METRICS_OF: Final = frozenset(service for services in WRITERS.values() for service in services)
+
+
+def namespace(config: Config) -> str:
+    """Of the metrics: a stage's own, since the functions of two stages in one account are called alike."""
+    return f"graphjobs/{config.stage}"
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """All variables by name, without their prefix."""
+    """All variables by name, without their prefix, and the `namespace` of the metrics."""
+
+    namespace: str
 
     values: Mapping[str, str]
 
     def of(self, function: str) -> dict[str, str]:
         """The variables of one function; an empty value is left out."""
-        return {f"GRAPHJOBS_{name}": self.values[name] for name in READS[function] if self.values[name]}
+        ours = {f"GRAPHJOBS_{name}": self.values[name] for name in READS[function] if self.values[name]}
+        return ours | ({NAMESPACE_VARIABLE: self.namespace} if function in METRICS_OF else {})
 
     def with_value(self, name: str, value: str) -> Environment:
         """A copy with one variable more."""
-        return Environment({**self.values, name: value})
+        return Environment(self.namespace, {**self.values, name: value})
 
 
 def from_config(config: Config, project: GraphProject) -> dict[str, str]:

@@ -12,9 +12,25 @@ from aws_cdk import aws_lambda as lambda_
 
 from infra.job_queue import JobQueue
 
-NAMESPACE: Final = "graphjobs"
 DIMENSION: Final = "service"
 """Every metric of ours has this one dimension: the function that wrote it."""
+
+WRITERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "JobsCreated": ("create_job",),
+    "JobsCompleted": ("worker",),
+    "JobsFailed": ("worker", "reconcile"),
+    "JobsCancelled": ("worker", "cancel_job", "reconcile"),
+    "Attempts": ("worker",),
+    "HandOffs": ("worker",),
+    "FencedWrites": ("worker",),
+    "QueueWait": ("worker",),
+    "SubmitToFirstEvent": ("worker",),
+    "RunTime": ("worker",),
+    "DeliveryLag": ("stream",),
+    "OpenStreams": ("stream",),
+    "StuckJobs": ("reconcile",),
+}
+"""Each metric of ours, and the functions that write it."""
 
 FIVE_MINUTES: Final = Duration.minutes(5)
 MINUTE: Final = Duration.minutes(1)
@@ -38,33 +54,44 @@ class Metrics:
         self._http_api = http_api
         self._functions = functions
 
-    def ours(self, name: str, service: str, statistic: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
-        """A metric that `service` writes."""
+    def ours(self, name: str, statistic: str, service: str | None = None) -> cloudwatch.Metric:
+        """A metric that `service` writes; may be left out for one that only one does."""
+        if service is None:
+            (service,) = WRITERS[name]
         return cloudwatch.Metric(
             namespace=self._namespace,
             metric_name=name,
             dimensions_map={DIMENSION: service},
             statistic=statistic,
-            period=period,
+            period=FIVE_MINUTES,
             label=f"{name} {statistic}",
         )
 
-    def count(self, name: str, service: str) -> cloudwatch.Metric:
-        """How many of something in five minutes."""
-        return self.ours(name, service, "Sum")
+    def count(self, name: str) -> cloudwatch.IMetric:
+        """How many of something in five minutes, whoever has written it."""
+        parts = self._parts(name)
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        return cloudwatch.MathExpression(
+            expression=_sum(parts), using_metrics=parts, label=f"{name} Sum", period=FIVE_MINUTES
+        )
+
+    def _parts(self, name: str) -> dict[str, cloudwatch.IMetric]:
+        """The sums of a metric, each under an id for use in an expression."""
+        stem = name[0].lower() + name[1:]
+        return {f"{stem}_{service}": self.ours(name, "Sum", service) for service in WRITERS[name]}
 
     def delivery_lag(self, statistic: str) -> cloudwatch.Metric:
         """Milliseconds from an event being written to the stream having it."""
-        return self.ours("DeliveryLag", "stream", statistic)
+        return self.ours("DeliveryLag", statistic)
 
     def failure_percentage(self) -> cloudwatch.MathExpression:
         """Failed jobs of all that ended, 0 while there are only a few."""
+        failed, completed = self._parts("JobsFailed"), self._parts("JobsCompleted")
+        some, all_ended = f"({_sum(failed)})", f"({_sum({**failed, **completed})})"
         return cloudwatch.MathExpression(
-            expression=f"IF(failed >= {FEW}, 100 * failed / (failed + FILL(completed, 0)), 0)",
-            using_metrics={
-                "failed": self.count("JobsFailed", "worker"),
-                "completed": self.count("JobsCompleted", "worker"),
-            },
+            expression=f"IF({some} >= {FEW}, 100 * {some} / {all_ended}, 0)",
+            using_metrics={**failed, **completed},
             label="failed %",
             period=FIVE_MINUTES,
         )
@@ -103,3 +130,8 @@ class Metrics:
     def waiting(self) -> cloudwatch.Metric:
         """Messages that no worker has taken."""
         return self._queue.queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE)
+
+
+def _sum(metrics: Mapping[str, cloudwatch.IMetric]) -> str:
+    """The sum of metrics by their ids; one that has no data counts as nothing."""
+    return " + ".join(f"FILL({name}, 0)" for name in metrics)

@@ -14,11 +14,11 @@ from infra.bucket_emptier import BucketEmptier
 from infra.bundling import Bundler
 from infra.config import Config
 from infra.dashboard import Dashboard
-from infra.environment import Environment, from_config
+from infra.environment import Environment, from_config, namespace
 from infra.graph_project import GraphProject
 from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
-from infra.metrics import NAMESPACE, Metrics
+from infra.metrics import Metrics
 from infra.permissions import Resources
 from infra.reconcile import Reconcile
 from infra.storage import Storage
@@ -55,7 +55,7 @@ class GraphJobsStack(Stack):
             BucketEmptier(self, "BucketEmptier", storage.payloads, functions)
 
         metrics = Metrics(
-            namespace=NAMESPACE,
+            namespace=namespace(config),
             queue=queue,
             http_api=api.http_api,
             functions={name: made.function for name, made in functions.made.items()},
@@ -107,6 +107,7 @@ def _resources(storage: Storage, queue: JobQueue, auth: Auth) -> Resources:
 
 def _environment(config: Config, project: GraphProject, storage: Storage, queue: JobQueue, auth: Auth) -> Environment:
     return Environment(
+        namespace(config),
         {
             **from_config(config, project),
             "JOBS_TABLE": storage.jobs.table_name,
@@ -117,5 +118,5 @@ def _environment(config: Config, project: GraphProject, storage: Storage, queue:
             "OIDC_ISSUER": auth.issuer,
             "OIDC_AUDIENCE": ",".join(auth.audience),
             "TICKET_SECRET": auth.ticket_secret.secret_arn,
-        }
+        },
     )

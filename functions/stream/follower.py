@@ -80,6 +80,8 @@ class Follower:
                 yield self._frame([self._first])
             while page := await self._page():
                 yield self._frame(page)
+                if time.monotonic() >= closes:
+                    return  # one page at least, so that the client comes forward; it resumes after it
             while not self._ended and (left := closes - time.monotonic()) > 0:
                 slot = await self._wait(min(left, self._pacing.heartbeat))
                 if slot is None:
@@ -88,7 +90,7 @@ class Follower:
                 lag = self._lag(slot)
                 yield self._frame([slot])
                 self._on_lag(lag)
-                while lag > BEHIND_MS and (page := await self._page()):
+                while lag > BEHIND_MS and time.monotonic() < closes and (page := await self._page()):
                     yield self._frame(page)
         except (ClientError, BotoCoreError, CorruptSlot) as error:
             self._logger.warning(

@@ -1,12 +1,15 @@
-"""Synthesis without bundling, once for each configuration that a test asks for."""
+"""Synthesis without bundling, once for each configuration that a test asks for, however many processes ask."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,25 +17,49 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 
 from tests.infra.template import Template
 
+if TYPE_CHECKING:
+    from tests.infra.recorded import Recording
+
 Synth = Callable[..., Template]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "registry: needs the package registry, or a warm uv cache")
+    config.addinivalue_line("markers", "bundles: installs packages with uv, from its cache or the registry")
+
+
+def once(folder: pytest.TempPathFactory, name: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns, made by the first of the processes of this run of pytest that asks for it."""
+    base = folder.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    kept = shared / f"infra-{hashlib.sha256(name.encode()).hexdigest()[:16]}.pickle"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make()))
+    return pickle.loads(kept.read_bytes())
 
 
 @pytest.fixture(scope="session")
 def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     """`synth(stage="prod", ...)`: the template of that configuration; cdk-nag has passed it."""
 
-    @lru_cache
     def make(context: str) -> Template:
         from infra.app import build
 
-        app, stack = build({**json.loads(context), "bundle": "none"}, outdir=str(tmp_path_factory.mktemp("cdk")))
-        return Template(app.synth().get_stack_by_name(stack.stack_name).template)
+        folder = tmp_path_factory.mktemp("cdk")
+        app, stack = build({**json.loads(context), "bundle": "none"}, outdir=str(folder))
+        artifact = app.synth().get_stack_by_name(stack.stack_name)
+        metadata = json.loads((folder / f"{stack.stack_name}.metadata.json").read_text())
+        entries = [entry for entries in metadata.values() for entry in entries]
+        rules = [entry["data"] for entry in entries if entry["type"] == "aws:cdk:acknowledged-rules"]
+        return Template(artifact.template, tuple((rule, reason) for each in rules for rule, reason in each.items()))
 
-    return lambda **context: make(json.dumps(context, sort_keys=True))
+    @lru_cache
+    def get(context: str) -> Template:
+        found: Template = once(tmp_path_factory, context, lambda: make(context))
+        return found
+
+    return lambda **context: get(json.dumps(context, sort_keys=True))
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +83,40 @@ def production(synth: Synth) -> Template:
         "cors_origins": ["https://app.example.com"],
     }
     return synth(**context)
+
+
+@pytest.fixture(scope="session")
+def elsewhere(synth: Synth) -> Template:
+    """The template of a second stage with another issuer, region and architecture, and numbers of its own."""
+    return synth(
+        stage="two",
+        region="eu-west-1",
+        issuer="https://issuer.example.com/",
+        audience=["app", "machine"],
+        cors_origins=[],
+        architecture="x86_64",
+        runtime="python3.12",
+        adapter_layer_version=20,
+        stream_url="https://stream.example.com/",
+        worker_timeout_seconds=300,
+        stream_window_seconds=60,
+        max_timeout_seconds=90_000,
+        retention_days=3,
+        lease_seconds=20,
+        heartbeat_seconds=5,
+        reconcile_minutes=5,
+        throttle_rate=7,
+        throttle_burst=9,
+        log_retention_days=90,
+        worker_memory_mb=2048,
+        worker_environment={"TAVILY_REGION": "eu"},
+    )
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """What the functions' code calls and prints."""
+    from tests.infra.scenario import run
+
+    made: Recording = once(tmp_path_factory, "recording", lambda: run(tmp_path_factory.mktemp("scenario")))
+    return made

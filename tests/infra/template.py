@@ -22,6 +22,8 @@ class Template:
     """The resources and outputs of one stack."""
 
     content: dict[str, Any]
+    accepted: tuple[tuple[str, str], ...] = ()
+    """Findings of cdk-nag that stay, with their reasons."""
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
@@ -48,6 +50,30 @@ class Template:
         """The names of all functions, from their descriptions."""
         described = (item["Properties"]["Description"] for item in self.of_type("AWS::Lambda::Function").values())
         return sorted(text.partition(": ")[2] for text in described)
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """The variables of function `name`."""
+        variables: dict[str, Any] = self.function(name).get("Environment", {}).get("Variables", {})
+        return variables
+
+    def logical_id(self, kind: str, prefix: str = "") -> str:
+        """The id of the one resource of a type whose id begins with `prefix`."""
+        (found,) = (key for key in self.of_type(kind) if key.startswith(prefix))
+        return found
+
+    def called(self, reference: Any) -> str:
+        """The name of the function that `reference` leads to, with ``:live`` if by its alias."""
+        if "Fn::Join" in reference:  # the name of a function, cut out of its alias's ARN
+            name, alias = reference["Fn::Join"][1]
+            found = self.called(name["Fn::Select"][1]["Fn::Split"][1])
+            assert found.endswith(alias)
+            return found
+        logical_id = reference["Ref"] if "Ref" in reference else reference["Fn::GetAtt"][0]
+        target = self.resources[logical_id]
+        if target["Type"] == "AWS::Lambda::Alias":
+            return self.called(target["Properties"]["FunctionName"]) + f":{target['Properties']['Name']}"
+        assert target["Type"] == "AWS::Lambda::Function", logical_id
+        return str(target["Properties"]["Description"]).partition(": ")[2]
 
     def role(self, name: str) -> set[tuple[str, str]]:
         """What the role of function `name` allows: (action, resource) pairs."""

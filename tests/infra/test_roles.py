@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infra.conftest import Synth
+from infra.config import Config
+from infra.permissions import bedrock_statement
 from tests.infra.template import Template, arn_text, construct, listed
 
 EVERY_FUNCTION = """
@@ -85,6 +86,8 @@ ALLOWED = {
     """,
 }
 
+INVOKE = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+
 WILDCARDS = {
     "*": "X-Ray's write actions have no resources",
     "bucket/events/*": "objects of a prefix",
@@ -141,19 +144,31 @@ def test_each_wildcard_is_one_that_is_known(stage: str, request: pytest.FixtureR
         ("openai:gpt", set()),
         (
             "bedrock_converse:maker.model-v1:0",
-            {"arn:<AWS::Partition>:bedrock:<AWS::Region>::foundation-model/maker.model-v1:0"},
+            {"arn:aws:bedrock:us-east-1::foundation-model/maker.model-v1:0"},
         ),
         (
             "bedrock_converse:eu.maker.model-v1:0",
             {
-                "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:inference-profile/eu.maker.model-v1:0",
-                "arn:<AWS::Partition>:bedrock:*::foundation-model/maker.model-v1:0",
+                "arn:aws:bedrock:us-east-1:1:inference-profile/eu.maker.model-v1:0",
+                "arn:aws:bedrock:*::foundation-model/maker.model-v1:0",
             },
         ),
         ("bedrock:arn:aws:bedrock:eu-west-1::foundation-model/m", {"arn:aws:bedrock:eu-west-1::foundation-model/m"}),
     ],
 )
-def test_the_worker_may_call_the_configured_model_and_no_other(synth: Synth, model: str, expected: set[str]) -> None:
-    extra = synth(model=model).role("worker") - table("worker")
-    invoke = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
-    assert extra == {(action, arn) for arn in expected for action in invoke}
+def test_the_worker_may_call_the_configured_model_and_no_other(model: str, expected: set[str]) -> None:
+    statement = bedrock_statement(Config(model=model), "aws", "us-east-1", "1")
+    assert set(statement.resources if statement else ()) == expected
+    assert set(statement.actions if statement else INVOKE) == set(INVOKE)
+
+
+def test_a_model_of_bedrock_is_all_that_a_production_worker_may_do_besides(production: Template) -> None:
+    profile = "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:inference-profile/eu.maker.model-v1:0"
+    models = "arn:<AWS::Partition>:bedrock:*::foundation-model/maker.model-v1:0"
+    extra = {(action, arn) for arn in (profile, models) for action in INVOKE}
+    assert production.role("worker") == table("worker") | extra
+
+
+@pytest.mark.parametrize("name", [name for name in ALLOWED if name not in ("worker", "empty_bucket")])
+def test_production_allows_no_other_function_anything_else(production: Template, name: str) -> None:
+    assert production.role(name) == table(name)

@@ -1,0 +1,6 @@
+"""Deploying to an emulator on this machine (`deploy.local`), and testing a deployment elsewhere (`deploy.smoke`)."""
+
+import os
+
+# Before the CDK is imported, which starts Node: its banner says nothing that package.json does not.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")

@@ -1,0 +1,173 @@
+"""MiniStack, the AWS emulator: installed in an environment of its own, started on a free port, ended for certain.
+
+Holds true: it listens on 127.0.0.1 alone, checks every call against the role's policies (``AUTH``), and its
+functions see neither this project's source nor its packages: only their bundles, and what Lambda itself has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import boto3
+
+from deploy.steps import ROOT, Failed, end_group, run
+from infra import uv
+
+REQUIREMENTS: Final = Path(__file__).with_name("emulator.txt")
+ENVIRONMENT: Final = ROOT / "build" / "emulator"
+ACCOUNT: Final = "000000000000"
+REGION: Final = "us-east-1"
+START_SECONDS: Final = 60.0
+INSTALL_SECONDS: Final = 300.0
+
+CREDENTIALS: Final = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",  # the emulator's administrator, the same as the tests use
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def installed(log: Path) -> Path:
+    """The interpreter of the emulator's environment, which is made when missing or of other requirements."""
+    python = ENVIRONMENT / "bin" / "python"
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    stamp = ENVIRONMENT / "requirements.sha256"
+    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+        return python
+    venv.create(ENVIRONMENT, clear=True, symlinks=True)
+    options = ["--python", str(python), "--require-hashes", "--only-binary", ":all:"]
+    command = [*uv.command(), "pip", "install", "--no-config", *options, "-r", str(REQUIREMENTS)]
+    run(command, log, seconds=INSTALL_SECONDS)
+    stamp.write_text(digest, encoding="utf-8")
+    return python
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environ(python: Path, folder: Path) -> dict[str, str]:
+    """The little that a process needs whose environment must say nothing of this project or its user."""
+    path = os.pathsep.join([str(python.parent), os.defpath])
+    # The SDKs look for configuration at home: there must be none.
+    return {"PATH": path, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "NO_PROXY": "*"}
+
+
+class MiniStack:
+    """A running emulator, at `endpoint_url`; use as a context manager."""
+
+    def __init__(self, python: Path, folder: Path, log: Path) -> None:
+        self.python = python
+        self._folder = folder
+        self._log = log
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address of every service."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def apis(self) -> str:
+        """The address under which HTTP APIs are, each by its id."""
+        return f"{self.endpoint_url}/_aws/execute-api"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What points an AWS SDK or the CDK command line here and nowhere else."""
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint_url, "AWS_ENDPOINT_URL_S3": self.endpoint_url}
+
+    def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+        """A client of one service, as the administrator or with an assumed role's `credentials`."""
+        keys = credentials or {
+            "AccessKeyId": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            "SecretAccessKey": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            "SessionToken": CREDENTIALS["AWS_SESSION_TOKEN"],
+        }
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+
+    def api_url(self, deployed: str) -> str:
+        """The address of a deployed HTTP API; the one that the stack says is a name that only some machines resolve."""
+        api_id = deployed.partition("://")[2].partition(".")[0]
+        return f"{self.apis}/{api_id}"
+
+    def jwks_url(self, pool_id: str) -> str:
+        """Where the keys of a user pool are; its issuer names the real Cognito, which does not know it."""
+        return f"{self.endpoint_url}/{pool_id}/.well-known/jwks.json"
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self._port),
+            "AUTH": "true",
+            "IOT_MTLS_ENABLED": "0",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "S3_DATA_DIR": str(self._folder / "s3"),
+            "STATE_DIR": str(self._folder / "state"),
+        }
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self.python), "-m", "ministack"],
+                env={**clean_environ(self.python, self._folder), **CREDENTIALS, **settings},
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_for(f"{self.endpoint_url}/_ministack/health", self._process, "MiniStack", START_SECONDS)
+        except BaseException:
+            end_group(self._process)
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process is not None:
+            end_group(self._process)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], name: str, seconds: float) -> None:
+    """Wait until `url` answers.
+
+    Raises:
+        Failed: the process has ended, or the time has.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            opener.open(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            if process.poll() is not None:
+                raise Failed(f"{name} ended while it started (exit code {process.returncode})") from None
+            if time.monotonic() > deadline:
+                raise Failed(f"{name} was not ready after {seconds:.0f} s") from None
+            time.sleep(0.1)

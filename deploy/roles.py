@@ -1,0 +1,150 @@
+"""Each function's role, tried: what `infra.permissions` lists is allowed, and everything else here is refused.
+
+The calls carry conditions that cannot hold or values that are never valid, so an allowed one changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from deploy.steps import Failed
+from graphjobs.schema import ACTIVE_INDEX, BY_OWNER_INDEX
+from infra.permissions import FUNCTIONS, PERMISSIONS
+
+Outputs = Mapping[str, str]
+Client = Callable[[str], Any]
+
+REFUSED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException"})
+NOWHERE: Final = "no-such-item"
+NEVER: Final = 100_000
+"""Seconds of delay, which no message may have."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One call: `action` on `resource`, both by their names in `infra.permissions`."""
+
+    resource: str
+    action: str
+    call: Callable[[Client, Outputs], object]
+
+
+def _table_probes(resource: str, output: str, key: Mapping[str, Any]) -> list[Probe]:
+    partition = next(iter(key))
+    never = {"ConditionExpression": f"attribute_exists({partition})"}
+    query = {"KeyConditionExpression": f"{partition} = :p", "ExpressionAttributeValues": {":p": {"S": NOWHERE}}}
+    return [
+        Probe(resource, "dynamodb:GetItem", lambda c, o: c("dynamodb").get_item(TableName=o[output], Key=key)),
+        Probe(
+            resource, "dynamodb:PutItem", lambda c, o: c("dynamodb").put_item(TableName=o[output], Item=key, **never)
+        ),
+        Probe(
+            resource,
+            "dynamodb:UpdateItem",
+            lambda c, o: c("dynamodb").update_item(
+                TableName=o[output],
+                Key=key,
+                UpdateExpression="SET probed = :t",
+                ExpressionAttributeValues={":t": {"BOOL": True}},
+                **never,
+            ),
+        ),
+        Probe(
+            resource,
+            "dynamodb:DeleteItem",
+            lambda c, o: c("dynamodb").delete_item(TableName=o[output], Key=key, **never),
+        ),
+        Probe(
+            resource,
+            "dynamodb:BatchGetItem",
+            lambda c, o: c("dynamodb").batch_get_item(RequestItems={o[output]: {"Keys": [key]}}),
+        ),
+        Probe(resource, "dynamodb:Query", lambda c, o: c("dynamodb").query(TableName=o[output], **query)),
+        Probe(resource, "dynamodb:Scan", lambda c, o: c("dynamodb").scan(TableName=o[output], Limit=1)),
+    ]
+
+
+def _index_probe(index: str, partition: str) -> Probe:
+    return Probe(
+        f"jobs/index/{index}",
+        "dynamodb:Query",
+        lambda c, o: c("dynamodb").query(
+            TableName=o["JobsTable"],
+            IndexName=index,
+            KeyConditionExpression="#p = :p",
+            ExpressionAttributeNames={"#p": partition},
+            ExpressionAttributeValues={":p": {"S": NOWHERE}},
+        ),
+    )
+
+
+def _object_probe(prefix: str) -> Probe:
+    return Probe(
+        f"bucket/{prefix}/*",
+        "s3:GetObject",
+        lambda c, o: c("s3").get_object(Bucket=o["PayloadBucket"], Key=f"{prefix}/probe"),
+    )
+
+
+PROBES: Final = (
+    *_table_probes("jobs", "JobsTable", {"pk": {"S": NOWHERE}}),
+    *_table_probes("events", "EventsTable", {"job_id": {"S": NOWHERE}, "seq": {"N": "1"}}),
+    *_table_probes("checkpoints", "CheckpointsTable", {"PK": {"S": NOWHERE}, "SK": {"S": NOWHERE}}),
+    _index_probe(BY_OWNER_INDEX, "owner"),
+    _index_probe(ACTIVE_INDEX, "active"),
+    _object_probe("events"),
+    _object_probe("checkpoints"),
+    Probe(
+        "queue",
+        "sqs:SendMessage",
+        lambda c, o: c("sqs").send_message(QueueUrl=o["QueueUrl"], MessageBody="probe", DelaySeconds=NEVER),
+    ),
+    Probe("queue", "sqs:PurgeQueue", lambda c, o: c("sqs").purge_queue(QueueUrl=o["QueueUrl"])),
+    Probe(
+        "ticket_secret",
+        "secretsmanager:GetSecretValue",
+        lambda c, o: c("secretsmanager").get_secret_value(SecretId=o["TicketSecretArn"]),
+    ),
+)
+
+
+def check_roles(
+    administrator: Client, assume: Callable[[str], Client], roles: Mapping[str, str], outputs: Outputs
+) -> int:
+    """Try every probe as every function; how many calls were tried.
+
+    Args:
+        administrator: makes clients that may do everything.
+        assume: gives what makes clients as a role.
+        roles: the functions' roles by their names in `infra.permissions`.
+        outputs: of the stack.
+
+    Raises:
+        Failed: a call was allowed that should not be, or the other way round; all of them are in the message.
+    """
+    # Asked for an object that is not there, S3 refuses whoever may not list: these are.
+    for prefix in ("events", "checkpoints"):
+        administrator("s3").put_object(Bucket=outputs["PayloadBucket"], Key=f"{prefix}/probe", Body=b"probe")
+    wrong = []
+    for function in FUNCTIONS:
+        client = assume(roles[function])
+        for probe in PROBES:
+            listed = probe.action in PERMISSIONS[function].get(probe.resource, ())
+            if allowed(probe, client, outputs) is not listed:
+                wrong.append(f"{function} {'cannot' if listed else 'can'} {probe.action} on {probe.resource}")
+    if wrong:
+        raise Failed("The roles are not as infra/permissions.py says:\n  " + "\n  ".join(wrong))
+    return len(FUNCTIONS) * len(PROBES)
+
+
+def allowed(probe: Probe, client: Client, outputs: Outputs) -> bool:
+    """Whether a call is allowed; one that fails for any other reason has been let in."""
+    try:
+        probe.call(client, outputs)
+    except ClientError as error:
+        return error.response["Error"]["Code"] not in REFUSED
+    return True

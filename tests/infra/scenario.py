@@ -1,0 +1,199 @@
+"""A day in the life of every function: what a `Recording` is made of."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import sys
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from graphjobs.claims import Claim
+from graphjobs.event import Event
+from graphjobs.job import Job
+from graphjobs.outcome import completed
+from graphjobs.slot import freeze
+from graphjobs.ticket_keys import SecretKeyring
+from graphjobs.tickets import Tickets
+from graphjobs.times import now_ms, rfc3339
+from tests.infra.recorded import Recording
+from tests.support.backend import Backend, backend
+
+GRAPHS = '''
+import asyncio
+import random
+from pathlib import Path
+from typing import TypedDict
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+
+class State(TypedDict, total=False):
+    text: str
+    again: str
+
+def big(state: State) -> State:
+    """More than an item holds, whatever compresses it."""
+    text = random.Random(1).randbytes(500_000).hex()
+    get_stream_writer()({"type": "page", "text": text})
+    return {"text": text}
+
+def fail(state: State) -> State:
+    raise ValueError("on purpose")
+
+async def slow(state: State) -> State:
+    """Outlives the first invocation."""
+    once = Path(__file__).with_name("once")
+    if not once.exists():
+        once.touch()
+        await asyncio.sleep(60)
+    return {"again": "later"}
+
+def graph(*nodes):
+    builder = StateGraph(State)
+    for before, node in zip([START, *(n.__name__ for n in nodes)], nodes):
+        builder.add_node(node.__name__, node)
+        builder.add_edge(before, node.__name__)
+    builder.add_edge(nodes[-1].__name__, END)
+    return builder.compile()
+
+large, failing, waiting = graph(big), graph(fail), graph(big, slow)
+'''
+
+
+class Scenario:
+    """Calls the handlers on one backend."""
+
+    def __init__(self, aws: Backend, folder: Path) -> None:
+        (folder / "graphs_of_the_day.py").write_text(GRAPHS)
+        names = ("large", "failing", "waiting")
+        graphs = {name: f"./graphs_of_the_day.py:{name}" for name in names}
+        config = folder / "langgraph.json"
+        config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
+        self.aws = aws
+        self.recording = Recording()
+        self.environ = aws.environ | {
+            "GRAPHJOBS_CONFIG": str(config),
+            "GRAPHJOBS_GRAPHS": ",".join(names),
+            "GRAPHJOBS_STREAM_WINDOW_SECONDS": "30",
+        }
+
+    def call(self, function: str, event: Any, *, remaining_ms: int = 900_000) -> Any:
+        """One invocation in a fresh process, as far as a test can make one."""
+        module = importlib.import_module(f"functions.{function}.handler")
+        made = {"worker": "worker", "reconcile": "reconciler"}.get(function, "wiring")
+        getattr(module, made).cache_clear()
+        try:
+            with self.recording.of(function, self.environ):
+                if function == "worker":
+                    module.worker().exit = lambda code: None
+                return module.handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: remaining_ms))
+        finally:
+            if function == "worker":
+                module.worker().loop.close()
+            getattr(module, made).cache_clear()
+
+    def request(self, function: str, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+        """One request to the HTTP API; returns the body of the answer."""
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "headers": {"content-type": "application/json", **headers},
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "domainName": "api.example.test",
+                "stage": "$default",
+                "authorizer": {"jwt": {"claims": {"sub": "user-1"}}},
+            },
+            "body": None if body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        answer = self.call(function, event)
+        assert answer["statusCode"] < 300, answer
+        content: dict[str, Any] = json.loads(answer["body"])
+        return content
+
+    def submit(self, graph: str) -> str:
+        """A job, accepted."""
+        key = uuid.uuid4().hex
+        for _ in range(2):
+            answer = self.request(
+                "create_job", "POST", "/jobs", {"query": "q", "graph": graph}, **{"idempotency-key": key}
+            )
+        return str(answer["job_id"])
+
+    def work(self, *, remaining_ms: int = 900_000) -> None:
+        """Give what is in the queue to the worker."""
+        for message in self.aws.messages():
+            record = {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": "1"},
+            }
+            assert self.call("worker", {"Records": [record]}, remaining_ms=remaining_ms) == {"batchItemFailures": []}
+
+    def running(self) -> Claim:
+        """A job whose worker has written more than fits an item."""
+        now = now_ms()
+        self.aws.clock.now = now
+        job = self.aws.new_job(graph="large")
+        claim = self.aws.claims.claim(job.job_id, model=None)
+        assert isinstance(claim, Claim)
+        line = Event(2, "page", rfc3339(now), {"text": random.Random(2).randbytes(400_000).hex()}).line()
+        slot = freeze(job.job_id, 2, [line], nonce=claim.nonce, mark=None, expires_at=claim.tail.expires_at)
+        self.aws.log.append(slot)
+        return claim
+
+    def lost(self) -> Job:
+        """Such a job whose worker has died, and whose time is over."""
+        job, ago = self.running().job, now_ms() - 1
+        return self.aws.jobs.update(job, replace(job, lease_until=ago, due_at=ago, deadline_at=ago))
+
+    def stream(self, job_id: str, *, after: int = 0) -> bytes:
+        """What a viewer with a ticket is sent, until the end."""
+        from functions.stream.app import create_app_from_env
+
+        ticket = Tickets(SecretKeyring(self.aws.secrets, self.environ["GRAPHJOBS_TICKET_SECRET"])).issue(
+            job_id, now_ms() // 1000 + 60
+        )
+        with self.recording.of("stream", self.environ):
+            answer = TestClient(create_app_from_env()).get(f"/stream/{job_id}?ticket={ticket}&after={after}")
+        assert answer.status_code == 200
+        assert b"event: done" in answer.content
+        return answer.content
+
+
+def run(folder: Path) -> Recording:
+    """Everything that the functions do, once."""
+    path = list(sys.path)
+    with backend() as aws:
+        day = Scenario(aws, folder)
+        jobs = [day.submit(name) for name in ("large", "failing")]
+        day.work()
+        day.submit("waiting")
+        day.work(remaining_ms=3_000)  # too little time: sent on
+        day.work()
+        for job_id in jobs:
+            day.request("job_status", "GET", f"/jobs/{job_id}/status")
+        day.request("list_jobs", "GET", "/jobs")
+        day.request("stream_ticket", "POST", f"/jobs/{jobs[0]}/stream-ticket")
+        day.stream(jobs[0])
+        day.stream(jobs[0], after=2)
+        live = day.running()
+        poll = ("dynamodb:GetItem", "events")
+        day.recording.meanwhile[poll] = lambda: aws.claims.finish(live, completed("ok"), None)
+        day.stream(live.job.job_id)
+        day.request("cancel_job", "POST", f"/jobs/{day.running().job.job_id}/cancel")
+        day.request("cancel_job", "POST", f"/jobs/{day.lost().job_id}/cancel")
+        day.lost()
+        aws.clock.now = now_ms() - 60_000
+        aws.new_job()
+        day.call("reconcile", {})
+        sys.path[:] = path
+        return day.recording

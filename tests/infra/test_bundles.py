@@ -1,0 +1,161 @@
+"""The real bundles, made for this machine: what is in each, that it suffices, and how large it is.
+
+They differ from those for Lambda in the wheels only; `make synth` makes these.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra import bundling, uv
+from infra.bundling import GROUPS, LARGEST, LARGEST_WITHOUT_GROUP, MEGABYTE, ROOT, SERVICES, Bundle, Bundler
+from infra.graph_project import GraphProject, graph_project
+from infra.uv import Platform
+
+try:
+    uv.command()
+except uv.UvError:
+    pytestmark = [pytest.mark.bundles, pytest.mark.skip(reason="uv was not found")]
+else:
+    pytestmark = [pytest.mark.bundles, pytest.mark.timeout(300)]
+
+Make = Callable[[str], Bundle]
+
+LOADED = {
+    "api": ({"pydantic", "aws_lambda_powertools"}, {"langgraph", "langchain_core", "starlette", "moto", "aws_cdk"}),
+    "reconcile": ({"aws_lambda_powertools"}, {"langgraph", "pydantic", "starlette", "moto"}),
+    "stream": ({"starlette", "jwt"}, {"langgraph", "langchain_core", "pydantic", "moto"}),
+    "worker": ({"langgraph", "langgraph_checkpoint_aws"}, {"starlette", "moto", "aws_cdk"}),
+    None: (set(), {"boto3", "pydantic", "aws_lambda_powertools"}),
+}
+"""Packages that a group's function has imported once it is imported, and packages that its bundle does not have."""
+
+
+@pytest.fixture(scope="module")
+def bundler(tmp_path_factory: pytest.TempPathFactory) -> Bundler:
+    project = graph_project(ROOT, "langgraph.json")
+    return Bundler(Platform.of_host(), project, build=tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="module")
+def bundle(bundler: Bundler) -> Make:
+    """The bundle of a function, made once."""
+    made: dict[str, Bundle] = {}
+
+    def make(name: str) -> Bundle:
+        if name not in made:
+            made[name] = bundler.bundle(name)
+            print(made[name])
+        return made[name]
+
+    return make
+
+
+def alone(folder: Path, code: str) -> str:
+    """What `code` prints in an interpreter that knows the standard library and `folder`, as on Lambda."""
+    program = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
+    environ = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], cwd=folder, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_bundle_imports_alone_and_brings_no_more_than_its_group(bundle: Make, name: str) -> None:
+    module = "functions.stream.app" if name == "stream" else f"functions.{name}.handler"
+    imported = set(alone(bundle(name).folder, f"import {module}; print(*sys.modules)").split())
+    has, has_not = LOADED[GROUPS[name]]
+    assert has <= imported
+    assert not {package for package in has_not if (bundle(name).folder / package).exists()}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_bundle_is_no_larger_than_it_should_be(bundle: Make, name: str) -> None:
+    group = GROUPS[name]
+    made = bundle(name)
+    files = [path for path in made.folder.rglob("*") if path.is_file()]
+    assert made.size == sum(path.stat().st_size for path in files)
+    assert made.zipped <= (LARGEST[group] if group else LARGEST_WITHOUT_GROUP) * MEGABYTE
+    assert made.size <= 250 * 1024 * 1024
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_bundle_has_its_own_function_and_no_other(bundle: Make, name: str) -> None:
+    folder = bundle(name).folder
+    assert {path.name for path in (folder / "functions").iterdir()} == {"__init__.py", name}
+    ours = {"graphjobs", "functions", "graphs", "local", "client", "infra", "tests", "benchmarks", "docs"}
+    graphs = {"graphs"} if name == "worker" else set()
+    assert {path.name for path in folder.iterdir()} & ours == {"graphjobs", "functions"} | graphs
+
+
+def test_the_api_models_of_other_services_are_left_out(bundle: Make) -> None:
+    for name, group in (("create_job", "api"), ("stream", "stream"), ("worker", "worker"), ("reconcile", "reconcile")):
+        data = bundle(name).folder / "botocore" / "data"
+        assert {path.name for path in data.iterdir() if path.is_dir()} == set(SERVICES[group])
+        clients = "".join(f"boto3.client({service!r}); " for service in SERVICES[group])
+        alone(bundle(name).folder, f"import boto3; {clients}")
+
+
+def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make) -> None:
+    folder = bundle("worker").folder
+    assert json.loads((folder / "langgraph.json").read_text()) == json.loads((ROOT / "langgraph.json").read_text())
+    knowledge = sorted(path.relative_to(ROOT) for path in (ROOT / "graphs").rglob("*.md"))
+    assert knowledge
+    assert all((folder / path).is_file() for path in knowledge)
+    answer = alone(
+        folder,
+        "import asyncio\n"
+        "from functions.worker.graph_loader import GraphLoader\n"
+        "loader = GraphLoader('langgraph.json')\n"
+        "graph = asyncio.run(loader.load('chat', None))\n"
+        "print(*loader.names, len(str(asyncio.run(graph.ainvoke({'query': 'refund policy'})))))",
+    )
+    *names, length = answer.split()
+    assert names == ["chat", "report"]
+    assert int(length) > 50
+
+
+def test_the_stream_starts_from_a_script_that_may_be_run(bundle: Make) -> None:
+    folder = bundle("stream").folder
+    assert (folder / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert not (folder / "functions" / "stream" / "run.sh").exists()
+    assert (folder / "uvicorn" / "__main__.py").is_file()
+
+
+def test_the_same_inputs_make_the_same_bundle(bundler: Bundler, bundle: Make) -> None:
+    def state(made: Bundle) -> dict[str, tuple[int, int, float]]:
+        files = [path for path in made.folder.rglob("*") if path.is_file()]
+        stats = {str(path.relative_to(made.folder)): path.stat() for path in files}
+        return {name: (stat.st_mode, stat.st_size, stat.st_mtime) for name, stat in stats.items()}
+
+    first = state(bundle("reconcile"))
+    assert state(bundler.bundle("reconcile")) == first
+    assert len({mtime for _, _, mtime in first.values()}) == 1
+
+
+def test_a_bundle_that_has_grown_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = GraphProject(ROOT / "langgraph.json", ("chat",), (), None, True)
+    bundler = Bundler(Platform.of_host(), project, build=tmp_path)
+    monkeypatch.setattr(bundling, "LARGEST_WITHOUT_GROUP", 0)
+    with pytest.raises(bundling.BundleTooLarge, match=r"not_found .* at most 0 MB zipped"):
+        bundler.bundle("not_found")
+    monkeypatch.setattr(bundling, "LARGEST_OF_LAMBDA", 10)
+    with pytest.raises(bundling.BundleTooLarge, match="Lambda takes 250 MB"):
+        bundler.bundle("not_found")
+
+
+def test_what_is_installed_is_what_the_lock_file_pins() -> None:
+    requirements = uv.export(ROOT, "stream")
+    pinned = [line for line in requirements.splitlines() if line and line[0].isalnum()]
+    assert pinned
+    assert all("==" in line for line in pinned)
+    assert requirements.count("--hash=sha256:") >= len(pinned)

@@ -1,0 +1,118 @@
+"""What holds of every function: logs, tracing, platform, handlers that exist, variables that the code knows."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import fields
+
+import pytest
+
+from graphjobs.settings import Settings
+from infra.bundling import ROOT
+from tests.infra.template import Template, construct
+
+API = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
+OURS = (*API, "not_found", "stream", "worker", "reconcile")
+
+
+def test_every_function_traces_and_logs_json_to_a_group_of_its_own(template: Template) -> None:
+    for name in template.functions():
+        made = template.function(name)
+        assert made["TracingConfig"] == {"Mode": "Active"}, name
+        assert made["LoggingConfig"]["LogFormat"] == "JSON", name
+        assert made["LoggingConfig"]["LogGroup"] == {
+            "Ref": template.logical_id("AWS::Logs::LogGroup", construct(name) + "Logs")
+        }
+
+
+def test_logs_are_kept_as_long_as_configured(template: Template, elsewhere: Template) -> None:
+    for found, days in ((template, 30), (elsewhere, 90)):
+        groups = found.of_type("AWS::Logs::LogGroup").values()
+        assert {group["Properties"]["RetentionInDays"] for group in groups} == {days}
+
+
+def test_platform_and_memory_are_those_of_the_configuration(template: Template, elsewhere: Template) -> None:
+    for found, runtime, architecture in ((template, "python3.13", "arm64"), (elsewhere, "python3.12", "x86_64")):
+        for name in found.functions():
+            made = found.function(name)
+            assert (made["Runtime"], made["Architectures"]) == (runtime, [architecture])
+    assert (template.function("worker")["MemorySize"], elsewhere.function("worker")["MemorySize"]) == (1024, 2048)
+    assert (template.function("worker")["Timeout"], elsewhere.function("worker")["Timeout"]) == (900, 300)
+
+
+@pytest.mark.parametrize("name", API)
+def test_an_api_function_answers_before_the_api_gives_up(template: Template, name: str) -> None:
+    assert template.function(name)["Timeout"] < 30
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_handler_exists(template: Template, name: str) -> None:
+    handler = template.function(name)["Handler"]
+    if name == "stream":
+        assert (ROOT / "functions" / "stream" / handler).is_file()
+        return
+    module, _, attribute = handler.rpartition(".")
+    source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+    assert attribute in [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_one_that_the_code_reads(template: Template, name: str) -> None:
+    known = {f"GRAPHJOBS_{spec.name.upper()}" for spec in fields(Settings)}
+    foreign = {"POWERTOOLS_METRICS_NAMESPACE"} | (
+        {"AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_PORT", "AWS_LWA_READINESS_CHECK_PATH"}
+        if name == "stream"
+        else set()
+    )
+    assert set(template.environment(name)) <= known | foreign
+
+
+def test_the_settings_that_the_functions_read_are_those_of_the_configuration(elsewhere: Template) -> None:
+    plain = {key: value for key, value in elsewhere.environment("worker").items() if isinstance(value, str)}
+    settings = Settings.from_env(plain)
+    assert (settings.lease_seconds, settings.heartbeat_seconds) == (20, 5)
+    assert settings.max_timeout_seconds == 90_000
+    assert settings.retention_seconds == 3 * 86_400
+    assert plain["TAVILY_REGION"] == "eu"
+    assert plain["GRAPHJOBS_CONFIG"] == "langgraph.json"
+    assert elsewhere.environment("create_job")["GRAPHJOBS_GRAPHS"] == "chat,report"
+
+
+def test_whoever_shares_a_setting_has_the_same_value(production: Template) -> None:
+    seen: dict[str, object] = {}
+    for name in OURS:
+        for key, value in production.environment(name).items():
+            assert seen.setdefault(key, value) == value, (name, key)
+    assert production.environment("worker")["GRAPHJOBS_MODEL"] == "bedrock_converse:eu.maker.model-v1:0"
+
+
+def test_with_snap_start_everything_that_calls_a_function_calls_its_published_version(production: Template) -> None:
+    snapped = (*API, "stream", "worker")
+    for name in OURS:
+        snap_start = production.function(name).get("SnapStart", {"ApplyOn": "None"})
+        assert snap_start["ApplyOn"] == ("PublishedVersions" if name in snapped else "None"), name
+    integrations = production.of_type("AWS::ApiGatewayV2::Integration").values()
+    called = {production.called(item["Properties"]["IntegrationUri"]) for item in integrations}
+    assert called == {f"{name}:live" for name in API} | {"not_found"}
+    mapping = production.only("AWS::Lambda::EventSourceMapping")["Properties"]
+    assert production.called(mapping["FunctionName"]) == "worker:live"
+    url = production.only("AWS::Lambda::Url")["Properties"]
+    assert (production.called(url["TargetFunctionArn"]), url["Qualifier"]) == ("stream", "live")
+    for alias in production.of_type("AWS::Lambda::Alias").values():
+        version = production.resources[alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]]
+        assert version["Type"] == "AWS::Lambda::Version"
+
+
+def test_without_snap_start_nothing_is_published(template: Template) -> None:
+    assert not template.of_type("AWS::Lambda::Version")
+    assert not template.of_type("AWS::Lambda::Alias")
+
+
+def test_concurrency_is_reserved_only_where_it_is_configured(template: Template, production: Template) -> None:
+    reserved = {name: production.function(name).get("ReservedConcurrentExecutions") for name in OURS}
+    assert reserved == dict.fromkeys(OURS) | dict.fromkeys(API, 20) | {"stream": 200}
+    assert not [name for name in OURS if "ReservedConcurrentExecutions" in template.function(name)]
+
+
+def test_not_found_is_told_nothing(template: Template) -> None:
+    assert template.environment("not_found") == {}

@@ -1,0 +1,83 @@
+"""Stages and regions live side by side in one account; the template is one that CloudFormation and cdk-nag accept."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from aws_cdk import aws_sqs as sqs
+from cfnlint.api import ManualArgs, lint
+
+from infra.app import build
+from tests.infra.template import Template
+
+ACCEPTED = {f"AwsSolutions-{rule}" for rule in ("APIG4", "COG2", "COG8", "IAM5", "L1", "S1", "SMG4", "SNS2")}
+
+STAGES = ("template", "production", "elsewhere")
+
+PHYSICAL = re.compile(
+    r"(Function|Role|Policy|ManagedPolicy|Table|Queue|Bucket|LogGroup|Topic|Alarm|Dashboard|UserPool|Layer)Name"
+)
+LABELS = ("AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Authorizer", "AWS::Lambda::Alias")
+"""Their `Name` is of the thing itself, not of the account."""
+
+
+@pytest.mark.parametrize("which", STAGES)
+def test_nothing_has_a_name_that_a_second_stage_would_collide_with(which: str, request: pytest.FixtureRequest) -> None:
+    found: Template = request.getfixturevalue(which)
+    for logical_id, resource in found.resources.items():
+        if resource["Type"].startswith("AWS::Lambda::") and resource["Type"] != "AWS::Lambda::Function":
+            continue  # FunctionName is what they are about
+        named = [key for key in resource.get("Properties", {}) if PHYSICAL.fullmatch(key)]
+        if "Name" in resource.get("Properties", {}) and resource["Type"] not in LABELS:
+            named.append("Name")
+        if resource["Type"] == "AWS::Logs::QueryDefinition":
+            name = resource["Properties"]["Name"]["Fn::Join"]
+            assert name[1][0] == {"Ref": "AWS::StackName"}, logical_id
+            continue
+        assert not named, logical_id
+
+
+def test_metrics_of_two_stages_are_told_apart(template: Template, elsewhere: Template) -> None:
+    namespaces = [
+        {stage.environment(name).get("POWERTOOLS_METRICS_NAMESPACE") for name in ("create_job", "stream", "worker")}
+        for stage in (template, elsewhere)
+    ]
+    assert namespaces == [{"graphjobs/dev"}, {"graphjobs/two"}]
+
+
+def test_the_outputs_name_everything_that_the_documentation_asks_for(template: Template, elsewhere: Template) -> None:
+    names = {
+        "Stage", "ApiUrl", "StreamUrl", "StreamFunctionName", "Issuer", "Audience", "DashboardUrl", "AlarmTopicArn",
+        "QueueUrl", "DlqUrl", "JobsTable", "EventsTable", "CheckpointsTable", "PayloadBucket", "TicketSecretArn",
+    }  # fmt: skip
+    cognito = {"UserPoolId", "UserPoolClientId"}
+    assert set(template.content["Outputs"]) == names | cognito
+    assert set(elsewhere.content["Outputs"]) == names
+    assert elsewhere.content["Outputs"]["Audience"]["Value"] == "app,machine"
+
+
+@pytest.mark.parametrize("which", STAGES)
+def test_cfn_lint_finds_no_error(which: str, request: pytest.FixtureRequest) -> None:
+    found: Template = request.getfixturevalue(which)
+    findings = lint(json.dumps(found.content), config=ManualArgs(regions=["us-east-1"]))
+    assert [str(item) for item in findings if item.rule.id.startswith("E")] == []
+
+
+def test_a_finding_of_cdk_nag_stops_the_synthesis(tmp_path: Path) -> None:
+    app, stack = build({"bundle": "none"}, outdir=str(tmp_path))
+    sqs.Queue(stack, "Careless")
+    with pytest.raises(RuntimeError):
+        app.synth()
+    assert "AwsSolutions-SQS4" in (tmp_path / "validation-report.json").read_text()
+
+
+@pytest.mark.parametrize("which", STAGES)
+def test_every_accepted_finding_has_its_reason(which: str, request: pytest.FixtureRequest) -> None:
+    found: Template = request.getfixturevalue(which)
+    rules = {rule.partition("::")[2].partition("[")[0] for rule, _ in found.accepted}
+    assert rules <= ACCEPTED
+    assert ACCEPTED - rules <= {"AwsSolutions-COG2", "AwsSolutions-COG8"}, "nothing is accepted that is not found"
+    assert all(len(reason.split()) >= 4 for _, reason in found.accepted)

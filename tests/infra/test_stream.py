@@ -1,0 +1,99 @@
+"""The stream function: an adapter in front of uvicorn, on a URL that streams."""
+
+from __future__ import annotations
+
+import stat
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.stream.app import create_app
+from infra.bundling import ROOT
+from tests.infra.template import Template, arn_text
+
+SCRIPT = ROOT / "functions" / "stream" / "run.sh"
+
+
+def url(template: Template) -> dict[str, Any]:
+    properties: dict[str, Any] = template.only("AWS::Lambda::Url")["Properties"]
+    return properties
+
+
+@pytest.mark.parametrize("which", ["template", "production", "elsewhere"])
+def test_the_function_outlives_the_window_of_a_connection(which: str, request: pytest.FixtureRequest) -> None:
+    found: Template = request.getfixturevalue(which)
+    window = int(found.environment("stream")["GRAPHJOBS_STREAM_WINDOW_SECONDS"])
+    assert found.function("stream")["Timeout"] >= window + 30
+
+
+def test_the_url_streams_and_leaves_it_to_the_app_whom_to_let_in(template: Template) -> None:
+    assert url(template)["InvokeMode"] == "RESPONSE_STREAM"
+    assert url(template)["AuthType"] == "NONE"
+    assert template.called(url(template)["TargetFunctionArn"]) == "stream"
+
+
+def test_everybody_may_call_the_function_by_its_url_and_only_so(template: Template) -> None:
+    stream = template.logical_id("AWS::Lambda::Function", "FunctionsStreamFunction")
+    open_to_all = [
+        item["Properties"]
+        for item in template.of_type("AWS::Lambda::Permission").values()
+        if item["Properties"]["Principal"] == "*"
+    ]
+    assert {item["FunctionName"]["Fn::GetAtt"][0] for item in open_to_all} == {stream}
+    conditions = {item["Action"]: item for item in open_to_all}
+    assert conditions["lambda:InvokeFunctionUrl"]["FunctionUrlAuthType"] == "NONE"
+    assert conditions["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
+
+
+@pytest.mark.parametrize(
+    ("which", "layer"),
+    [
+        ("template", "arn:<AWS::Partition>:lambda:<AWS::Region>:753240598075:layer:LambdaAdapterLayerArm64:26"),
+        ("elsewhere", "arn:<AWS::Partition>:lambda:eu-west-1:753240598075:layer:LambdaAdapterLayerX86:20"),
+    ],
+)
+def test_the_layer_is_of_the_functions_region_and_architecture(
+    which: str, layer: str, request: pytest.FixtureRequest
+) -> None:
+    found: Template = request.getfixturevalue(which)
+    (arn,) = found.function("stream")["Layers"]
+    assert arn_text(arn) == layer
+    assert not [name for name in found.functions() if name != "stream" and "Layers" in found.function(name)]
+
+
+def test_the_adapter_wraps_the_script_and_finds_the_app(template: Template) -> None:
+    environment = template.environment("stream")
+    assert environment["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+    assert environment["AWS_LWA_INVOKE_MODE"] == "response_stream"
+    service: Any = SimpleNamespace(stream=None, logger=None)
+    routes = [getattr(route, "path", "") for route in create_app(service).routes]
+    assert environment["AWS_LWA_READINESS_CHECK_PATH"] in routes
+    script = SCRIPT.read_text()
+    assert template.function("stream")["Handler"] == SCRIPT.name
+    assert f'--port "${{AWS_LWA_PORT:-{environment["AWS_LWA_PORT"]}}}"' in script
+    assert "--no-access-log" in script, "an access log would print tickets"
+    assert stat.S_IMODE(SCRIPT.stat().st_mode) == 0o755
+    assert script.startswith("#!/bin/sh\n")
+
+
+def test_cross_origin_answers_come_from_the_url_and_never_from_the_app_as_well(
+    template: Template, elsewhere: Template
+) -> None:
+    assert url(template)["Cors"]["AllowOrigins"] == ["*"]
+    assert set(url(template)["Cors"]["AllowHeaders"]) == {"authorization", "last-event-id"}
+    assert url(template)["Cors"]["AllowMethods"] == ["GET"]
+    assert "AllowCredentials" not in url(template)["Cors"]
+    assert "Cors" not in url(elsewhere)
+    for found in (template, elsewhere):
+        assert "GRAPHJOBS_STREAM_CORS_ORIGINS" not in found.environment("stream")
+
+
+@pytest.mark.parametrize("function", ["create_job", "stream_ticket"])
+def test_clients_are_sent_to_the_url_or_to_the_configured_address(
+    template: Template, elsewhere: Template, function: str
+) -> None:
+    made = template.environment(function)["GRAPHJOBS_STREAM_URL"]
+    host = {"Fn::GetAtt": [template.logical_id("AWS::Lambda::Url", ""), "FunctionUrl"]}
+    assert made == {"Fn::Join": ["", ["https://", {"Fn::Select": [2, {"Fn::Split": ["/", host]}]}]]}
+    assert elsewhere.environment(function)["GRAPHJOBS_STREAM_URL"] == "https://stream.example.com"

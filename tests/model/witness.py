@@ -1,0 +1,184 @@
+"""What the tables hold, and a client that judges every write at the moment it is committed.
+
+moto runs in this thread, so a write is atomic between "before" and "after": what must hold of each single write
+(the fence, the lease, a terminal row, a frozen slot) is judged here, whatever races the model arranges around it.
+The tables are read from moto's memory, which costs microseconds where a call costs milliseconds; `GetItem` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+
+from graphjobs.job import Job, job_from_item
+from graphjobs.schema import ACTIVE_INDEX
+from graphjobs.slot import Slot, slot_from_item
+from graphjobs.times import Clock
+
+WRITES = frozenset({"put_item", "update_item", "transact_write_items"})
+
+
+class Storage:
+    """The tables as they are, read without a call."""
+
+    def __init__(self) -> None:
+        self._tables: Any = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
+        self._slots: dict[tuple[str, int], Slot] = {}
+
+    def item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a `GetItem`; the sort key is the second of `key`."""
+        hash_key, *range_key = (DynamoType(value) for value in key.values())
+        items = self._tables[table].items.get(hash_key)
+        found = items.get(range_key[0]) if items and range_key else items
+        return {"Item": found.to_json()["Attributes"]} if found else {}
+
+    def job(self, job_id: str) -> Job | None:
+        answer = self.item("jobs", {"pk": {"S": f"job#{job_id}"}})
+        return job_from_item(answer["Item"]) if answer else None
+
+    def jobs(self) -> list[Job]:
+        rows = [item.to_json()["Attributes"] for item in self._tables["jobs"].items.values()]
+        return [job_from_item(row) for row in rows if row["pk"]["S"].startswith("job#")]
+
+    def log(self, job_id: str) -> list[Slot]:
+        """The slots by key; each is parsed once, since `Witness` reports any that is written twice."""
+        items = self._tables["events"].items.get(DynamoType({"S": job_id}), {})
+        slots = []
+        for key, item in items.items():
+            at = (job_id, int(key.value))
+            if at not in self._slots:
+                self._slots[at] = slot_from_item(item.to_json()["Attributes"])
+            slots.append(self._slots[at])
+        return sorted(slots, key=lambda slot: slot.seq)
+
+    def clear(self) -> None:
+        """Forget all items: the next example begins with empty tables."""
+        self._slots.clear()
+        for table in self._tables.values():
+            table.items.clear()
+
+
+@dataclass(eq=False)
+class Actor:
+    """Who is making calls: a worker with the epoch of its claim, or anybody else.
+
+    Attributes:
+        claimed: the epoch that it has just claimed, as the table says.
+        ended: whether it has ended the job, as the table says.
+    """
+
+    name: str
+    job_id: str | None = None
+    epoch: int | None = None
+    claimed: int | None = None
+    ended: bool = False
+
+
+class Witness:
+    """Wraps the DynamoDB client; `violations` is what must never be."""
+
+    def __init__(self, client: Any, storage: Storage, clock: Clock) -> None:
+        self._client = client
+        self._storage = storage
+        self._clock = clock
+        self.meta = client.meta
+        self.violations: list[str] = []
+        self.actors: list[Actor] = [Actor("nobody")]
+
+    @contextmanager
+    def acting(self, actor: Actor) -> Iterator[Actor]:
+        """Calls made inside are `actor`'s."""
+        self.actors.append(actor)
+        try:
+            yield actor
+        finally:
+            self.actors.pop()
+
+    def __getattr__(self, operation: str) -> Any:
+        method = getattr(self._client, operation)
+        if operation == "get_item":
+            return lambda **asked: self._storage.item(asked["TableName"], asked["Key"])
+        if operation == "query":
+            return lambda **asked: {"Items": []} if self._nothing_due(asked) else method(**asked)
+        if operation not in WRITES:
+            return method
+
+        def write(**arguments: Any) -> Any:
+            job_id = _job_of(operation, arguments)
+            if job_id is None:
+                return method(**arguments)
+            row, log = self._storage.job(job_id), self._storage.log(job_id)
+            answer = method(**arguments)
+            for slot in _puts(operation, arguments):
+                self._judge_slot(log, slot)
+            self._judge_row(row, self._storage.job(job_id), job_id)
+            return answer
+
+        return write
+
+    def _nothing_due(self, query: dict[str, Any]) -> bool:
+        """Most looks of the reconciler find nothing: those are answered here, the others by moto."""
+        now = query["ExpressionAttributeValues"].get(":now")
+        if query.get("IndexName") != ACTIVE_INDEX or now is None:
+            return False
+        return all(job.status.terminal or job.due_at > int(now["N"]) for job in self._storage.jobs())
+
+    def _judge_slot(self, log: list[Slot], slot: Slot) -> None:
+        if any(slot.seq == other.seq for other in log):
+            self._report(f"slot {slot.seq} was written over")
+        elif slot.seq != (log[-1].next_seq if log else 1):
+            self._report(f"slot {slot.seq} does not follow the log")
+        elif log and log[-1].ends_log():
+            self._report(f"slot {slot.seq} follows done")
+
+    def _judge_row(self, before: Job | None, after: Job | None, job_id: str) -> None:
+        actor = self.actors[-1]
+        if before is None or after is None:
+            return
+        if before.status.terminal and after != before:
+            self._report(f"terminal row changed: {before} -> {after}")
+        if actor.epoch is not None and before.epoch != actor.epoch:
+            self._report(f"wrote with epoch {actor.epoch} while epoch {before.epoch} holds the job")
+        if after.epoch != before.epoch:
+            actor.claimed = after.epoch
+            if after.epoch != before.epoch + 1:
+                self._report(f"epoch {before.epoch} -> {after.epoch}")
+            if before.held(self._clock()):
+                self._report("claimed under a lease in force")
+        if after.status.terminal and not before.status.terminal:
+            actor.ended = True
+            if actor.epoch is None and before.held(self._clock()):
+                self._report("ended under a lease in force")
+        log = self._storage.log(job_id)
+        if after.status.terminal != bool(log and log[-1].ends_log()):
+            self._report("row and log do not end together")
+
+    def _report(self, what: str) -> None:
+        # Not raised here: the code under test would take it for a fault of the backend.
+        self.violations.append(f"{self.actors[-1].name}: {what}")
+
+
+def _items(operation: str, arguments: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    if operation == "transact_write_items":
+        return [next(iter(item.items())) for item in arguments["TransactItems"]]
+    return [("Put" if operation == "put_item" else "Update", arguments)]
+
+
+def _puts(operation: str, arguments: dict[str, Any]) -> list[Slot]:
+    items = _items(operation, arguments)
+    return [slot_from_item(item["Item"]) for kind, item in items if kind == "Put" and "seq" in item["Item"]]
+
+
+def _job_of(operation: str, arguments: dict[str, Any]) -> str | None:
+    for kind, item in _items(operation, arguments):
+        if kind == "Update":
+            return str(item["Key"]["pk"]["S"]).removeprefix("job#")
+        if "seq" in item["Item"]:
+            return str(item["Item"]["job_id"]["S"])
+    return None  # a create: there is nothing yet that it could break

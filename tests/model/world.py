@@ -1,0 +1,281 @@
+"""The world of one example: the real code over moto, queue and clock under control, and faults in between."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from unittest.mock import MagicMock
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.create_job.model import JobRequest
+from functions.create_job.service import Submission
+from functions.reconcile.service import Reconciler
+from functions.worker.heartbeat import Stop
+from graphjobs.cancel import cancel
+from graphjobs.claims import Claim, Claims, Refusal
+from graphjobs.dynamo_log import DynamoEventLog
+from graphjobs.job import Job, Release
+from graphjobs.job_store import JobStore
+from graphjobs.payload_store import PayloadStore
+from graphjobs.queue import JobQueue
+from graphjobs.transition import Contended, JobGone, Transitions
+from tests.model.history import judge
+from tests.model.queue import MemoryQueue
+from tests.model.viewer import Viewer
+from tests.model.witness import Actor, Storage, Witness
+from tests.model.worker import Checkpoints, ModelWorker
+from tests.support.backend import Backend
+from tests.support.faults import FAULTS, Faults, client_error
+
+PERIOD_MS = 60_000
+OWNER = "user-1"
+GIVEN_UP = (ClientError, BotoCoreError, Contended, JobGone)
+"""What a caller of ours is told when the backend fails."""
+
+Trouble = tuple[str, str]
+"""An operation, and what happens at its next call: a fault, or a race (another actor comes first)."""
+
+
+def conflict() -> ClientError:
+    error = client_error("TransactionCanceledException")
+    error.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+    return error
+
+
+class World:
+    """Everything that can be done to the jobs of one example."""
+
+    def __init__(self, aws: Backend) -> None:
+        self.aws = aws
+        self.storage = Storage()
+        self.storage.clear()
+        self.witness = Witness(aws.dynamodb, self.storage, aws.clock)
+        self.faults = Faults(self.witness)
+        self.memory = MemoryQueue()
+        self.sqs = Faults(self.memory)
+        self.logger = MagicMock()
+        self.checkpoints = Checkpoints()
+        self.values = itertools.count(1)
+        self.jobs = JobStore(self.faults.client, "jobs")
+        self.log = DynamoEventLog(self.faults.client, "events", PayloadStore(aws.s3, "payloads"))
+        self.transitions = Transitions(self.faults.client, self.jobs, self.log, clock=aws.clock, sleep=lambda _: None)
+        self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
+        self.queue = JobQueue(self.sqs.client, "queue")
+        self.submission = Submission(self.jobs, self.queue, aws.settings, aws.clock)
+        self.reconciler = Reconciler(self.jobs, self.transitions, self.queue, aws.settings, self.logger, aws.clock)
+        self.requests: list[tuple[str, JobRequest]] = []
+        self.workers: list[ModelWorker] = []
+        self.viewers: dict[str, list[Viewer]] = {}
+        self.next_pass = aws.clock() + PERIOD_MS
+        self._keys = itertools.count(1)
+        self._wrong: list[str] = []
+
+    # What clients do.
+
+    def create(self, timeout: int) -> None:
+        request = JobRequest(query="hello", timeout_seconds=timeout)
+        key = f"k{next(self._keys)}"
+        self.requests.append((key, request))
+        self.submit(len(self.requests) - 1)
+
+    def submit(self, index: int) -> None:
+        """The same request once more finds the same job, whatever became of the earlier try."""
+        key, request = self.requests[index]
+        before = {job.job_id for job in self.storage.jobs()}
+        try:
+            job, new = self.submission.submit(OWNER, request, key)
+        except GIVEN_UP:
+            return
+        if new and job.job_id in before:
+            self._wrong.append("an old job was called new")
+        if not new and job.job_id not in before:
+            self._wrong.append("a new job was called old")
+
+    def cancel(self, job_id: str) -> None:
+        job = self.storage.job(job_id)
+        if job is None:
+            return
+        with self.witness.acting(Actor("cancel", job_id)):
+            try:
+                after = cancel(job, self.jobs, self.transitions, clock=self.aws.clock)
+            except GIVEN_UP:
+                return
+        if job.status.terminal and after != job:
+            self._wrong.append("cancel changed a terminal job")
+
+    def view(self, job_id: str, viewer: int, cut: float, slots: int) -> None:
+        viewers = self.viewers.setdefault(job_id, [Viewer(self, job_id) for _ in range(2)])
+        with suppress(ClientError, BotoCoreError):  # the stream closes, the client resumes
+            viewers[viewer % 2].read(cut, slots)
+
+    # What workers do.
+
+    def deliver(self, index: int, *, duplicate: bool = False) -> None:
+        """Hand a message to a worker, which acknowledges it or runs the job."""
+        if not self.memory.messages:
+            return
+        message = self.memory.messages[index % len(self.memory.messages)]
+        if not duplicate:
+            self.memory.delete(message)
+        actor = Actor("claim", message.job_id)
+        with self.witness.acting(actor):
+            try:
+                claim = self.claims.claim(message.job_id, model="offline")
+            except GIVEN_UP:
+                self.memory.messages.append(message)
+                return
+        row = self.storage.job(message.job_id)
+        if isinstance(claim, Claim):
+            self.workers.append(ModelWorker(self, claim, message))
+        elif claim in (Refusal.HELD, Refusal.TERMINAL) and row and actor.claimed == row.epoch:
+            self._wrong.append(f"a claim that was committed was refused: {claim}")
+
+    def work(self, worker: ModelWorker, actions: int, *, flush: bool) -> None:
+        worker.work(actions)
+        if flush:
+            with self.witness.acting(worker.actor):
+                worker.writer.flush()
+            self._check_fenced(worker)
+
+    def beat(self, worker: ModelWorker, *, renew: bool) -> None:
+        with self.witness.acting(worker.actor):
+            stop = worker.beat(renew=renew)
+        if stop is Stop.FENCED:
+            self._check_fenced(worker)
+
+    def settle(self, worker: ModelWorker, *, drained: bool = False) -> None:
+        """The run ends: finished, stopped, or (only at a step boundary) handed off."""
+        if worker.outcome is None and not worker.stopped and not (drained and worker.at_boundary):
+            return
+        drained = drained and worker.outcome is None and not worker.stopped
+        with self.witness.acting(worker.actor):
+            ended = worker.settle(drained=drained)
+        if ended is None:
+            self.crash(worker)
+            return
+        self._forget(worker)
+        self._check_fenced(worker, ended.stop)
+        if ended.release is Release.HANDOFF and not drained:
+            self._wrong.append("a hand-off that nobody asked for")
+
+    def step_limit(self, worker: ModelWorker) -> None:
+        """A step outlives the function."""
+        worker.run.stop(Stop.STEP_LIMIT)
+        self.settle(worker)
+
+    def take_over(self, worker: ModelWorker, *, crash: bool) -> None:
+        """The lease lapses and the message is back; the process is gone, or only asleep."""
+        if crash:
+            self.crash(worker)
+        else:
+            self.memory.messages.append(worker.message)
+        job = self.storage.job(worker.claim.job.job_id)
+        if job is not None and not job.status.terminal:
+            self.aws.clock.now = max(self.aws.clock(), job.lease_until)
+
+    def crash(self, worker: ModelWorker) -> None:
+        """The process is gone; its message comes back at some time."""
+        self._forget(worker)
+        self.memory.messages.append(worker.message)
+
+    def _forget(self, worker: ModelWorker) -> None:
+        if worker in self.workers:
+            self.workers.remove(worker)
+
+    def _check_fenced(self, worker: ModelWorker, stop: Stop | None = None) -> None:
+        """Only who has lost the job may believe so."""
+        if worker.broken is not None:
+            raise worker.broken
+        if (stop or worker.run._stop) is not Stop.FENCED:
+            return
+        row = self.storage.job(worker.claim.job.job_id)
+        if row and (worker.actor.ended or (row.epoch == worker.claim.job.epoch and not row.status.terminal)):
+            self._wrong.append(f"worker {worker.claim.job.epoch} was fenced by itself")
+
+    # What time does.
+
+    def reconcile(self) -> None:
+        with self.witness.acting(Actor("reconciler")):
+            self.reconciler.run()
+
+    def advance(self, seconds: float) -> None:
+        """Time passes, and the scheduled passes come with it; one with nothing due is left out."""
+        until = self.aws.clock() + int(seconds * 1000)
+        while self.next_pass <= until:
+            self.aws.clock.now = max(self.aws.clock(), self.next_pass)
+            if any(not job.status.terminal and job.due_at <= self.aws.clock() for job in self.storage.jobs()):
+                self.reconcile()
+            self.next_pass += PERIOD_MS
+        self.aws.clock.now = max(self.aws.clock(), until)
+
+    @contextmanager
+    def trouble(self, troubles: list[Trouble]) -> Iterator[None]:
+        """What goes wrong during one rule."""
+        for operation, what in troubles:
+            faults = self.sqs if operation == "send_message" else self.faults
+            if what in FAULTS:
+                faults.fail(operation, FAULTS[what]())
+            elif what == "conflict":
+                faults.fail(operation, conflict())
+            elif what == "lost":
+                faults.lose_answer(operation)
+            else:
+                faults.before(operation, self._race(what))
+        try:
+            yield
+        finally:
+            self.faults._faults.clear()
+            self.sqs._faults.clear()
+
+    def _race(self, what: str) -> Callable[[], None]:
+        def race() -> None:
+            with self.witness.acting(Actor("racing")):
+                for job in self.storage.jobs():
+                    self._act(what, job)
+
+        return race
+
+    def _act(self, what: str, job: Job) -> None:
+        # Not the worker that is being raced: its own threads wait for one another.
+        busy = self.witness.actors
+        holders = [w for w in self.workers if w.claim.job.job_id == job.job_id and w.actor not in busy]
+        match what:
+            case "cancel":
+                self.cancel(job.job_id)
+            case "reconcile":
+                self.reconcile()
+            case "deliver":
+                self.deliver(0, duplicate=True)
+            case "lapse":
+                self.aws.clock.now = max(self.aws.clock(), job.lease_until)
+            case "beat":
+                for worker in holders:
+                    self.beat(worker, renew=True)
+            case "settle":
+                for worker in holders:
+                    worker.work(99)
+                    self.settle(worker)
+
+    # What must hold.
+
+    def check(self) -> None:
+        assert not self.witness.violations, self.witness.violations
+        assert not self._wrong, self._wrong
+        for job in self.storage.jobs():
+            judge(job, self.storage.log(job.job_id), self.aws.settings)
+            assert job.status.terminal or self.aws.clock() <= job.deadline_at + 2 * PERIOD_MS, "not ended in time"
+
+    def finish(self) -> None:
+        """All workers are lost; what is left must end, and every viewer gets the whole log."""
+        self.workers.clear()
+        for job in self.storage.jobs():
+            self.advance((job.deadline_at + 2 * PERIOD_MS - self.aws.clock()) / 1000)
+        self.check()
+        for job in self.storage.jobs():
+            assert job.status.terminal, job
+            for viewer in (*self.viewers.get(job.job_id, []), Viewer(self, job.job_id)):
+                viewer.read_to_the_end()
+        self.reconcile()
+        self.check()

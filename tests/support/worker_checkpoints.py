@@ -1,0 +1,68 @@
+"""Checkpoints in memory: quick, seen by all workers of a test, each save behind the worker's `Gate`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.memory import InMemorySaver
+
+from functions.worker.checkpoints import Saved
+from tests.support.worker_gate import Gate
+
+
+class MemoryCheckpoints(InMemorySaver):
+    """What all workers share."""
+
+
+class MemorySaver(InMemorySaver):
+    """One worker's way to the checkpoints; like `ConfirmingSaver` it tells of each save, from another thread."""
+
+    on_saved: Saved | None = None
+
+    def __init__(self, shared: MemoryCheckpoints, gate: Gate) -> None:
+        super().__init__()
+        self.storage, self.writes, self.blobs = shared.storage, shared.writes, shared.blobs
+        self._gate = gate
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Save, then tell."""
+        self._gate.enter("saver.put")
+        result = super().put(config, checkpoint, metadata, new_versions)
+        self._gate.leave("saver.put")
+        if self.on_saved is not None:
+            self.on_saved(config, checkpoint["id"])
+        return result
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Save what a task has written."""
+        self._gate.enter("saver.put_writes")
+        super().put_writes(config, writes, task_id, task_path)
+        self._gate.leave("saver.put_writes")
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """See `put`."""
+        return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """See `put_writes`."""
+        await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)

@@ -1,0 +1,241 @@
+"""Workers in the test's process: each with AWS clients of its own behind a `Gate`, a fake queue and a fake exit."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import EndpointConnectionError
+
+from functions.worker.checkpoints import checkpoint_saver
+from functions.worker.graph_loader import GraphLoader
+from functions.worker.worker import Keepalive, Worker
+from graphjobs.claims import Claims
+from graphjobs.dynamo_log import DynamoEventLog
+from graphjobs.job import Job
+from graphjobs.job_store import JobStore
+from graphjobs.payload_store import PayloadStore
+from graphjobs.times import now_ms
+from graphjobs.transition import Transitions
+from tests.support import worker_graphs
+from tests.support.backend import Backend
+from tests.support.worker_checkpoints import MemoryCheckpoints, MemorySaver
+from tests.support.worker_gate import Gate, Wire
+
+PLENTY_MS = 900_000
+
+
+@dataclass
+class FakeQueue:
+    """Notes what a worker asks of the queue."""
+
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    fail_visibility: Exception | None = None
+
+    @property
+    def sent(self) -> list[str]:
+        """The jobs that messages were sent for."""
+        return [call[1] for call in self.calls if call[0] == "send"]
+
+    def send(self, job_id: str, *, delay_seconds: int = 0) -> None:
+        """See `JobQueue.send`."""
+        self.calls.append(("send", job_id))
+
+    def set_visibility(self, receipt_handle: str, seconds: int) -> None:
+        """See `JobQueue.set_visibility`."""
+        self.calls.append(("visibility", receipt_handle, seconds))
+        if self.fail_visibility is not None:
+            raise self.fail_visibility
+
+    def delete(self, receipt_handle: str) -> None:
+        """See `JobQueue.delete`."""
+        self.calls.append(("delete", receipt_handle))
+
+
+class Unreachable:
+    """A job store that nobody can reach."""
+
+    def peek(self, job_id: str) -> Job:
+        """See `JobStore.peek`."""
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
+
+    def renew(self, job: Job, lease_until: int, due_at: int) -> Job:
+        """See `JobStore.renew`."""
+        return self.peek(job.job_id)
+
+
+@dataclass
+class FakeMetrics:
+    """Notes metrics."""
+
+    values: list[tuple[str, float]] = field(default_factory=list)
+    flushed: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return [name for name, _ in self.values]
+
+    def add_metric(self, name: str, unit: Any, value: float) -> None:
+        """See Powertools' `Metrics.add_metric`."""
+        self.values.append((name, value))
+
+    def flush_metrics(self) -> None:
+        """See Powertools' `Metrics.flush_metrics`."""
+        self.flushed += 1
+
+
+@dataclass
+class Parts:
+    """What is slow to make and can be taken over by the next process."""
+
+    wire: Wire
+    dynamodb: Any
+    heartbeat: Any
+    saver: Any = None
+
+
+@dataclass
+class RiggedWorker:
+    """One worker process."""
+
+    name: str
+    worker: Worker
+    gate: Gate
+    queue: FakeQueue
+    metrics: FakeMetrics
+    exits: list[int]
+    claims: Claims
+    _text: io.StringIO
+    _parts: Parts
+
+    def process(self, job: Job, *, remaining_ms: int = PLENTY_MS, received: int = 1) -> None:
+        """Give it the message of `job`."""
+        worker_graphs.begin(self.name)
+        self.worker.process(message(json.dumps({"job_id": job.job_id}), received), remaining_ms)
+
+    def blind(self) -> None:
+        """Cut its heartbeat off: it does not learn from the row that it has lost the job."""
+        self.worker.keepalive = Keepalive(Unreachable(), self.queue)  # type: ignore[arg-type]
+
+    @property
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in self._text.getvalue().splitlines()]
+
+
+def message(body: str, received: int = 1) -> dict[str, Any]:
+    """One SQS record."""
+    return {
+        "messageId": f"message-{uuid.uuid4()}",
+        "receiptHandle": f"receipt-{uuid.uuid4()}",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(received)},
+    }
+
+
+@dataclass
+class Rig:
+    """A backend, and workers on it; real time, but leases lapse when told."""
+
+    aws: Backend
+    config: Path
+    workers: list[RiggedWorker] = field(default_factory=list)
+    checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
+    _free: list[Parts] = field(default_factory=list)
+
+    def job(self, graph: str, given: dict[str, Any] | None = None, *, timeout: int = 3600) -> Job:
+        """A queued job of `graph` with the input `given`."""
+        self.aws.clock.now = max(self.aws.clock.now, now_ms())
+        job = self.aws.new_job(graph=graph, timeout=timeout)
+        self.aws.dynamodb.put_item(
+            TableName="jobs",
+            Item={"pk": {"S": f"input#{job.job_id}"}, "body": {"S": json.dumps({"input": given or {}})}},
+        )
+        return job
+
+    def worker(self, gate: Gate | None = None, *, durable_saver: bool = False, **settings: Any) -> RiggedWorker:
+        """A new worker process; with `durable_saver` its checkpoints are in DynamoDB, else in the rig's memory."""
+        parts = self._parts(durable_saver)
+        gate = parts.wire.gate = gate or Gate()
+        values = replace(self.aws.settings, config=str(self.config), **settings)
+        name = f"worker-{uuid.uuid4().hex}"
+        jobs = JobStore(parts.dynamodb, "jobs")
+        log = DynamoEventLog(parts.dynamodb, "events", PayloadStore(self.aws.s3, "payloads"))
+        transitions = Transitions(parts.dynamodb, jobs, log, clock=self.aws.clock, sleep=lambda _: None)
+        claims = Claims(jobs, transitions, values, clock=self.aws.clock)
+        queue, metrics, text = FakeQueue(), FakeMetrics(), io.StringIO()
+        exits: list[int] = []
+        made: Any = Worker(
+            settings=values,
+            jobs=jobs,
+            log=log,
+            claims=claims,
+            queue=queue,  # type: ignore[arg-type]
+            keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), queue),  # type: ignore[arg-type]
+            loader=GraphLoader(values.config),
+            saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
+            loop=asyncio.new_event_loop(),
+            logger=Logger(service=name, stream=text),
+            metrics=metrics,  # type: ignore[arg-type]
+            exit=exits.append,
+        )
+        rigged = RiggedWorker(name, made, gate, queue, metrics, exits, claims, text, parts)
+        self.workers.append(rigged)
+        return rigged
+
+    def retire(self, rigged: RiggedWorker) -> None:
+        """End a worker that has left nothing running; its clients are used again."""
+        assert not rigged.exits
+        rigged.worker.loop.close()
+        self.workers.remove(rigged)
+        self._free.append(rigged._parts)
+
+    def _parts(self, durable_saver: bool) -> Parts:
+        for parts in self._free:
+            if (parts.saver is not None) == durable_saver:
+                self._free.remove(parts)
+                return parts
+        wire = Wire()
+        dynamodb = wire.attach(boto3.client("dynamodb"), "worker")
+        heartbeat = wire.attach(boto3.client("dynamodb"), "heartbeat", counted=False)
+        parts = Parts(wire, dynamodb, heartbeat)
+        if durable_saver:
+            parts.saver = checkpoint_saver(self.aws.settings)
+            wire.attach(parts.saver.client, "saver")
+        return parts
+
+    def lapse(self) -> None:
+        """Let the leases in force run out."""
+        self.aws.clock.advance(self.aws.settings.lease_seconds + 1)
+
+    def row(self, job: Job) -> Job:
+        """The row now."""
+        found = self.aws.jobs.get(job.job_id)
+        assert found is not None
+        return found
+
+    def events(self, job: Job) -> list[dict[str, Any]]:
+        """The log now."""
+        return self.aws.events(job.job_id)
+
+
+@contextmanager
+def rig(aws: Backend, folder: Path, graphs: dict[str, str]) -> Iterator[Rig]:
+    """A rig whose workers know `graphs` (name to ``module:attribute``)."""
+    config = folder / "langgraph.json"
+    config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
+    aws.clock.now = now_ms()
+    made = Rig(aws, config)
+    yield made
+    for each in made.workers:
+        each.worker.loop.close()

@@ -1,0 +1,170 @@
+"""Status, cancel and ticket of one job."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphjobs.auth import AuthError
+from graphjobs.claims import Claim
+from graphjobs.job import Job, Status
+from graphjobs.outcome import completed, failed
+from graphjobs.times import from_rfc3339, rfc3339
+from tests.support.api_calls import Answer, Api, open_ticket
+from tests.support.backend import Backend
+
+
+def claimed(aws: Backend, job: Job) -> Claim:
+    claim = aws.claims.claim(job.job_id, model=None)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def status(service: Api, job: Job) -> Answer:
+    return service.call("GET", f"/jobs/{job.job_id}/status")
+
+
+def cancel(service: Api, job: Job) -> Answer:
+    return service.call("POST", f"/jobs/{job.job_id}/cancel")
+
+
+def test_the_status_of_a_queued_job(service: Api) -> None:
+    job = service.aws.new_job()
+    answer = status(service, job)
+    assert answer.status == 200
+    assert answer.body == {
+        "job_id": job.job_id,
+        "status": "queued",
+        "graph": "chat",
+        "created_at": rfc3339(job.created_at),
+        "started_at": None,
+        "finished_at": None,
+        "attempt": 0,
+        "last_seq": 0,
+        "result": None,
+        "error": None,
+    }
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_status_of_a_running_job_says_how_far_its_log_is(service: Api) -> None:
+    job = service.aws.new_job()
+    claimed(service.aws, job)
+    body = status(service, job).body
+    assert (body["status"], body["attempt"], body["last_seq"], body["result"]) == ("running", 1, 1, None)
+    assert body["started_at"] is not None and body["finished_at"] is None
+
+
+def test_the_status_of_a_finished_job_has_its_result(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.aws.claims.finish(claim, completed({"answer": "환불"}), claim.tail)
+    body = status(service, job).body
+    assert (body["status"], body["result"], body["error"]) == ("completed", {"answer": "환불"}, None)
+    assert body["last_seq"] == len(service.aws.events(job.job_id)) == 2
+    assert body["finished_at"] is not None
+
+
+def test_the_status_of_a_failed_job_has_its_error(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.aws.claims.finish(claim, failed("graph_error"), claim.tail)
+    body = status(service, job).body
+    assert (body["status"], body["result"]) == ("failed", None)
+    assert body["error"] == {"code": "graph_error", "message": "The graph failed."}
+
+
+def test_a_result_too_large_for_an_item_is_read_all_the_same(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    noise = [hash((i, "noise")) for i in range(60_000)]
+    service.aws.claims.finish(claim, completed(noise), claim.tail)
+    assert status(service, job).body["result"] == noise
+    assert service.clients["s3"].calls == ["get_object"]
+
+
+def test_a_job_that_ends_between_the_two_reads_is_not_half_ended(service: Api) -> None:
+    """The row said running: a result beside it would be one of a job that still runs."""
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.dynamodb.before("query", lambda: service.aws.claims.finish(claim, completed("x"), claim.tail))
+    body = status(service, job).body
+    assert (body["status"], body["result"], body["finished_at"]) == ("running", None, None)
+    assert status(service, job).body["result"] == "x"
+
+
+def test_a_queued_job_is_cancelled_at_once(service: Api) -> None:
+    job = service.aws.new_job()
+    answer = cancel(service, job)
+    assert (answer.status, answer.body["status"]) == (200, "cancelled")
+    log = service.aws.events(job.job_id)
+    assert [event["type"] for event in log] == ["metadata", "done"]
+    assert log[-1]["data"] == {"status": "cancelled", "result": None}
+    assert status(service, job).body["finished_at"] == answer.body["finished_at"] is not None
+
+
+def test_a_running_job_is_asked_to_stop(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    for _ in range(3):
+        answer = cancel(service, job)
+        assert (answer.status, answer.body["status"]) == (202, "cancelling")
+    assert len(service.aws.events(job.job_id)) == 1, "its worker ends the log, nobody else"
+    service.aws.claims.finish(claim, completed("late"), claim.tail)
+    answer = cancel(service, job)
+    assert (answer.status, answer.body["status"]) == (200, "cancelled")
+
+
+def test_a_job_whose_worker_is_lost_is_cancelled_at_once(service: Api) -> None:
+    job = service.aws.new_job()
+    service.aws.clock.advance(-service.aws.settings.lease_seconds - 1)
+    claimed(service.aws, job)
+    assert cancel(service, job).status == 200
+    assert [event["type"] for event in service.aws.events(job.job_id)] == ["metadata", "done"]
+
+
+@pytest.mark.parametrize("how", [completed("x"), failed("graph_error")])
+def test_a_terminal_job_stays_as_it_is(service: Api, how: object) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.aws.claims.finish(claim, how, claim.tail)  # type: ignore[arg-type]
+    before = (service.items(), service.aws.events(job.job_id))
+    answers = [cancel(service, job) for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].body["status"] == status(service, job).body["status"] != "cancelled"
+    assert (service.items(), service.aws.events(job.job_id)) == before
+
+
+def test_a_cancel_that_meets_a_claim_asks_the_worker(service: Api) -> None:
+    job = service.aws.new_job()
+    service.dynamodb.before("transact_write_items", lambda: claimed(service.aws, job))
+    answer = cancel(service, job)
+    assert (answer.status, answer.body["status"]) == (202, "cancelling")
+    assert [event["type"] for event in service.aws.events(job.job_id)] == ["metadata"]
+
+
+def test_a_cancel_that_meets_the_end_changes_nothing(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.dynamodb.before("update_item", lambda: service.aws.claims.finish(claim, completed("x"), claim.tail))
+    answer = cancel(service, job)
+    assert (answer.status, answer.body["status"]) == (200, "completed")
+
+
+def test_a_ticket_opens_the_stream_until_it_says(service: Api) -> None:
+    job = service.aws.new_job(timeout=1800)
+    answer = service.call("POST", f"/jobs/{job.job_id}/stream-ticket")
+    assert (answer.status, set(answer.body)) == (200, {"stream_url", "expires_at"})
+    expires = from_rfc3339(answer.body["expires_at"]) // 1000
+    assert expires == job.deadline_at // 1000 + 600
+    open_ticket(service.aws, job.job_id, answer.body["stream_url"], expires - 1)
+    with pytest.raises(AuthError, match="ticket_expired"):
+        open_ticket(service.aws, job.job_id, answer.body["stream_url"], expires)
+    assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
+
+
+def test_a_finished_job_can_still_be_followed(service: Api) -> None:
+    job = service.aws.new_job()
+    cancel(service, job)
+    assert service.call("POST", f"/jobs/{job.job_id}/stream-ticket").status == 200
+    row = service.aws.jobs.get(job.job_id)
+    assert row is not None and row.status is Status.CANCELLED

@@ -1,0 +1,318 @@
+"""Following a job: replay, tail, heartbeat, window, and what happens to clients and backends that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from functions.stream.follower import PAGE_SLOTS
+from functions.stream.response import EventStreamResponse
+from graphjobs.times import now_ms
+from tests.support.api_log import MemoryLog, Script, corrupt
+from tests.support.api_stream import Connection, Streams, run, streams
+from tests.support.faults import FAULTS, client_error
+
+
+def long_job(app: Streams, slots: int) -> Script:
+    """A job of that many slots, long finished."""
+    script = app.job()
+    for number in range(slots - 1):
+        script.slot(f"text {number}", ts=now_ms() - 60_000)
+    script.done()
+    return script
+
+
+def test_a_finished_log_is_replayed_whole_and_closed() -> None:
+    async def work(app: Streams) -> None:
+        script = long_job(app, 5 * PAGE_SLOTS + 3)
+        stream = await app.follow(script.job_id).end()
+        assert stream.events == script.events and stream.complete
+        assert app.log.calls == Counter(following=6), "one page at a time, and none after the end"
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_events_are_sent_as_they_are_written() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: c.started.is_set())
+        for number in range(1, 6):
+            script.slot(f"text {number}")
+            await stream.until(lambda c, number=number: len(c.events) == number)
+            assert not stream.complete
+        script.done("last")
+        await stream.end()
+        assert stream.events == script.events and stream.complete
+        assert app.sink.flushed[-1]["DeliveryLag"] >= 0
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_cancelled_or_failed_job_ends_the_stream_as_a_completed_one_does() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        script.slot("a")
+        stream = app.follow(script.job_id, after=1)
+        await stream.until(lambda c: c.body)
+        script.done()
+        assert (await stream.end()).complete
+        assert [event["type"] for event in stream.events] == ["done"]
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_silent_stream_has_a_heartbeat() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        script.slot("a")
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: c.body.count(b": heartbeat\n\n") >= 3)
+        script.done()
+        assert (await stream.end()).events == script.events
+
+    with streams(heartbeat=0.03) as app:
+        run(work(app))
+
+
+def test_a_stream_is_closed_cleanly_at_the_windows_end() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        script.slot("a")
+        stream = await app.follow(script.job_id).end()
+        assert stream.complete and stream.events == script.events
+        script.done()
+        resumed = await app.follow(script.job_id, after=1).end()
+        assert stream.events + resumed.events == script.events
+
+    with streams(window=0.1) as app:
+        run(work(app))
+
+
+def test_the_window_ends_also_while_a_client_is_still_catching_up() -> None:
+    """On AWS the function's own end would cut it instead."""
+
+    async def work(app: Streams) -> None:
+        script = long_job(app, 200 * PAGE_SLOTS)
+        stream = app.follow(script.job_id)
+        stream.pause = 0.05
+        await stream.end()
+        assert stream.complete
+        assert PAGE_SLOTS <= len(stream.events) < len(script.events)
+        assert stream.events == script.events[: len(stream.events)]
+
+    with streams(window=0.2) as app:
+        run(work(app))
+
+
+def test_every_window_however_short_brings_a_client_forward() -> None:
+    async def work(app: Streams) -> None:
+        script = long_job(app, 3 * PAGE_SLOTS)
+        events = (await app.follow(script.job_id).end()).events
+        assert events
+        while len(events) < len(script.events):
+            more = (await app.follow(script.job_id, after=len(events)).end()).events
+            assert more
+            events += more
+        assert events == script.events
+
+    with streams(window=0.0) as app:
+        run(work(app))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_backend_that_fails_while_a_stream_replays_closes_it_cleanly(fault: str) -> None:
+    async def work(app: Streams) -> None:
+        script = long_job(app, 3 * PAGE_SLOTS)
+        app.log.before = lambda: app.log.calls["following"] == 1 and app.log.failures.append(FAULTS[fault]())
+        stream = await app.follow(script.job_id).end()
+        assert stream.complete and stream.status == 200
+        assert stream.events == script.events[:PAGE_SLOTS]
+        app.log.before = lambda: None
+        resumed = await app.follow(script.job_id, after=PAGE_SLOTS).end()
+        assert stream.events + resumed.events == script.events
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_backend_that_fails_from_the_start_still_sends_a_byte() -> None:
+    async def work(app: Streams) -> None:
+        script = long_job(app, 3)
+        app.log.failures.append(client_error("ThrottlingException"))
+        stream = await app.follow(script.job_id).end()
+        assert stream.complete and stream.body.startswith(b"retry: 1000\n\n") and not stream.events
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_backend_that_keeps_failing_closes_the_streams_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.stream.poller.GIVE_UP_AFTER", 0.05)
+
+    async def work(app: Streams) -> None:
+        script = app.job()
+        script.slot("a")
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: c.events)
+        app.log.failures.extend(client_error("ThrottlingException") for _ in range(1000))
+        assert (await stream.end()).complete
+        app.log.failures.clear()
+        script.done()
+        resumed = await app.follow(script.job_id, after=1).end()
+        assert stream.events + resumed.events == script.events
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_short_fault_while_a_stream_waits_is_not_noticed() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: app.log.calls["read"])
+        app.log.failures.extend(FAULTS[fault]() for fault in FAULTS)
+        script.done("a")
+        assert (await stream.end()).events == script.events
+        assert not app.log.failures and b"come back" not in stream.body
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_slot_that_is_not_what_it_says_is_not_sent() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        script.slot("a")
+        slot = script.slot("b")
+        app.log.slots[script.job_id, 2] = corrupt(slot)
+        stream = await app.follow(script.job_id).end()
+        assert stream.complete and stream.events in ([], script.events[:1])
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_reads_that_lag_leave_no_gap() -> None:
+    """Every slot is there and is not seen at first: by the poller's point reads and by the pages alike."""
+
+    async def work(app: Streams) -> None:
+        script = app.job()
+        for number in range(40):
+            slot = script.slot(f"text {number}")
+            app.log.hidden[script.job_id, slot.seq] = number % 4
+        script.done()
+        app.log.hidden[script.job_id, 41] = 3
+        assert (await app.follow(script.job_id).end()).events == script.events
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_client_that_takes_nothing_is_let_go_and_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EventStreamResponse.__init__.__kwdefaults__ or {}, "slow_reader_seconds", 0.2)
+
+    async def work(app: Streams) -> None:
+        script = long_job(app, 50 * PAGE_SLOTS)
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: c.events)
+        stream.reading.clear()
+        read = app.log.calls["following"]
+        await stream.end()
+        assert app.log.calls["following"] - read <= 1
+        assert not stream.complete and app.service.open_streams == 0
+        assert stream.task.exception() is None
+        received = len(stream.events)
+        rest = await app.follow(script.job_id, after=received).end()
+        assert stream.events + rest.events == script.events
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_client_that_reads_slowly_is_served_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EventStreamResponse.__init__.__kwdefaults__ or {}, "slow_reader_seconds", 5.0)
+
+    async def work(app: Streams) -> None:
+        script = long_job(app, 4 * PAGE_SLOTS)
+        stream = app.follow(script.job_id)
+        stream.pause = 0.02
+        assert (await stream.end()).events == script.events
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_nothing_is_read_for_a_client_that_has_gone() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: app.log.calls["read"] >= 2)
+        assert app.service.open_streams == 1
+        await stream.leave()
+        assert app.service.open_streams == 0 and not app.service.poller._waits
+        await asyncio.sleep(0.03)  # a read that was under way
+        before = app.log.calls["read"]
+        await asyncio.sleep(0.15)
+        assert app.log.calls["read"] == before
+        assert app.sink.flushed[-1]["OpenStreams"] == 1
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_a_client_that_goes_while_it_is_held_up_is_let_go_at_once() -> None:
+    async def work(app: Streams) -> None:
+        script = long_job(app, 10 * PAGE_SLOTS)
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: c.events)
+        stream.reading.clear()
+        stream.gone.set()
+        began = time.monotonic()
+        await stream.end()
+        assert time.monotonic() - began < 5, "long before the slow reader's time is up"
+        assert app.service.open_streams == 0
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_two_clients_of_one_job_go_their_own_ways() -> None:
+    async def work(app: Streams) -> None:
+        script = app.job()
+        script.slot("a", "b")
+        first, second = app.follow(script.job_id), app.follow(script.job_id, after=1)
+        await first.until(lambda c: len(c.events) == 2)
+        await second.until(lambda c: len(c.events) == 1)
+        await second.leave()
+        script.done("c")
+        assert (await first.end()).events == script.events
+        third = await app.follow(script.job_id, after=2).end()
+        assert third.events == script.events[2:]
+
+    with streams() as app:
+        run(work(app))
+
+
+def test_reads_beside_the_event_loop_give_the_same() -> None:
+    async def work(app: Streams) -> None:
+        scripts = [app.job() for _ in range(20)]
+        opened: list[Connection] = [app.follow(script.job_id) for script in scripts]
+        for number in range(15):
+            for script in scripts:
+                script.slot(*[f"text {number}"] * (1 + number % 3))
+            await asyncio.sleep(0)
+        for script in scripts:
+            script.done()
+        for script, stream in zip(scripts, opened, strict=True):
+            assert (await stream.end()).events == script.events
+
+    with streams(threads=4) as app:
+        assert isinstance(app.log, MemoryLog)
+        run(work(app))

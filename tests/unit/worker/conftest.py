@@ -1,0 +1,28 @@
+"""One backend a module, since making one is slow; jobs do not see each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import worker_graphs
+from tests.support.backend import Backend, backend
+from tests.support.worker_rig import Rig, rig
+
+GRAPHS = ("parallel", "rounds", "nested", "tokens", "sync_hook", "async_hook")
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Backend]:
+    with backend(flush_interval_ms=0.0, watch_seconds=1.5) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def workers(aws: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Worker processes on the backend; steps are journalled."""
+    worker_graphs.clear()
+    module = worker_graphs.__name__
+    with rig(aws, tmp_path_factory.mktemp("project"), {name: f"{module}:{name}" for name in GRAPHS}) as made:
+        yield made

@@ -1,0 +1,159 @@
+"""Before its function's deadline a worker hands its job on at a step boundary: nothing is lost, nothing repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.worker import worker as worker_module
+from functions.worker.heartbeat import Limits, limits
+from functions.worker.job_run import JobRun
+from graphjobs.job import Job
+from tests.support.worker_checks import check_sound, kept
+from tests.support.worker_gate import Died, Gate
+from tests.support.worker_graphs import HOOKS, JOURNAL
+from tests.support.worker_rig import Rig, RiggedWorker
+
+
+@pytest.fixture
+def drain(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Asks the run that is under way to stop at the next boundary, as its heartbeat does near the deadline."""
+    runs: list[JobRun] = []
+
+    class SeenRun(JobRun):
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            runs.append(self)
+
+    monkeypatch.setattr(worker_module, "JobRun", SeenRun)
+    return lambda: runs[-1].drain()
+
+
+def invoke(workers: Rig, job: Job, **settings: Any) -> RiggedWorker:
+    """One invocation of a fresh worker."""
+    worker = workers.worker(**settings)
+    worker.process(job)
+    workers.retire(worker)
+    return worker
+
+
+def steps() -> list[str]:
+    return [step for _, step in JOURNAL]
+
+
+def attempts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in events if event["type"] == "attempt"]
+
+
+def test_forty_hand_offs_lose_and_repeat_nothing(workers: Rig, drain: Callable[[], None]) -> None:
+    job = workers.job("rounds", {"rounds": 41})
+    for number in range(1, 41):
+        HOOKS[f"plan-{number}"] = drain
+        worker = invoke(workers, job)
+        assert worker.queue.sent == [job.job_id]
+        assert "HandOffs" in worker.metrics.names
+        assert steps()[-1] == f"plan-{number}"
+    assert invoke(workers, job).queue.sent == []
+    row, events = workers.row(job), workers.events(job)
+    expected = [f"plan-{number}" for number in range(1, 42)]
+    check_sound(events, row)
+    assert (row.handoffs, row.attempt, row.epoch) == (40, 1, 41)
+    assert steps() == expected == events[-1]["data"]["result"]["done"]
+    assert all(
+        e["data"] == {"attempt": 1, "reason": "handoff", "discard_after": e["seq"] - 1} for e in attempts(events)
+    )
+    assert len(kept(events)) == len(events) - 40
+
+
+def test_a_job_is_released_before_its_message_is_sent(workers: Rig, drain: Callable[[], None]) -> None:
+    job = workers.job("rounds", {"rounds": 2})
+    worker = workers.worker()
+    leases: list[int] = []
+    send = worker.queue.send
+
+    def sent(job_id: str, *, delay_seconds: int = 0) -> None:
+        leases.append(workers.row(job).lease_until)
+        send(job_id, delay_seconds=delay_seconds)
+
+    worker.queue.send = sent  # type: ignore[method-assign]
+    HOOKS["plan-1"] = drain
+    worker.process(job)
+    assert leases == [0], "a message that comes before the release would be acknowledged as a duplicate"
+
+
+def test_a_crash_after_a_hand_off_counts_and_keeps_what_was_handed_on(workers: Rig, drain: Callable[[], None]) -> None:
+    job = workers.job("rounds", {"rounds": 3})
+    HOOKS["plan-1"] = drain
+    invoke(workers, job)
+    gate = Gate()
+    HOOKS["plan-2"] = gate.die
+    with pytest.raises(Died):
+        workers.worker(gate).process(job)
+    workers.lapse()
+    invoke(workers, job)
+    assert steps() == ["plan-1", "plan-2", "plan-2", "plan-3"]
+    assert [e["data"]["reason"] for e in attempts(workers.events(job))] == ["handoff", "crash"]
+    assert workers.row(job).attempt == 2
+    check_sound(workers.events(job), workers.row(job))
+
+
+def test_hand_offs_are_bounded(workers: Rig, drain: Callable[[], None]) -> None:
+    job = workers.job("rounds", {"rounds": 9})
+    for number in range(1, 4):
+        HOOKS[f"plan-{number}"] = drain
+        invoke(workers, job, max_handoffs=2)
+    last = invoke(workers, job, max_handoffs=2)
+    assert steps() == ["plan-1", "plan-2", "plan-3"]
+    assert workers.events(job)[-1]["data"]["error"]["code"] == "too_many_handoffs"
+    assert last.metrics.names == ["JobsFailed", "RunTime"]
+
+
+def test_the_deadline_of_the_function_drains(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one place where time counts: the heartbeat asks, the step that runs is finished first."""
+    monkeypatch.setattr(worker_module, "limits", lambda now, remaining: Limits(now + 20, now + 60_000))
+    job = workers.job("async_hook")
+    asked = asyncio.Event()
+    drained = JobRun.drain
+
+    def seen(run: JobRun) -> None:
+        drained(run)
+        worker.worker.loop.call_soon_threadsafe(asked.set)
+
+    monkeypatch.setattr(JobRun, "drain", seen)
+    worker = workers.worker()
+    HOOKS["on_loop"] = asked.wait
+    worker.process(job)
+    assert "on_loop" in steps()
+    row = workers.row(job)
+    assert row.released == "handoff" or row.status == "completed"
+    if not row.status.terminal:
+        invoke(workers, job)
+    assert steps() == ["on_loop"]
+    check_sound(workers.events(job), workers.row(job))
+
+
+def test_a_step_longer_than_the_function_ends_as_such(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "limits", lambda now, remaining: Limits(now + 10, now + 20))
+    job = workers.job("async_hook")
+    for attempt in (1, 2):
+        HOOKS["on_loop"] = lambda: asyncio.sleep(3600)
+        worker = invoke(workers, job, max_attempts=2)
+        assert worker.queue.sent == [job.job_id]
+        assert workers.row(job).attempt == attempt
+    invoke(workers, job, max_attempts=2)
+    events = workers.events(job)
+    check_sound(events, workers.row(job))
+    assert (events[-1]["data"]["status"], events[-1]["data"]["error"]["code"]) == ("failed", "step_exceeds_limit")
+    assert steps() == ["on_loop"] * 2
+    assert [event["data"]["reason"] for event in attempts(events)] == ["crash"]
+
+
+@pytest.mark.parametrize("remaining", [0, 1, 500, 10_000, 300_000, 900_000])
+def test_a_worker_drains_before_it_leaves_and_leaves_before_the_function_ends(remaining: int) -> None:
+    made = limits(1_000, remaining)
+    assert 1_000 <= made.drain_at <= made.leave_at <= 1_000 + remaining
+    if remaining >= 500:
+        assert made.drain_at < made.leave_at < 1_000 + remaining
