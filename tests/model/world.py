@@ -35,7 +35,16 @@ GIVEN_UP = (ClientError, BotoCoreError, Contended, JobGone)
 """What a caller of ours is told when the backend fails."""
 
 Trouble = tuple[str, str]
-"""An operation, and what happens at its next call: a fault, or a race (another actor comes first)."""
+"""A kind of call, and what happens at the next one: a fault, or a race (another actor comes first)."""
+
+RACES = ("reconcile", "deliver", "lapse", "beat", "cancel", "settle")
+
+CALLS = {
+    "write": ("transact_write_items", "update_item", "put_item"),
+    "transact": ("transact_write_items",),
+    "read": ("get_item", "query"),
+    "send": ("send_message",),
+}
 
 
 def conflict() -> ClientError:
@@ -71,6 +80,7 @@ class World:
         self.next_pass = aws.clock() + PERIOD_MS
         self._keys = itertools.count(1)
         self._wrong: list[str] = []
+        self._judged: dict[str, tuple[Job, int]] = {}
 
     # What clients do.
 
@@ -180,6 +190,12 @@ class World:
         self._forget(worker)
         self.memory.messages.append(worker.message)
 
+    def zombies(self) -> list[ModelWorker]:
+        """Workers that still run although their job has another owner, or has ended."""
+        rows = {job.job_id: job for job in self.storage.jobs()}
+        owned = [(worker, worker.claim.job, rows[worker.claim.job.job_id]) for worker in self.workers]
+        return [worker for worker, job, row in owned if row.epoch != job.epoch or row.status.terminal]
+
     def _forget(self, worker: ModelWorker) -> None:
         if worker in self.workers:
             self.workers.remove(worker)
@@ -213,21 +229,24 @@ class World:
     @contextmanager
     def trouble(self, troubles: list[Trouble]) -> Iterator[None]:
         """What goes wrong during one rule."""
-        for operation, what in troubles:
-            faults = self.sqs if operation == "send_message" else self.faults
-            if what in FAULTS:
-                faults.fail(operation, FAULTS[what]())
-            elif what == "conflict":
-                faults.fail(operation, conflict())
-            elif what == "lost":
-                faults.lose_answer(operation)
-            else:
-                faults.before(operation, self._race(what))
+        for where, what in troubles:
+            for operation in CALLS[where]:
+                self._arm(self.sqs if where == "send" else self.faults, operation, what)
         try:
             yield
         finally:
             self.faults._faults.clear()
             self.sqs._faults.clear()
+
+    def _arm(self, faults: Faults, operation: str, what: str) -> None:
+        if what in FAULTS:
+            faults.fail(operation, FAULTS[what]())
+        elif what == "conflict":
+            faults.fail(operation, conflict())
+        elif what == "lost":
+            faults.lose_answer(operation)
+        else:
+            faults.before(operation, self._race(what))
 
     def _race(self, what: str) -> Callable[[], None]:
         def race() -> None:
@@ -264,7 +283,10 @@ class World:
         assert not self.witness.violations, self.witness.violations
         assert not self._wrong, self._wrong
         for job in self.storage.jobs():
-            judge(job, self.storage.log(job.job_id), self.aws.settings)
+            log = self.storage.log(job.job_id)
+            if self._judged.get(job.job_id) != (job, len(log)):
+                judge(job, log, self.aws.settings)
+                self._judged[job.job_id] = (job, len(log))
             assert job.status.terminal or self.aws.clock() <= job.deadline_at + 2 * PERIOD_MS, "not ended in time"
 
     def finish(self) -> None:

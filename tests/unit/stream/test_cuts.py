@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.sse import EventParser
 from tests.support.api_log import Script
-from tests.support.api_stream import Event, Streams, parsed, run, streams
+from tests.support.api_stream import Connection, Event, Streams, parsed, run, streams
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
     ["\n\n", "\r\n", "\u2028", "data: x\n\nid: 9\n\n", "환불", "\0", "\ufeff", '"', ": heartbeat", "가" * 400]
@@ -79,6 +80,10 @@ def test_a_cut_at_any_byte_and_a_resume_give_exactly_the_log() -> None:
         run(work(app))
 
 
+def _received(size: int) -> Callable[[Connection], bool]:
+    return lambda connection: len(connection.body) >= size or connection.complete
+
+
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_any_cuts_of_a_log_that_is_being_written_give_exactly_the_log(data: st.DataObject) -> None:
@@ -103,7 +108,7 @@ def test_any_cuts_of_a_log_that_is_being_written_give_exactly_the_log(data: st.D
         got: list[Event] = []
         for size in cuts:
             stream = app.follow(script.job_id, after=len(got))
-            await stream.until(lambda c, size=size: len(c.body) >= size or c.complete)
+            await stream.until(_received(size))
             await stream.leave()
             got += parsed(bytes(stream.body[:size]))
         while not got or got[-1]["type"] != "done":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -25,6 +26,16 @@ def long_job(app: Streams, slots: int) -> Script:
     return script
 
 
+def _seen(number: int) -> Callable[[Connection], bool]:
+    return lambda connection: len(connection.events) >= number
+
+
+def _slow_reader(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    defaults = EventStreamResponse.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "slow_reader_seconds", seconds)
+
+
 def test_a_finished_log_is_replayed_whole_and_closed() -> None:
     async def work(app: Streams) -> None:
         script = long_job(app, 5 * PAGE_SLOTS + 3)
@@ -43,7 +54,7 @@ def test_events_are_sent_as_they_are_written() -> None:
         await stream.until(lambda c: c.started.is_set())
         for number in range(1, 6):
             script.slot(f"text {number}")
-            await stream.until(lambda c, number=number: len(c.events) == number)
+            await stream.until(_seen(number))
             assert not stream.complete
         script.done("last")
         await stream.end()
@@ -130,7 +141,12 @@ def test_every_window_however_short_brings_a_client_forward() -> None:
 def test_a_backend_that_fails_while_a_stream_replays_closes_it_cleanly(fault: str) -> None:
     async def work(app: Streams) -> None:
         script = long_job(app, 3 * PAGE_SLOTS)
-        app.log.before = lambda: app.log.calls["following"] == 1 and app.log.failures.append(FAULTS[fault]())
+
+        def after_the_first_page() -> None:
+            if app.log.calls["following"] == 1:
+                app.log.failures.append(FAULTS[fault]())
+
+        app.log.before = after_the_first_page
         stream = await app.follow(script.job_id).end()
         assert stream.complete and stream.status == 200
         assert stream.events == script.events[:PAGE_SLOTS]

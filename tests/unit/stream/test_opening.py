@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -177,7 +178,7 @@ def test_the_opening_does_not_trust_reads_that_may_lag(app: Streams) -> None:
     assert answered(app, f"/stream/{job}?after=5", app.bearer()).status == 400
 
 
-PASSING = {**FAULTS, "keys": lambda: AuthUnavailable("no keys")}
+PASSING: dict[str, Callable[[], Exception]] = {**FAULTS, "keys": lambda: AuthUnavailable("no keys")}
 
 
 @pytest.mark.parametrize("fault", PASSING)

@@ -170,7 +170,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, database=None)
 @given(anything)
 def test_anything_becomes_strict_json_that_round_trips(value: Any) -> None:
     made = jsonable(value)

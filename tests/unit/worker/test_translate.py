@@ -97,7 +97,7 @@ written = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, database=None)
 @given(written | st.floats() | st.text(st.characters(exclude_categories=())))
 def test_anything_written_is_an_event_whose_line_is_strict_json(value: Any) -> None:
     ((kind, data),) = events("custom", value)
