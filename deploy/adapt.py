@@ -40,10 +40,29 @@ def adapt(template: Template, apis: str) -> tuple[Template, list[str]]:
 
 def adapt_assembly(folder: Path, stack: str, apis: str) -> list[str]:
     """Adapt the template of `stack` in a synthesised assembly; what was changed."""
-    path = folder / f"{stack}.template.json"
+    path = template_path(folder, stack)
     adapted, notes = adapt(json.loads(path.read_text(encoding="utf-8")), apis)
     path.write_text(json.dumps(adapted, indent=1), encoding="utf-8")
     return notes
+
+
+def template_path(folder: Path, stack: str) -> Path:
+    """Where the template of `stack` is in an assembly."""
+    return folder / f"{stack}.template.json"
+
+
+def differences(one: Template, other: Template) -> list[str]:
+    """What is not the same in two templates, as ``section name``, or the section where it is not in both or has no names."""
+    found = []
+    for section in sorted(one.keys() | other.keys()):
+        here, there = one.get(section), other.get(section)
+        if not isinstance(here, dict) or not isinstance(there, dict):
+            found += [section] if here != there else []
+            continue
+        found += [
+            f"{section} {name}" for name in sorted(here.keys() | there.keys()) if here.get(name) != there.get(name)
+        ]
+    return found
 
 
 def _no_saved_queries(resources: dict[str, Any]) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy.adapt import adapt_assembly
+from deploy.adapt import Template, adapt_assembly, template_path
 from deploy.steps import ROOT, run
 
 PROGRAM: Final = ROOT / "node_modules" / ".bin" / "cdk"
@@ -108,3 +108,9 @@ def install(log: Path) -> None:
     if PROGRAM.exists() and installed.stat().st_mtime >= (ROOT / "package-lock.json").stat().st_mtime:
         return
     run(["npm", "ci", "--no-audit", "--no-fund"], log, seconds=SECONDS)
+
+
+def template_of(assembly: Path) -> Template:
+    """The template that is deployed from an assembly."""
+    template: Template = json.loads(template_path(assembly, STACK).read_text(encoding="utf-8"))
+    return template

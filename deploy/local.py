@@ -2,9 +2,9 @@
 
     python -m deploy.local [pytest arguments]
 
-Starts MiniStack, bootstraps it, deploys the app, tries every role, runs the acceptance tests against the deployment,
-deploys again (nothing may change), removes the stack (nothing may be left). Whatever happens, no process and no file
-stays behind. Exit code 0 if all of it holds.
+Starts MiniStack, bootstraps it, deploys the app, deploys it again (nothing may change), tries every role, runs the
+acceptance tests against the deployment, removes the stack (nothing may be left). Whatever happens, no process and no
+file stays behind. Exit code 0 if all of it holds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from types import FrameType
 from typing import Any, Final
 
 from deploy.acceptance import run_tests, target
-from deploy.cdk import NO_CHANGES, STACK, Cdk, install, local_context
+from deploy.adapt import differences
+from deploy.cdk import NO_CHANGES, STACK, Cdk, install, local_context, template_of
 from deploy.inventory import inventory
 from deploy.ministack import ACCOUNT, REGION, MiniStack, free_port, installed
 from deploy.roles import check_roles
@@ -93,20 +94,32 @@ def deploy_and_test(folder: Path, selection: Sequence[str] = ()) -> None:
                 say(f"    for the emulator: {note}")
             cdk.deploy(assembly)
         outputs = cdk.outputs()
+        with step("cdk deploy again, from a second synthesis"):
+            deploy_again(cdk, context, assembly)
         with step("Trying what each role may do, and what not"):
             tried = check_roles(emulator.client, _assume(emulator), _roles(emulator), outputs)
             say(f"    {tried} calls: {len(FUNCTIONS)} roles allow what they list and refuse the rest")
         with step("Acceptance tests against the deployment"):
             accept(emulator, outputs, port, folder, selection)
-        with step("cdk deploy again, from a second synthesis"):
-            second, _ = cdk.synthesise("second", context)
-            if NO_CHANGES not in cdk.deploy(second):
-                raise Failed("A second deploy of the same source changed something, see cdk.log")
         with step("cdk destroy"):
             cdk.destroy(assembly)
             left = inventory(emulator.client) - before
             if left:
                 raise Failed("cdk destroy left behind:\n  " + "\n  ".join(sorted(left)))
+
+
+def deploy_again(cdk: Cdk, context: Mapping[str, str], first: Path) -> None:
+    """Synthesise the same source a second time and deploy that.
+
+    Raises:
+        Failed: it is not the same as `first`, or deploying it changed something.
+    """
+    second, _ = cdk.synthesise("second", context)
+    differing = differences(template_of(first), template_of(second))
+    if differing:
+        raise Failed("A second synthesis of the same source differs in:\n  " + "\n  ".join(differing))
+    if NO_CHANGES not in cdk.deploy(second):
+        raise Failed("A second deploy of the same source changed something, see cdk.log")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,17 +35,17 @@ class GraphLoader:
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
             self._specs = {str(name): _target(spec) for name, spec in config["graphs"].items()}
+            folders = [(path.parent / dependency).resolve() for dependency in config.get("dependencies", ["."])]
+            _load_env(config.get("env"), path.parent)
         except OSError as error:
             raise GraphLoadError(f"{config_path} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise GraphLoadError(f"{config_path} is not a langgraph.json with graphs: {error}.") from error
         self._root = path.parent
         self._sources: dict[str, Any] = {}
-        for dependency in config.get("dependencies", ["."]):
-            folder = (self._root / dependency).resolve()
+        for folder in folders:
             if folder.is_dir() and str(folder) not in sys.path:
                 sys.path.append(str(folder))
-        _load_env(config.get("env"), self._root)
 
     @property
     def names(self) -> list[str]:
@@ -85,12 +86,22 @@ class GraphLoader:
         dotted = _dotted_name(path)
         if dotted is not None:
             return importlib.import_module(dotted)
-        spec = importlib.util.spec_from_file_location(f"graphjobs_user_{path.stem}", path)
+        # Checkpoints name classes by their module: one name a file, the same on every machine.
+        where = os.path.relpath(path, self._root)
+        name = f"graphjobs_user_{path.stem}_{zlib.crc32(where.encode()):08x}"
+        known = sys.modules.get(name)
+        if known is not None and known.__file__ == str(path):
+            return known
+        spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise ImportError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
         return module
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.adapt import adapt
+from deploy.adapt import adapt, differences
 
 APIS = "http://127.0.0.1:4566/apis"
 
@@ -106,3 +106,12 @@ def test_the_same_template_gives_the_same_again_and_is_not_touched(template: dic
     before = copy.deepcopy(template)
     assert json.dumps(adapted(template)) == json.dumps(adapted(template))
     assert template == before
+
+
+def test_differences_are_named(template: dict[str, Any]) -> None:
+    other = copy.deepcopy(template)
+    assert differences(template, other) == []
+    other["Resources"]["Jobs"]["Properties"]["Name"] = "work"
+    del other["Outputs"]["Table"]
+    other["Description"] = "new"
+    assert differences({**template, "Description": "old"}, other) == ["Description", "Outputs Table", "Resources Jobs"]

@@ -21,7 +21,7 @@ MAX_ACTIVE = 2
 MAX_WORKERS = 4
 
 KINDS = {
-    "write": ("lost", "lost", "throttled", "internal", "reset", *RACES),
+    "write": ("lost", "lost", "throttled", "internal", "reset", "beat", *RACES),
     "read": ("throttled", "lapse", "deliver", "reconcile"),
     "send": ("lost", "throttled"),
     "transact": ("conflict",),
@@ -29,7 +29,7 @@ KINDS = {
 TROUBLES: list[Trouble] = [(where, kind) for where, kinds in KINDS.items() for kind in kinds]
 
 INDEX = st.integers(0, 7)
-TROUBLE = st.just([]) | st.lists(st.sampled_from(TROUBLES), min_size=1, max_size=2)
+TROUBLE: st.SearchStrategy[list[Trouble]] = st.just([]) | st.lists(st.sampled_from(TROUBLES), min_size=1, max_size=2)
 TIMEOUT = st.sampled_from([300, 3600])
 ACTIONS = st.integers(0, 18)
 
@@ -44,6 +44,7 @@ SETTINGS = settings(
 
 
 ACTS = ("work", "work", "beat", "hand off", "finish", "step limit", "crash")
+ZOMBIE_ACTS = ("work", "beat", "hand off", "finish", "step limit")
 
 
 class JobMachine(RuleBasedStateMachine):
@@ -98,36 +99,41 @@ class JobMachine(RuleBasedStateMachine):
             self._deliver_and_work(-1, actions)
 
     @precondition(lambda self: bool(self.world.zombies()))
-    @rule(index=INDEX, act=st.sampled_from(ACTS), actions=ACTIONS, trouble=TROUBLE)
+    @rule(index=INDEX, act=st.sampled_from(ZOMBIE_ACTS), actions=ACTIONS, trouble=TROUBLE)
     def zombie_wakes(self, index: int, act: str, actions: int, trouble: list[Trouble]) -> None:
         zombies = self.world.zombies()
         self._act(zombies[index % len(zombies)], act, actions, trouble)
 
-    @rule(index=INDEX, act=st.sampled_from(["submit", "cancel", "view", "view"]), trouble=TROUBLE, data=st.data())
-    def client_calls(self, index: int, act: str, trouble: list[Trouble], data: st.DataObject) -> None:
-        jobs = [job.job_id for job in self.world.storage.jobs()]
+    @rule(index=INDEX, trouble=TROUBLE)
+    def cancel(self, index: int, trouble: list[Trouble]) -> None:
+        jobs = self.world.storage.jobs()
+        # Those that run are more worth it.
+        held = [job for job in jobs if job.lease_until > self.aws.clock()] or jobs
         with self.world.trouble(trouble):
-            if act == "submit":
+            self.world.cancel(held[index % len(held)].job_id)
+
+    @rule(index=INDEX, again=st.integers(0, 3), slots=st.integers(0, 5), cut=st.floats(0, 1), trouble=TROUBLE)
+    def view(self, index: int, again: int, slots: int, cut: float, trouble: list[Trouble]) -> None:
+        """A client follows a job, or has lost the answer of its submission and sends that again."""
+        jobs = self.world.storage.jobs()
+        with self.world.trouble(trouble):
+            if again == 0:
                 self.world.submit(index % len(self.world.requests))
-            elif act == "cancel":
-                self.world.cancel(jobs[index % len(jobs)])
             else:
-                cut, slots = data.draw(st.floats(0, 1)), data.draw(st.integers(0, 5))
-                self.world.view(jobs[index % len(jobs)], slots, cut, slots)
+                self.world.view(jobs[index % len(jobs)].job_id, again, cut, slots)
 
     @rule(trouble=TROUBLE)
     def reconcile(self, trouble: list[Trouble]) -> None:
         with self.world.trouble(trouble):
             self.world.reconcile()
 
-    @rule(what=st.sampled_from(["moment", "heartbeat", "lease", "lease", "deadline"]), index=INDEX)
-    def time_passes(self, what: str, index: int) -> None:
-        seconds = {"moment": 0.5, "heartbeat": 15.0, "lease": self.aws.settings.lease_seconds}
-        if what == "deadline":
-            jobs = self.world.storage.jobs()
-            self.world.advance((jobs[index % len(jobs)].deadline_at - index % 2 - self.aws.clock()) / 1000)
-        else:
-            self.world.advance(seconds[what])
+    @rule(seconds=st.sampled_from([0.5, 15, 30, 45, 46, None]), index=INDEX)
+    def time_passes(self, seconds: float | None, index: int) -> None:
+        """A while; or until a deadline, or a millisecond before it, but not often, since that is the end."""
+        jobs = self.world.storage.jobs()
+        if seconds is None and index < 4:
+            seconds = (jobs[index // 2 % len(jobs)].deadline_at - index % 2 - self.aws.clock()) / 1000
+        self.world.advance(seconds or 1)
 
     def _has_hands(self) -> bool:
         return len(self.world.workers) < MAX_WORKERS

@@ -150,15 +150,16 @@ class Witness:
             self._report(f"terminal row changed: {before} -> {after}")
         if actor.epoch is not None and before.epoch != actor.epoch:
             self._report(f"wrote with epoch {actor.epoch} while epoch {before.epoch} holds the job")
+        held = before.lease_until > self._clock()
         if after.epoch != before.epoch:
             actor.claimed = after.epoch
             if after.epoch != before.epoch + 1:
                 self._report(f"epoch {before.epoch} -> {after.epoch}")
-            if before.held(self._clock()):
+            if held:
                 self._report("claimed under a lease in force")
         if after.status.terminal and not before.status.terminal:
             actor.ended = True
-            if actor.epoch is None and before.held(self._clock()):
+            if actor.epoch is None and held:
                 self._report("ended under a lease in force")
         log = self._storage.log(job_id)
         if after.status.terminal != bool(log and log[-1].ends_log()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -27,6 +27,8 @@ class MemorySaver(InMemorySaver):
         super().__init__()
         self.storage, self.writes, self.blobs = shared.storage, shared.writes, shared.blobs
         self._gate = gate
+        self.before_save: dict[int, Callable[[], object]] = {}
+        """What happens, on the saving thread, before the state of a round is saved."""
 
     def put(
         self,
@@ -36,6 +38,7 @@ class MemorySaver(InMemorySaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save, then tell."""
+        self.before_save.pop(checkpoint["channel_values"].get("round", 0), lambda: None)()
         self._gate.enter("saver.put")
         result = super().put(config, checkpoint, metadata, new_versions)
         self._gate.leave("saver.put")

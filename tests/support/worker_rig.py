@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from tests.support.worker_checkpoints import MemoryCheckpoints, MemorySaver
 from tests.support.worker_gate import Gate, Wire
 
 PLENTY_MS = 900_000
+PATIENCE_SECONDS = 30
 
 
 @dataclass
@@ -127,6 +129,11 @@ class RiggedWorker:
         """Cut its heartbeat off: it does not learn from the row that it has lost the job."""
         self.worker.keepalive = Keepalive(Unreachable(), self.queue)  # type: ignore[arg-type]
 
+    def before_save(self, number: int, action: Callable[[], object]) -> None:
+        """Have `action` happen before the state of round `number` is saved."""
+        saver: Any = self.worker.saver
+        saver.before_save[number] = action
+
     @property
     def logged(self) -> list[dict[str, Any]]:
         """The lines of its log."""
@@ -214,6 +221,10 @@ class Rig:
             wire.attach(parts.saver.client, "saver")
         return parts
 
+    def until_logged(self, job: Job, kind: str, number: int = 1) -> None:
+        """Wait until the log holds `number` events of type `kind`."""
+        until(lambda: sum(event["type"] == kind for event in self.events(job)) >= number)
+
     def lapse(self) -> None:
         """Let the leases in force run out."""
         self.aws.clock.advance(self.aws.settings.lease_seconds + 1)
@@ -227,6 +238,14 @@ class Rig:
     def events(self, job: Job) -> list[dict[str, Any]]:
         """The log now."""
         return self.aws.events(job.job_id)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds, which another thread brings about."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from graphjobs.job import Job
@@ -122,3 +124,45 @@ def test_an_end_whose_answer_was_lost_is_not_made_again(workers: Rig) -> None:
     resumed = resume(workers, job)
     assert workers.events(job) == before
     assert resumed.metrics.names == []
+
+
+def test_a_checkpoint_whose_save_was_not_confirmed_is_not_named_by_the_log(workers: Rig) -> None:
+    """The events of its step are written while it is still being saved."""
+    clean = run_clean(workers, "rounds")
+    job, gate = workers.job("rounds", INPUT), Gate()
+    worker = workers.worker(gate)
+
+    def never_saved() -> None:
+        workers.until_logged(job, "update", 2)
+        gate.die()
+
+    worker.before_save(2, never_saved)
+    with pytest.raises(Died):
+        worker.process(job)
+    workers.lapse()
+    resumed = resume(workers, job)
+    check(workers, job, resumed, clean)
+    assert steps_of(resumed.name) == ["plan-2"]
+
+
+def test_checkpoints_that_the_log_never_named_are_as_if_never_saved(
+    workers: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer is behind the graph when the worker dies: the next one begins with the input, on another thread."""
+    clean = run_clean(workers, "rounds")
+    job, gate, saved = workers.job("rounds", INPUT), Gate(), threading.Event()
+    worker = workers.worker(gate)
+
+    def append(slot: object) -> None:
+        assert saved.wait(30)
+        gate.die()
+        raise Died
+
+    monkeypatch.setattr(worker.worker.log, "append", append)
+    worker.before_save(2, saved.set)
+    with pytest.raises(Died):
+        worker.process(job)
+    workers.lapse()
+    resumed = resume(workers, job)
+    check(workers, job, resumed, clean)
+    assert steps_of(resumed.name) == ["plan-1", "plan-2"]

@@ -84,6 +84,20 @@ def test_a_job_is_released_before_its_message_is_sent(workers: Rig, drain: Calla
     assert leases == [0], "a message that comes before the release would be acknowledged as a duplicate"
 
 
+def test_a_mark_that_no_slot_carries_is_handed_on_in_the_row(workers: Rig, drain: Callable[[], None]) -> None:
+    """The step's last event was written before its state was saved, and no event followed."""
+    job, worker = workers.job("rounds", {"rounds": 2}), workers.worker()
+    HOOKS["plan-1"] = drain
+    worker.before_save(1, lambda: workers.until_logged(job, "update"))
+    worker.process(job)
+    mark = workers.row(job).mark
+    assert mark is not None and mark.boundary_seq == workers.events(job)[-1]["seq"]
+    invoke(workers, job)
+    assert steps() == ["plan-1", "plan-2"]
+    assert workers.row(job).mark is None
+    check_sound(workers.events(job), workers.row(job))
+
+
 def test_a_crash_after_a_hand_off_counts_and_keeps_what_was_handed_on(workers: Rig, drain: Callable[[], None]) -> None:
     job = workers.job("rounds", {"rounds": 3})
     HOOKS["plan-1"] = drain

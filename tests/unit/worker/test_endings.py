@@ -1,0 +1,272 @@
+"""How a run ends: a clear code for the client, the trace in the log, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from langgraph.config import get_stream_writer
+from langgraph.types import interrupt
+
+from functions.worker import job_run
+from functions.worker import writer as writer_module
+from functions.worker.graph_run import GraphRun
+from functions.worker.heartbeat import Heartbeat
+from graphjobs.cancel import cancel
+from graphjobs.event import MAX_EVENT_BYTES
+from graphjobs.job import Job
+from tests.support.faults import FAULTS
+from tests.support.worker_checks import check_sound
+from tests.support.worker_graphs import HOOKS, steps_of
+from tests.support.worker_rig import Rig, RiggedWorker
+
+SECRET = "a secret of the graph's author"
+SOON = 15.0
+"""Seconds within which a stopped run has ended, on a machine under load; the nodes here would take an hour."""
+
+
+@pytest.fixture
+def let_go() -> Iterator[threading.Event]:
+    """Lets nodes that cannot be stopped end with their test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def run(workers: Rig, graph: str, hook: Callable[[], Any], **settings: Any) -> tuple[RiggedWorker, Job]:
+    job, worker = workers.job(graph), workers.worker(**settings)
+    HOOKS.update(in_thread=hook, on_loop=hook)
+    worker.process(job)
+    check_sound(workers.events(job), workers.row(job))
+    return worker, job
+
+
+def error(workers: Rig, job: Job) -> str:
+    """The code with which the job failed; the event and `done` agree on it."""
+    *_, told, done = workers.events(job)
+    assert told["type"] == "error" and done["data"]["status"] == "failed"
+    assert told["data"] == done["data"]["error"] and set(told["data"]) == {"code", "message"}
+    return str(told["data"]["code"])
+
+
+def fail() -> None:
+    raise ValueError(SECRET)
+
+
+def ask() -> None:
+    interrupt("May I?")
+
+
+@pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
+def test_a_node_that_raises_fails_the_job_and_its_trace_stays_in_the_log(workers: Rig, graph: str) -> None:
+    worker, job = run(workers, graph, fail)
+    assert error(workers, job) == "graph_error"
+    assert SECRET not in json.dumps(workers.events(job))
+    logged = next(line for line in worker.logged if line["level"] == "ERROR")
+    assert SECRET in logged["exception"] and "Traceback" in logged["exception"] and "def fail" not in logged["message"]
+    assert logged["job_id"] == job.job_id
+    assert "JobsFailed" in worker.metrics.names and worker.exits == []
+
+
+def test_a_node_that_ends_the_process_is_a_crash(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody below the runtime may hold `SystemExit` up; the next worker takes the job as after any crash."""
+    beating: list[Heartbeat] = []
+    start = Heartbeat.start
+    monkeypatch.setattr(Heartbeat, "start", lambda heartbeat: (beating.append(heartbeat), start(heartbeat)))
+    job, worker = workers.job("sync_hook"), workers.worker()
+    HOOKS["in_thread"] = lambda: sys.exit(3)
+    with pytest.raises(SystemExit):
+        worker.process(job)
+    beating[0].stop()
+    assert workers.row(job).status == "running"
+    workers.lapse()
+    workers.worker().process(job)
+    assert workers.row(job).status == "completed"
+    check_sound(workers.events(job), workers.row(job))
+
+
+def test_a_graph_that_cancels_itself_fails(workers: Rig) -> None:
+    def give_up() -> None:
+        raise asyncio.CancelledError
+
+    _, job = run(workers, "async_hook", give_up)
+    assert error(workers, job) == "graph_error"
+
+
+@pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
+def test_an_interrupt_is_unsupported(workers: Rig, graph: str) -> None:
+    worker, job = run(workers, graph, ask)
+    assert error(workers, job) == "interrupt_unsupported"
+    assert worker.exits == []
+
+
+def test_a_graph_without_end_exceeds_its_recursion_limit(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = GraphRun._config
+    monkeypatch.setattr(GraphRun, "_config", lambda run: {**made(run), "recursion_limit": 5})
+    job = workers.job("rounds", {"rounds": 100})
+    workers.worker().process(job)
+    assert error(workers, job) == "recursion_limit"
+
+
+@pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
+@pytest.mark.parametrize("where", ["event", "update"])
+def test_what_is_too_large_fails_the_job(workers: Rig, where: str, graph: str) -> None:
+    huge = "x" * (MAX_EVENT_BYTES + 1)
+
+    def write() -> Any:
+        if where == "update":
+            return {"done": [huge]}
+        return get_stream_writer()({"type": "big", "text": huge})
+
+    _, job = run(workers, graph, write)
+    assert error(workers, job) == "event_too_large"
+
+
+def test_a_result_that_is_too_large_fails_the_job(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts fit, the whole does not."""
+    monkeypatch.setattr("graphjobs.event.MAX_EVENT_BYTES", 300)
+    job, worker = workers.job("rounds", {"rounds": 40}), workers.worker()
+    worker.process(job)
+    assert error(workers, job) == "event_too_large"
+    assert workers.row(job).status == "failed"
+
+
+def test_a_result_of_any_kind_becomes_json(workers: Rig) -> None:
+    @dataclasses.dataclass
+    class Odd:
+        value: float = math.nan
+
+    _, job = run(workers, "sync_hook", lambda: {"done": [Odd(), {1}, b"x", "\ud800"]})
+    done = workers.events(job)[-1]["data"]
+    assert done["status"] == "completed"
+    assert done["result"]["done"] == [{"value": None}, [1], {"base64": "eA=="}, "\ufffd"]
+
+
+def test_a_graph_that_nobody_knows_fails(workers: Rig) -> None:
+    _, job = run(workers, "no-such-graph", fail)
+    assert error(workers, job) == "graph_unavailable"
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_log_that_fails_for_a_while_is_not_noticed(workers: Rig, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    monkeypatch.setattr(writer_module, "backoff", lambda attempt: 0.0)
+    job, worker = workers.job("parallel", {"rounds": 1}), workers.worker()
+    real, left = worker.worker.log.append, [3]
+
+    def append(slot: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise FAULTS[fault]()
+        real(slot)
+
+    monkeypatch.setattr(worker.worker.log, "append", append)
+    worker.process(job)
+    assert left == [0] and workers.row(job).status == "completed"
+    check_sound(workers.events(job), workers.row(job))
+
+
+def cancelled(workers: Rig, job: Job) -> None:
+    cancel(workers.row(job), workers.aws.jobs, workers.aws.transitions, clock=workers.aws.clock)
+
+
+def test_a_cancel_stops_an_asynchronous_node(workers: Rig) -> None:
+    job, worker = workers.job("async_hook"), workers.worker(watch_seconds=0.05)
+
+    async def forever() -> None:
+        await asyncio.to_thread(cancelled, workers, job)
+        await asyncio.sleep(3600)
+
+    HOOKS["on_loop"] = forever
+    since = time.monotonic()
+    worker.process(job)
+    assert time.monotonic() - since < SOON
+    assert workers.row(job).status == "cancelled" and worker.exits == []
+    assert [event["type"] for event in workers.events(job)] == ["metadata", "done"]
+    assert "JobsCancelled" in worker.metrics.names
+
+
+@pytest.mark.parametrize("graph", ["sync_hook", "async_hook"], ids=["in a thread", "on the event loop"])
+def test_a_node_that_outlives_a_cancel_takes_the_process_with_it(
+    workers: Rig, graph: str, let_go: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_run, "GRACE_SECONDS", 0.1)
+    job, worker = workers.job(graph), workers.worker(watch_seconds=0.05)
+    gone = threading.Event()
+    order: list[str] = []
+
+    def leave(code: int) -> None:
+        order.append(f"exit {code}, {workers.row(job).status}, {worker.queue.calls[-1][0]}, {worker.metrics.flushed}")
+        gone.set()
+        let_go.set()
+
+    def block() -> None:
+        cancelled(workers, job)
+        assert let_go.wait(60)
+        assert gone.is_set()
+
+    worker.worker.exit = leave
+    HOOKS.update(in_thread=block, on_loop=block)
+    worker.process(job)
+    assert order[0] == "exit 70, cancelled, delete, 1"
+    assert [event["type"] for event in workers.events(job)] == ["metadata", "done"]
+
+
+def test_nothing_follows_done_though_a_node_still_writes(
+    workers: Rig, let_go: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_run, "GRACE_SECONDS", 0.1)
+    job, worker = workers.job("sync_hook"), workers.worker(watch_seconds=0.05)
+    wrote = threading.Event()
+
+    def talk() -> None:
+        write = get_stream_writer()
+        cancelled(workers, job)
+        assert let_go.wait(60)
+        try:
+            write({"type": "late"})
+        finally:
+            wrote.set()
+
+    worker.worker.exit = lambda code: (let_go.set(), wrote.wait(60))
+    HOOKS["in_thread"] = talk
+    worker.process(job)
+    assert wrote.is_set()
+    assert [event["type"] for event in workers.events(job)] == ["metadata", "done"]
+
+
+def test_a_job_past_its_deadline_is_stopped_and_failed(workers: Rig) -> None:
+    job, worker = workers.job("async_hook", timeout=1), workers.worker(watch_seconds=0.05)
+    workers.aws.clock.now = job.created_at
+    HOOKS["on_loop"] = lambda: asyncio.sleep(3600)
+    since = time.monotonic()
+    worker.process(job)
+    assert time.monotonic() - since < SOON
+    assert steps_of(worker.name) == ["on_loop"]
+    assert error(workers, job) == "timed_out"
+
+
+def test_a_task_that_a_graph_leaves_behind_does_not_outlive_its_job(workers: Rig) -> None:
+    ended: list[str] = []
+
+    async def linger() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("cancelled")
+
+    async def spawn() -> None:
+        ended_by.append(asyncio.ensure_future(linger()))
+        await asyncio.sleep(0)
+
+    ended_by: list[Any] = []
+    worker, job = run(workers, "async_hook", spawn)
+    assert ended == ["cancelled"] and workers.row(job).status == "completed"
+    assert "ERROR" not in {line["level"] for line in worker.logged}
