@@ -52,7 +52,7 @@ def template_path(folder: Path, stack: str) -> Path:
 
 
 def differences(one: Template, other: Template) -> list[str]:
-    """What is not the same in two templates, as ``section name``, or the section where it is not in both or has no names."""
+    """What is not the same in two templates: ``section name``, or the section alone where it names nothing."""
     found = []
     for section in sorted(one.keys() | other.keys()):
         here, there = one.get(section), other.get(section)

@@ -34,7 +34,7 @@ TIMEOUT = st.sampled_from([300, 3600])
 ACTIONS = st.integers(0, 18)
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "80")),
     stateful_step_count=40,
     deadline=None,
     derandomize="GRAPHJOBS_MODEL_EXAMPLES" not in os.environ,
@@ -45,6 +45,7 @@ SETTINGS = settings(
 
 ACTS = ("work", "work", "beat", "hand off", "finish", "step limit", "crash")
 ZOMBIE_ACTS = ("work", "beat", "hand off", "finish", "step limit")
+FATES = ("crash", "sleep", *ZOMBIE_ACTS)
 
 
 class JobMachine(RuleBasedStateMachine):
@@ -91,12 +92,15 @@ class JobMachine(RuleBasedStateMachine):
         self._act(self.world.workers[index % len(self.world.workers)], act, actions, trouble)
 
     @precondition(lambda self: bool(self.world.workers) and self._has_hands())
-    @rule(index=INDEX, crash=st.booleans(), actions=ACTIONS, trouble=TROUBLE)
-    def take_over(self, index: int, crash: bool, actions: int, trouble: list[Trouble]) -> None:
-        """A worker falls silent and its message comes back: it is gone, or wakes later as a zombie."""
-        self.world.take_over(self.world.workers[index % len(self.world.workers)], crash=crash)
+    @rule(index=INDEX, fate=st.sampled_from(FATES), actions=ACTIONS, trouble=TROUBLE)
+    def take_over(self, index: int, fate: str, actions: int, trouble: list[Trouble]) -> None:
+        """A worker falls silent and its message comes back: it is gone, or wakes later, or at once, as a zombie."""
+        worker = self.world.workers[index % len(self.world.workers)]
+        self.world.take_over(worker, crash=fate == "crash")
         with self.world.trouble(trouble):
             self._deliver_and_work(-1, actions)
+        if worker in self.world.workers:
+            self._act(worker, fate, actions, [])
 
     @precondition(lambda self: bool(self.world.zombies()))
     @rule(index=INDEX, act=st.sampled_from(ZOMBIE_ACTS), actions=ACTIONS, trouble=TROUBLE)

@@ -210,6 +210,12 @@ class World:
         if row and (worker.actor.ended or (row.epoch == worker.claim.job.epoch and not row.status.terminal)):
             self._wrong.append(f"worker {worker.claim.job.epoch} was fenced by itself")
 
+    def _check_tail(self, worker: ModelWorker) -> None:
+        """What a writer takes for written is written, and by itself."""
+        tail = worker.writer._tail
+        if tail not in self.storage.log(tail.job_id):
+            self._wrong.append(f"worker {worker.claim.job.epoch} believes in a slot that is not in the log")
+
     # What time does.
 
     def reconcile(self) -> None:
@@ -280,6 +286,8 @@ class World:
     # What must hold.
 
     def check(self) -> None:
+        for worker in self.workers:
+            self._check_tail(worker)
         assert not self.witness.violations, self.witness.violations
         assert not self._wrong, self._wrong
         for job in self.storage.jobs():

@@ -17,6 +17,7 @@ from functions.stream.poller import Poller
 from graphjobs.job import Job, Status, new_job_id
 from graphjobs.observability import logger
 from graphjobs.tickets import Tickets
+from graphjobs.times import now_ms
 from tests.support.api_log import MemoryLog, Script
 from tests.support.api_tokens import NOW, Issuer
 from tests.support.backend import FakeClock
@@ -186,6 +187,14 @@ class Streams:
         )
         self.rows.rows[job.job_id] = job
         return Script(self.log, job.job_id)
+
+    def long_job(self, slots: int) -> Script:
+        """A job of that many slots of one event, long finished."""
+        script = self.job()
+        for number in range(slots - 1):
+            script.slot(f"text {number}", ts=now_ms() - 60_000)
+        script.done()
+        return script
 
     def ticket(self, job_id: str) -> str:
         """A ticket for a job's stream."""

@@ -249,12 +249,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def rig(aws: Backend, folder: Path, graphs: dict[str, str]) -> Iterator[Rig]:
-    """A rig whose workers know `graphs` (name to ``module:attribute``)."""
+def rig(aws: Backend, folder: Path, graphs: dict[str, str], spare: list[Parts]) -> Iterator[Rig]:
+    """A rig whose workers know `graphs` (name to ``module:attribute``); `spare` is for the next rig on `aws`."""
     config = folder / "langgraph.json"
     config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
     aws.clock.now = now_ms()
-    made = Rig(aws, config)
+    made = Rig(aws, config, _free=spare)
     yield made
     for each in made.workers:
         each.worker.loop.close()
+        if not each.exits:
+            spare.append(each._parts)

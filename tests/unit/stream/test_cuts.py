@@ -111,7 +111,9 @@ def test_any_cuts_of_a_log_that_is_being_written_give_exactly_the_log(data: st.D
             await stream.until(_received(size))
             await stream.leave()
             got += parsed(bytes(stream.body[:size]))
-        while not got or got[-1]["type"] != "done":
+        for _ in range(200):
+            if got and got[-1]["type"] == "done":
+                break
             got += (await app.follow(script.job_id, after=len(got)).end()).events
         await writing
         assert got == script.events

@@ -1,4 +1,4 @@
-"""Following a job: replay, tail, heartbeat, window, and what happens to clients and backends that fail."""
+"""Following a job: replay, tail, heartbeat, window, and clients that are slow or leave."""
 
 from __future__ import annotations
 
@@ -11,19 +11,8 @@ import pytest
 
 from functions.stream.follower import PAGE_SLOTS
 from functions.stream.response import EventStreamResponse
-from graphjobs.times import now_ms
-from tests.support.api_log import MemoryLog, Script, corrupt
+from tests.support.api_log import MemoryLog
 from tests.support.api_stream import Connection, Streams, run, streams
-from tests.support.faults import FAULTS, client_error
-
-
-def long_job(app: Streams, slots: int) -> Script:
-    """A job of that many slots, long finished."""
-    script = app.job()
-    for number in range(slots - 1):
-        script.slot(f"text {number}", ts=now_ms() - 60_000)
-    script.done()
-    return script
 
 
 def _seen(number: int) -> Callable[[Connection], bool]:
@@ -38,7 +27,7 @@ def _slow_reader(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 def test_a_finished_log_is_replayed_whole_and_closed() -> None:
     async def work(app: Streams) -> None:
-        script = long_job(app, 5 * PAGE_SLOTS + 3)
+        script = app.long_job(5 * PAGE_SLOTS + 3)
         stream = await app.follow(script.job_id).end()
         assert stream.events == script.events and stream.complete
         assert app.log.calls == Counter(following=6), "one page at a time, and none after the end"
@@ -110,7 +99,7 @@ def test_the_window_ends_also_while_a_client_is_still_catching_up() -> None:
     """On AWS the function's own end would cut it instead."""
 
     async def work(app: Streams) -> None:
-        script = long_job(app, 200 * PAGE_SLOTS)
+        script = app.long_job(200 * PAGE_SLOTS)
         stream = app.follow(script.job_id)
         stream.pause = 0.05
         await stream.end()
@@ -124,7 +113,7 @@ def test_the_window_ends_also_while_a_client_is_still_catching_up() -> None:
 
 def test_every_window_however_short_brings_a_client_forward() -> None:
     async def work(app: Streams) -> None:
-        script = long_job(app, 3 * PAGE_SLOTS)
+        script = app.long_job(3 * PAGE_SLOTS)
         events = (await app.follow(script.job_id).end()).events
         assert events
         while len(events) < len(script.events):
@@ -137,105 +126,11 @@ def test_every_window_however_short_brings_a_client_forward() -> None:
         run(work(app))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_backend_that_fails_while_a_stream_replays_closes_it_cleanly(fault: str) -> None:
-    async def work(app: Streams) -> None:
-        script = long_job(app, 3 * PAGE_SLOTS)
-
-        def after_the_first_page() -> None:
-            if app.log.calls["following"] == 1:
-                app.log.failures.append(FAULTS[fault]())
-
-        app.log.before = after_the_first_page
-        stream = await app.follow(script.job_id).end()
-        assert stream.complete and stream.status == 200
-        assert stream.events == script.events[:PAGE_SLOTS]
-        app.log.before = lambda: None
-        resumed = await app.follow(script.job_id, after=PAGE_SLOTS).end()
-        assert stream.events + resumed.events == script.events
-
-    with streams() as app:
-        run(work(app))
-
-
-def test_a_backend_that_fails_from_the_start_still_sends_a_byte() -> None:
-    async def work(app: Streams) -> None:
-        script = long_job(app, 3)
-        app.log.failures.append(client_error("ThrottlingException"))
-        stream = await app.follow(script.job_id).end()
-        assert stream.complete and stream.body.startswith(b"retry: 1000\n\n") and not stream.events
-
-    with streams() as app:
-        run(work(app))
-
-
-def test_a_backend_that_keeps_failing_closes_the_streams_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.stream.poller.GIVE_UP_AFTER", 0.05)
-
-    async def work(app: Streams) -> None:
-        script = app.job()
-        script.slot("a")
-        stream = app.follow(script.job_id)
-        await stream.until(lambda c: c.events)
-        app.log.failures.extend(client_error("ThrottlingException") for _ in range(1000))
-        assert (await stream.end()).complete
-        app.log.failures.clear()
-        script.done()
-        resumed = await app.follow(script.job_id, after=1).end()
-        assert stream.events + resumed.events == script.events
-
-    with streams() as app:
-        run(work(app))
-
-
-def test_a_short_fault_while_a_stream_waits_is_not_noticed() -> None:
-    async def work(app: Streams) -> None:
-        script = app.job()
-        stream = app.follow(script.job_id)
-        await stream.until(lambda c: app.log.calls["read"])
-        app.log.failures.extend(FAULTS[fault]() for fault in FAULTS)
-        script.done("a")
-        assert (await stream.end()).events == script.events
-        assert not app.log.failures and b"come back" not in stream.body
-
-    with streams() as app:
-        run(work(app))
-
-
-def test_a_slot_that_is_not_what_it_says_is_not_sent() -> None:
-    async def work(app: Streams) -> None:
-        script = app.job()
-        script.slot("a")
-        slot = script.slot("b")
-        app.log.slots[script.job_id, 2] = corrupt(slot)
-        stream = await app.follow(script.job_id).end()
-        assert stream.complete and stream.events in ([], script.events[:1])
-
-    with streams() as app:
-        run(work(app))
-
-
-def test_reads_that_lag_leave_no_gap() -> None:
-    """Every slot is there and is not seen at first: by the poller's point reads and by the pages alike."""
-
-    async def work(app: Streams) -> None:
-        script = app.job()
-        for number in range(40):
-            slot = script.slot(f"text {number}")
-            app.log.hidden[script.job_id, slot.seq] = number % 4
-        script.done()
-        app.log.hidden[script.job_id, 41] = 3
-        assert (await app.follow(script.job_id).end()).events == script.events
-
-    with streams() as app:
-        run(work(app))
-
-
 def test_a_client_that_takes_nothing_is_let_go_and_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EventStreamResponse.__init__.__kwdefaults__ or {}, "slow_reader_seconds", 0.2)
 
     async def work(app: Streams) -> None:
-        script = long_job(app, 50 * PAGE_SLOTS)
+        script = app.long_job(50 * PAGE_SLOTS)
         stream = app.follow(script.job_id)
         await stream.until(lambda c: c.events)
         stream.reading.clear()
@@ -256,7 +151,7 @@ def test_a_client_that_reads_slowly_is_served_to_the_end(monkeypatch: pytest.Mon
     monkeypatch.setitem(EventStreamResponse.__init__.__kwdefaults__ or {}, "slow_reader_seconds", 5.0)
 
     async def work(app: Streams) -> None:
-        script = long_job(app, 4 * PAGE_SLOTS)
+        script = app.long_job(4 * PAGE_SLOTS)
         stream = app.follow(script.job_id)
         stream.pause = 0.02
         assert (await stream.end()).events == script.events
@@ -285,7 +180,7 @@ def test_nothing_is_read_for_a_client_that_has_gone() -> None:
 
 def test_a_client_that_goes_while_it_is_held_up_is_let_go_at_once() -> None:
     async def work(app: Streams) -> None:
-        script = long_job(app, 10 * PAGE_SLOTS)
+        script = app.long_job(10 * PAGE_SLOTS)
         stream = app.follow(script.job_id)
         await stream.until(lambda c: c.events)
         stream.reading.clear()

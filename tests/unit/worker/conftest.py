@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import worker_graphs
 from tests.support.backend import Backend, backend
-from tests.support.worker_rig import Rig, rig
+from tests.support.worker_rig import Parts, Rig, rig
 
 GRAPHS = ("parallel", "rounds", "nested", "tokens", "sync_hook", "async_hook")
 
@@ -19,10 +19,16 @@ def aws() -> Iterator[Backend]:
         yield fresh
 
 
+@pytest.fixture(scope="module")
+def spare(aws: Backend) -> list[Parts]:
+    """AWS clients that are left over."""
+    return []
+
+
 @pytest.fixture
-def workers(aws: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """Worker processes on the backend; steps are journalled."""
     worker_graphs.clear()
     module = worker_graphs.__name__
-    with rig(aws, tmp_path_factory.mktemp("project"), {name: f"{module}:{name}" for name in GRAPHS}) as made:
+    with rig(aws, tmp_path_factory.mktemp("project"), {name: f"{module}:{name}" for name in GRAPHS}, spare) as made:
         yield made
