@@ -31,11 +31,15 @@ demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
 .PHONY: test
 test: install ## all tests that CI runs
 	@echo "==> Running the tests"
-	@$(RUN) pytest -n 2 --dist loadfile -m 'not chaos'
+	@$(RUN) pytest -n 2 --dist loadfile -m 'not chaos and not mutants'
 
 .PHONY: chaos
 chaos: install ## 200 jobs while every process is killed, stopped and woken at random (JOBS=, SEED=)
 	@GRAPHJOBS_CHAOS_JOBS=$(or $(JOBS),200) GRAPHJOBS_CHAOS_SEED=$(or $(SEED),0) $(RUN) pytest -s -m chaos tests/chaos
+
+.PHONY: mutants
+mutants: install ## the test of the tests: the model must find each defect that is put into the code
+	@$(RUN) pytest -n 2 -m mutants tests/model
 
 .PHONY: lint
 lint: install ## ruff, format check, mypy strict
@@ -67,7 +71,7 @@ deploy-local: install ## cdk deploy to an emulator on this machine, acceptance t
 smoke: install ## the acceptance tests against a deployed stack: make smoke STACK=graphjobs-dev
 	@$(RUN) python -m deploy.smoke $(STACK)
 
-BENCHMARKS := imports overhead replay cost streams latency
+BENCHMARKS := imports overhead replay cost streams
 .PHONY: bench
 bench: install ## what is measured, side by side: make bench, or make bench BENCHMARKS=replay
 	@for name in $(BENCHMARKS); do $(RUN) python -m benchmarks.$$name || exit 1; done

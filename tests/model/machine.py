@@ -30,14 +30,14 @@ TROUBLES: list[Trouble] = [(where, kind) for where, kinds in KINDS.items() for k
 
 INDEX = st.integers(0, 7)
 TROUBLE: st.SearchStrategy[list[Trouble]] = st.just([]) | st.lists(st.sampled_from(TROUBLES), min_size=1, max_size=2)
+ENDS_MEANWHILE = st.just([("write", "settle")])
 TIMEOUT = st.sampled_from([300, 3600])
 ACTIONS = st.integers(0, 18)
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "80")),
+    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "20")),
     stateful_step_count=40,
     deadline=None,
-    derandomize="GRAPHJOBS_MODEL_EXAMPLES" not in os.environ,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -45,6 +45,9 @@ SETTINGS = settings(
 
 ACTS = ("work", "work", "beat", "hand off", "finish", "step limit", "crash")
 ZOMBIE_ACTS = ("work", "beat", "hand off", "finish", "step limit")
+FLUSHES = ("later", "at the end", "each")
+"""When the writer gets to put what the graph produces."""
+
 FATES = ("crash", "sleep", *ZOMBIE_ACTS)
 
 
@@ -108,7 +111,7 @@ class JobMachine(RuleBasedStateMachine):
         zombies = self.world.zombies()
         self._act(zombies[index % len(zombies)], act, actions, trouble)
 
-    @rule(index=INDEX, trouble=TROUBLE)
+    @rule(index=INDEX, trouble=TROUBLE | ENDS_MEANWHILE)
     def cancel(self, index: int, trouble: list[Trouble]) -> None:
         jobs = self.world.storage.jobs()
         # Those that run are more worth it.
@@ -151,21 +154,23 @@ class JobMachine(RuleBasedStateMachine):
         before = len(self.world.workers)
         self.world.deliver(index, duplicate=duplicate)
         if len(self.world.workers) > before:
-            self.world.work(self.world.workers[-1], actions, flush=actions % 3 > 0)
+            self.world.work(self.world.workers[-1], actions, FLUSHES[actions % 3])
 
     def _act(self, worker: ModelWorker, act: str, actions: int, trouble: list[Trouble]) -> None:
         if act == "hand off":
-            worker.work_to_boundary()
+            self.world.work_to_boundary(worker, FLUSHES[actions % 3])
         elif act == "finish":
             worker.work(99)
         with self.world.trouble(trouble):
             match act:
                 case "work":
-                    self.world.work(worker, actions, flush=actions % 3 > 0)
+                    self.world.work(worker, actions, FLUSHES[actions % 3])
                 case "beat":
                     self.world.beat(worker, renew=actions % 3 > 0)
                 case "hand off" | "finish":
                     self.world.settle(worker, drained=act == "hand off")
+                    if act == "hand off" and actions % 2:
+                        self._deliver_and_work(-1, actions)
                 case "step limit":
                     self.world.step_limit(worker)
                 case "crash":

@@ -10,20 +10,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
 from functions.worker.graph_run import GraphRun
-from graphjobs import claims, dynamo_log, job_store
+from graphjobs import dynamo_log, job_store
 from graphjobs.claims import Claim, Claims
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event_log import Fenced
-from graphjobs.job import Job
+from graphjobs.job import Job, Status
 from graphjobs.job_store import JobStore
 from graphjobs.outcome import Outcome
 from graphjobs.slot import Slot
-from graphjobs.transition import Transitions
+from graphjobs.transition import Applied, Change, Decide, Transitions
 from tests.model.machine import SETTINGS, JobMachine, on_backend
 
 Mutate = Callable[[MonkeyPatch], None]
@@ -106,10 +104,10 @@ def resume_from_the_latest_checkpoint(patch: MonkeyPatch) -> None:
 
 
 def end_in_two_unconditional_writes(patch: MonkeyPatch) -> None:
-    commit_one: Any = Transitions.__init__
+    make: Any = Transitions.__init__
 
     def split(self: Transitions, client: Any, *args: Any, **options: Any) -> None:
-        commit_one(self, Halves(client), *args, **options)
+        make(self, Halves(client), *args, **options)
 
     patch.setattr(Transitions, "__init__", split)
 
@@ -124,11 +122,9 @@ class Halves:
         items = request["TransactItems"]
         update, put = items[0]["Update"], items[1]["Put"]
         update = {name: value for name, value in update.items() if name != "ConditionExpression"}
-        used = update["UpdateExpression"]
+        used = update["UpdateExpression"].replace(",", " ").split()
         update["ExpressionAttributeNames"] = {
-            name: value
-            for name, value in update["ExpressionAttributeNames"].items()
-            if name in used.replace(",", " ").split()
+            name: value for name, value in update["ExpressionAttributeNames"].items() if name in used
         }
         update["ExpressionAttributeValues"] = {
             name: value for name, value in update["ExpressionAttributeValues"].items() if not name.startswith(":old_")
@@ -146,11 +142,25 @@ def cancel_without_the_status(patch: MonkeyPatch) -> None:
     patch.setattr(JobStore, "update", unguarded)
 
 
-def finish_a_terminal_job_again(patch: MonkeyPatch) -> None:
-    """The guard of terminal rows taken out of every decision, and out of the log's: `done` is no end."""
-    from graphjobs import job
+def a_terminal_row_is_no_end(patch: MonkeyPatch) -> None:
+    """Every decision takes a terminal row for one that runs."""
+    commit = Transitions.commit
 
-    patch.setattr(job, "TERMINAL", frozenset())
+    def unguarded(self: Transitions, job_id: str, decide: Decide, **options: Any) -> Applied | None:
+        def blind(job: Job, tail: Slot | None) -> Change | None:
+            return decide(replace(job, status=Status.RUNNING) if job.status.terminal else job, tail)
+
+        return commit(self, job_id, blind, **options)
+
+    patch.setattr(Transitions, "commit", unguarded)
+
+
+def renew_whatever_the_status(patch: MonkeyPatch) -> None:
+    def unguarded(self: JobStore, job: Job, lease_until: int, due_at: int) -> Job:
+        row = self.get(job.job_id) or job
+        return self.update(row, replace(row, lease_until=lease_until, due_at=due_at), guard=("epoch",))
+
+    patch.setattr(JobStore, "renew", unguarded)
 
 
 def a_crash_is_never_noticed(patch: MonkeyPatch) -> None:
@@ -176,35 +186,29 @@ def void_events_are_not_declared(patch: MonkeyPatch) -> None:
     patch.setattr(Claims, "_taken", forgetful)
 
 
-def a_reader_skips_a_gap(patch: MonkeyPatch) -> None:
-    following = DynamoEventLog.following
+MUTANTS: dict[Mutate, int] = {
+    append_unconditionally: 0,
+    renew_without_epoch: 0,
+    finish_without_epoch: 0,
+    release_without_epoch: 0,
+    a_conflict_is_a_success: 0,
+    a_conflict_is_always_a_fence: 0,
+    own_transition_not_recognised: 0,
+    claim_whatever_the_lease: 0,
+    lease_not_in_the_condition: 1,
+    resume_from_the_latest_checkpoint: 0,
+    end_in_two_unconditional_writes: 0,
+    cancel_without_the_status: 0,
+    a_terminal_row_is_no_end: 0,
+    renew_whatever_the_status: 0,
+    a_crash_is_never_noticed: 0,
+    a_hand_off_forgets_its_mark: 4,
+    void_events_are_not_declared: 0,
+}
+"""Each with the seed to begin with: one that finds it soon; the others follow, should the machine have changed."""
 
-    def skipping(self: DynamoEventLog, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
-        return following(self, job_id, seq, max_slots=max_slots)[-1:]
-
-    patch.setattr(DynamoEventLog, "following", skipping)
-
-
-MUTANTS: list[Mutate] = [
-    append_unconditionally,
-    renew_without_epoch,
-    finish_without_epoch,
-    release_without_epoch,
-    a_conflict_is_a_success,
-    a_conflict_is_always_a_fence,
-    own_transition_not_recognised,
-    claim_whatever_the_lease,
-    lease_not_in_the_condition,
-    resume_from_the_latest_checkpoint,
-    end_in_two_unconditional_writes,
-    cancel_without_the_status,
-    finish_a_terminal_job_again,
-    a_crash_is_never_noticed,
-    a_hand_off_forgets_its_mark,
-    void_events_are_not_declared,
-]
-
-HUNT = settings(SETTINGS, max_examples=400, derandomize=True, phases=[Phase.generate], print_blob=False)
+SEEDS = 16
+HUNT = settings(SETTINGS, max_examples=40, phases=[Phase.generate], print_blob=False)
 
 
 @pytest.fixture(scope="module")
@@ -212,11 +216,17 @@ def machine() -> Iterator[type[JobMachine]]:
     yield from on_backend()
 
 
-@pytest.mark.parametrize("mutate", MUTANTS, ids=lambda mutate: mutate.__name__)
-def test_the_model_finds_the_defect(machine: type[JobMachine], monkeypatch: MonkeyPatch, mutate: Mutate) -> None:
+def hunt(machine: type[JobMachine], first: int) -> None:
+    """Run the machine until it fails, or all seeds are used up."""
+    for number in (first, *(other for other in range(SEEDS) if other != first)):
+        run_state_machine_as_test(seed(number)(machine), settings=HUNT)
+
+
+@pytest.mark.mutants
+@pytest.mark.parametrize(("mutate", "first"), MUTANTS.items(), ids=[mutate.__name__ for mutate in MUTANTS])
+def test_the_model_finds_the_defect(
+    machine: type[JobMachine], monkeypatch: MonkeyPatch, mutate: Mutate, first: int
+) -> None:
     mutate(monkeypatch)
-    with pytest.raises((AssertionError, Fenced, KeyError, StopIteration, ExceptionGroup)):
-        run_state_machine_as_test(machine, settings=HUNT)
-
-
-__all__ = ["claims"]
+    with pytest.raises(AssertionError):
+        hunt(machine, first)

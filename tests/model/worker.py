@@ -125,11 +125,6 @@ class ModelWorker:
             except (StopIteration, WriterClosed):
                 return
 
-    def work_to_boundary(self) -> None:
-        """Finish the step that the graph is in."""
-        while not self.at_boundary and self.outcome is None and not self.stopped:
-            self.work(1)
-
     def beat(self, *, renew: bool) -> Stop | None:
         """One look of the heartbeat."""
         if renew:

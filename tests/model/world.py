@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from unittest.mock import MagicMock
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -53,6 +53,13 @@ def conflict() -> ClientError:
     return error
 
 
+class Quiet:
+    """A logger that says nothing, sooner than a mock would."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: None
+
+
 class World:
     """Everything that can be done to the jobs of one example."""
 
@@ -64,7 +71,7 @@ class World:
         self.faults = Faults(self.witness)
         self.memory = MemoryQueue()
         self.sqs = Faults(self.memory)
-        self.logger = MagicMock()
+        self.logger: Any = Quiet()  # a Logger, as far as it is used
         self.checkpoints = Checkpoints()
         self.values = itertools.count(1)
         self.jobs = JobStore(self.faults.client, "jobs")
@@ -73,7 +80,7 @@ class World:
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.queue = JobQueue(self.sqs.client, "queue")
         self.submission = Submission(self.jobs, self.queue, aws.settings, aws.clock)
-        self.reconciler = Reconciler(self.jobs, self.transitions, self.queue, aws.settings, self.logger, aws.clock)
+        self.reconciler = Reconciler(self.jobs, self.transitions, self.queue, aws.settings, self.logger, aws.clock)  # type: ignore[arg-type]
         self.requests: list[tuple[str, JobRequest]] = []
         self.workers: list[ModelWorker] = []
         self.viewers: dict[str, list[Viewer]] = {}
@@ -142,12 +149,26 @@ class World:
         elif claim in (Refusal.HELD, Refusal.TERMINAL) and row and actor.claimed == row.epoch:
             self._wrong.append(f"a claim that was committed was refused: {claim}")
 
-    def work(self, worker: ModelWorker, actions: int, *, flush: bool) -> None:
+    def work(self, worker: ModelWorker, actions: int, flush: str) -> None:
+        """The graph does so much, and the writer keeps up with it, or comes after, or does not come yet."""
+        if flush == "each":
+            for _ in range(actions):
+                worker.work(1)
+                self._flush(worker)
+            return
         worker.work(actions)
-        if flush:
-            with self.witness.acting(worker.actor):
-                worker.writer.flush()
-            self._check_fenced(worker)
+        if flush != "later":
+            self._flush(worker)
+
+    def work_to_boundary(self, worker: ModelWorker, flush: str) -> None:
+        """Finish the step that the graph is in."""
+        while not worker.at_boundary and worker.outcome is None and not worker.stopped:
+            self.work(worker, 1, flush)
+
+    def _flush(self, worker: ModelWorker) -> None:
+        with self.witness.acting(worker.actor):
+            worker.writer.flush()
+        self._check_fenced(worker)
 
     def beat(self, worker: ModelWorker, *, renew: bool) -> None:
         with self.witness.acting(worker.actor):
