@@ -71,7 +71,7 @@ class World:
         self.faults = Faults(self.witness)
         self.memory = MemoryQueue()
         self.sqs = Faults(self.memory)
-        self.logger: Any = Quiet()  # a Logger, as far as it is used
+        self.logger: Any = Quiet()
         self.checkpoints = Checkpoints()
         self.values = itertools.count(1)
         self.jobs = JobStore(self.faults.client, "jobs")

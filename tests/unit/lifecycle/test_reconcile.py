@@ -15,6 +15,7 @@ from graphjobs.job import Job, Status
 from graphjobs.observability import logger
 from graphjobs.outcome import completed
 from graphjobs.queue import RESEND_AFTER_MS, JobQueue, job_id_of
+from graphjobs.transition import MAX_TRIES
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS, Faults
 from tests.unit.lifecycle.steps import Shaky, cancel, claimed, done, lapse, row, types
@@ -49,10 +50,11 @@ def sent(aws: Backend) -> list[str]:
     return sorted(jobs)
 
 
-def announced(aws: Backend, **changes: Any) -> Job:
+def announced(aws: Backend, timeout: int = 3600) -> Job:
     """A queued job as `create_job` leaves it: with a message."""
     now = aws.clock()
-    return aws.new_job(sent_at=now, sends=1, due_at=now + RESEND_AFTER_MS, **changes)
+    due = now + min(RESEND_AFTER_MS, timeout * 1000)
+    return aws.new_job(timeout=timeout, sent_at=now, sends=1, due_at=due)
 
 
 def test_with_nothing_due_it_does_nothing(aws: Backend, reconcile: Pass) -> None:
@@ -122,19 +124,11 @@ def test_at_its_deadline_a_job_ends_and_not_before(aws: Backend, reconcile: Pass
     job = announced(aws, timeout=30)
     if started:
         claimed(aws, job)
-    aws.clock.now = min(job.due_at, job.deadline_at) - 1
+    aws.clock.now = job.deadline_at - 1
     assert reconcile.run() == {}
     aws.clock.now = job.deadline_at
-    if not started:  # as `create_job` makes it: due at its deadline, should that come first
-        aws.jobs.update(job, due_now(job, aws))
     assert reconcile.run() == {"ended": 1}
     assert types(aws, job) == (["metadata", "error", "done"] if started else ["metadata", "done"])
-
-
-def due_now(job: Job, aws: Backend) -> Job:
-    from dataclasses import replace
-
-    return replace(job, due_at=aws.clock())
 
 
 def test_a_terminal_job_is_never_touched(aws: Backend, reconcile: Pass) -> None:
@@ -148,10 +142,12 @@ def test_a_terminal_job_is_never_touched(aws: Backend, reconcile: Pass) -> None:
 
 
 def overdue(aws: Backend) -> Job:
-    return aws.new_job(timeout=10)
+    """A job that will be past its deadline in ten seconds."""
+    return aws.new_job(timeout=10, due_at=aws.clock() + 10_000)
 
 
 def unsent(aws: Backend) -> Job:
+    """A job whose message was never sent, which is taken for a crash in fifteen seconds."""
     return aws.new_job()
 
 
@@ -192,6 +188,13 @@ def test_a_worker_that_renews_in_the_last_moment_keeps_its_job(aws: Backend, rec
     assert row(aws, job).status is Status.RUNNING
 
 
+def test_a_held_job_is_left_alone_even_if_it_is_due(aws: Backend, reconcile: Pass) -> None:
+    now = aws.clock()
+    aws.new_job(status=Status.RUNNING, epoch=1, attempt=1, lease_until=now + 1, due_at=now - 1)
+    assert reconcile.run() == {"nothing": 1}
+    assert sent(aws) == []
+
+
 def test_many_due_jobs_are_taken_page_by_page(aws: Backend, reconcile: Pass, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PAGE", 2)
     jobs = [overdue(aws).job_id for _ in range(20)]
@@ -220,7 +223,6 @@ def test_jobs_that_stay_due_do_not_hide_the_others(
 ) -> None:
     """More than a page of jobs that cannot be treated, all due before one that can."""
     monkeypatch.setattr(service, "PAGE", 2)
-    monkeypatch.setattr(service, "ACTIVE_SHARDS", 4)
     bad = [aws.new_job().job_id for _ in range(20)]
     for job_id in bad:
         aws.dynamodb.update_item(
@@ -279,7 +281,7 @@ def test_a_fault_is_counted_the_rest_goes_on_and_the_next_pass_repairs(
     endings, sends = [overdue(aws) for _ in range(6)], [unsent(aws) for _ in range(6)]
     aws.clock.advance(20)
     # A transaction is tried twelve times, so it takes as many faults to lose one.
-    times = service_tries() if operation == "transact_write_items" else 1
+    times = MAX_TRIES if operation == "transact_write_items" else 1
     faults = reconcile.sqs if operation == "send_message" else reconcile.dynamodb
     faults.fail(operation, FAULTS[fault](), times)
     first = reconcile.run()
@@ -291,12 +293,6 @@ def test_a_fault_is_counted_the_rest_goes_on_and_the_next_pass_repairs(
     assert all(done(aws, job)["status"] == "failed" for job in endings)
     assert sent(aws) == sorted(job.job_id for job in sends)
     assert reconcile.run() == {}
-
-
-def service_tries() -> int:
-    from graphjobs.transition import MAX_TRIES
-
-    return MAX_TRIES
 
 
 @pytest.mark.parametrize("operation", ["update_item", "transact_write_items", "send_message"])
