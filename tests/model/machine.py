@@ -12,21 +12,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.model.trouble import TROUBLES, Trouble
 from tests.model.worker import ModelWorker
-from tests.model.world import RACES, Trouble, World
+from tests.model.world import World
 from tests.support.backend import START, Backend, backend
 
 MAX_JOBS = 4
 MAX_ACTIVE = 2
 MAX_WORKERS = 4
-
-KINDS = {
-    "write": ("lost", "lost", "throttled", "internal", "reset", "beat", *RACES),
-    "read": ("throttled", "lapse", "deliver", "reconcile"),
-    "send": ("lost", "throttled"),
-    "transact": ("conflict",),
-}
-TROUBLES: list[Trouble] = [(where, kind) for where, kinds in KINDS.items() for kind in kinds]
 
 INDEX = st.integers(0, 7)
 TROUBLE: st.SearchStrategy[list[Trouble]] = st.just([]) | st.lists(st.sampled_from(TROUBLES), min_size=1, max_size=2)

@@ -23,34 +23,17 @@ from graphjobs.queue import JobQueue
 from graphjobs.transition import Contended, JobGone, Transitions
 from tests.model.history import judge
 from tests.model.queue import MemoryQueue
+from tests.model.trouble import Trouble, arm
 from tests.model.viewer import Viewer
 from tests.model.witness import Actor, Storage, Witness
 from tests.model.worker import Checkpoints, ModelWorker
 from tests.support.backend import Backend
-from tests.support.faults import FAULTS, Faults, client_error
+from tests.support.faults import Faults
 
 PERIOD_MS = 60_000
 OWNER = "user-1"
 GIVEN_UP = (ClientError, BotoCoreError, Contended, JobGone)
 """What a caller of ours is told when the backend fails."""
-
-Trouble = tuple[str, str]
-"""A kind of call, and what happens at the next one: a fault, or a race (another actor comes first)."""
-
-RACES = ("reconcile", "deliver", "lapse", "beat", "cancel", "settle")
-
-CALLS = {
-    "write": ("transact_write_items", "update_item", "put_item"),
-    "transact": ("transact_write_items",),
-    "read": ("get_item", "query"),
-    "send": ("send_message",),
-}
-
-
-def conflict() -> ClientError:
-    error = client_error("TransactionCanceledException")
-    error.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]
-    return error
 
 
 class Quiet:
@@ -256,24 +239,14 @@ class World:
     @contextmanager
     def trouble(self, troubles: list[Trouble]) -> Iterator[None]:
         """What goes wrong during one rule."""
-        for where, what in troubles:
-            for operation in CALLS[where]:
-                self._arm(self.sqs if where == "send" else self.faults, operation, what)
+        for trouble in troubles:
+            where, kind = trouble
+            arm(self.sqs if where == "send" else self.faults, trouble, self._race(kind))
         try:
             yield
         finally:
             self.faults._faults.clear()
             self.sqs._faults.clear()
-
-    def _arm(self, faults: Faults, operation: str, what: str) -> None:
-        if what in FAULTS:
-            faults.fail(operation, FAULTS[what]())
-        elif what == "conflict":
-            faults.fail(operation, conflict())
-        elif what == "lost":
-            faults.lose_answer(operation)
-        else:
-            faults.before(operation, self._race(what))
 
     def _race(self, what: str) -> Callable[[], None]:
         def race() -> None:

@@ -9,18 +9,13 @@ import pytest
 from graphjobs.claims import Claim, Claims, Refusal
 from graphjobs.event import Event
 from graphjobs.event_log import Fenced
-from graphjobs.job import Job, Release, Status
+from graphjobs.job import Release, Status
 from graphjobs.outcome import completed, failed
 from graphjobs.slot import Mark, Slot, freeze
 from graphjobs.transition import Transitions
 from tests.support.backend import Backend
 from tests.support.faults import Faults, client_error
-
-
-def claimed(aws: Backend, job: Job) -> Claim:
-    claim = aws.claims.claim(job.job_id, model="offline")
-    assert isinstance(claim, Claim)
-    return claim
+from tests.unit.lifecycle.steps import claimed, lapse, row, types
 
 
 def write(aws: Backend, claim: Claim, tail: Slot, *texts: str, mark: Mark | None = None) -> Slot:
@@ -31,20 +26,6 @@ def write(aws: Backend, claim: Claim, tail: Slot, *texts: str, mark: Mark | None
     )
     aws.log.append(written)
     return written
-
-
-def types(aws: Backend, job: Job) -> list[str]:
-    return [event["type"] for event in aws.events(job.job_id)]
-
-
-def row(aws: Backend, job: Job) -> Job:
-    found = aws.jobs.get(job.job_id)
-    assert found is not None
-    return found
-
-
-def lapse(aws: Backend) -> None:
-    aws.clock.advance(aws.settings.lease_seconds + 1)
 
 
 def test_the_first_claim_opens_the_log_with_metadata(aws: Backend) -> None:
