@@ -19,6 +19,7 @@ from typing import Any
 import botocore.client
 import pytest
 
+from graphjobs.observability import metrics as make_metrics
 from infra.environment import READS
 
 Pairs = set[tuple[str, str]]
@@ -66,6 +67,8 @@ class Recording:
     def of(self, function: str, environ: dict[str, str]) -> Iterator[None]:
         """Record `function`; of `environ` it sees what a deployment would give it, and nothing else of ours."""
         text = io.StringIO()
+        # All Metrics of a process share what was added and not yet written, by tests before this one too.
+        make_metrics(function).clear_metrics()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
             for name in [name for name in os.environ if name.startswith("GRAPHJOBS_")]:
                 patch.delenv(name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
+import pytest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 from graphjobs.claims import Claims
 from graphjobs.dynamo_log import DynamoEventLog
@@ -88,9 +91,27 @@ class Backend:
 
 
 @contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Have moto take one request at a time.
+
+    It has no lock of its own: under threads a compare-and-swap could be won twice, and a transaction that fails
+    puts whole tables back as they were, which undoes what another thread has written meanwhile.
+    """
+    lock, unlocked = threading.RLock(), BotocoreStubber.process_request
+
+    def locked(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return unlocked(stubber, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BotocoreStubber, "process_request", locked)
+        yield
+
+
+@contextmanager
 def backend(**settings: Any) -> Iterator[Backend]:
     """A fresh backend, with `settings` in place of the defaults."""
-    with mock_aws():
+    with one_at_a_time(), mock_aws():
         dynamodb: Any = boto3.client("dynamodb")
         for table, schema in (("jobs", JOBS_TABLE), ("events", EVENTS_TABLE), ("checkpoints", CHECKPOINTS_TABLE)):
             dynamodb.create_table(TableName=table, **schema)
