@@ -4,6 +4,7 @@ The JSON line of an event is made once, by the writer, and is what the log store
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,11 +50,20 @@ class Event:
             ValueError: `data` holds NaN or an infinity (the caller makes values JSON first).
             EventTooLarge: the line is over `MAX_EVENT_BYTES`.
         """
-        # Seq and time need no escaping; the encoder is made once, since making one costs as much as using it.
-        text = f'{{"seq":{self.seq},"type":{_encode(self.type)},"ts":"{self.ts}","data":{_encode(self.data)}}}'
-        if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
-            raise EventTooLarge(f"An event of type {self.type!r} is over {MAX_EVENT_BYTES} bytes of JSON.")
-        return text
+        return event_line(self.seq, self.type, self.ts, _encode(self.data))
+
+
+def event_line(seq: int, kind: str, ts: str, data: str) -> str:
+    """An event's one line of JSON, made of its members; `data` is JSON already, without a raw line break.
+
+    Raises:
+        EventTooLarge: the line is over `MAX_EVENT_BYTES`.
+    """
+    # Seq and time need no escaping.
+    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}","data":{data}}}'
+    if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
+        raise EventTooLarge(f"An event of type {kind!r} is over {MAX_EVENT_BYTES} bytes of JSON.")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +88,6 @@ class StoredEvent:
 
 
 _DECODER = json.JSONDecoder()
+_quote: Callable[[str], str] = json.encoder.encode_basestring
+# Made once, since making one costs as much as using it.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

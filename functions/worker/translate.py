@@ -15,12 +15,12 @@ A node inside a subgraph is named by its path, ``outer/inner``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from functions.worker.jsonable import clean_text, jsonable
+from functions.worker.jsonable import jsonable
 from graphjobs.event import CUSTOM, RESERVED_TYPES, TOKEN, UPDATE
 
 STREAM_MODES: Final = ("messages", "updates", "custom", "checkpoints")
@@ -30,28 +30,28 @@ INTERRUPT: Final = "__interrupt__"
 TYPE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What may follow ``event:`` on the wire."""
 
-Translated = tuple[str, dict[str, Any]]
+Translated = tuple[str, Any]
 
 
 class GraphInterrupted(Exception):
     """The graph waits for a person (`interrupt()`), which a job cannot."""
 
 
-def translate(part: Mapping[str, Any]) -> Iterator[Translated]:
-    """The events of one stream part.
+def translate(part: Mapping[str, Any]) -> Sequence[Translated]:
+    """The events of one stream part; their data is as the graph gave it, for `encode` to make JSON of.
 
     Raises:
         GraphInterrupted: the part says that the graph was interrupted.
     """
-    path = [step.split(":", 1)[0] for step in part["ns"]]
     mode, data = part["type"], part["data"]
+    if mode == "custom":
+        return (_custom(data),)
+    path = [step.split(":", 1)[0] for step in part["ns"]]
     if mode == "messages":
-        message, metadata = data
-        yield from _token(message, metadata, path)
-    elif mode == "updates":
-        yield from _updates(data, path)
-    elif mode == "custom":
-        yield _custom(data)
+        return _token(*data, path)
+    if mode == "updates":
+        return _updates(data, path)
+    return ()
 
 
 def boundary(part: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -62,27 +62,30 @@ def boundary(part: Mapping[str, Any]) -> dict[str, Any] | None:
     return checkpoint
 
 
-def _token(message: Any, metadata: Mapping[str, Any], path: list[str]) -> Iterator[Translated]:
+def _token(message: Any, metadata: Mapping[str, Any], path: list[str]) -> Sequence[Translated]:
     if not isinstance(message, AIMessage | AIMessageChunk):
-        return
+        return ()
     text = str(message.text)
-    if text:
-        node = "/".join([*path, str(metadata.get("langgraph_node", ""))])
-        yield TOKEN, {"text": clean_text(text), "node": node, "message_id": message.id}
+    if not text:
+        return ()
+    node = "/".join([*path, str(metadata.get("langgraph_node", ""))])
+    return ((TOKEN, {"text": text, "node": node, "message_id": message.id}),)
 
 
-def _updates(data: Mapping[str, Any], path: list[str]) -> Iterator[Translated]:
-    for node, output in data.items():
-        if node == INTERRUPT:
-            raise GraphInterrupted
-        yield UPDATE, {"node": "/".join([*path, clean_text(node)]), "output": jsonable(output)}
+def _updates(data: Mapping[str, Any], path: list[str]) -> Sequence[Translated]:
+    if INTERRUPT in data:
+        raise GraphInterrupted
+    return [(UPDATE, {"node": "/".join([*path, node]), "output": output}) for node, output in data.items()]
 
 
 def _custom(value: Any) -> Translated:
-    data = jsonable(value)
+    # A plain dict, as nearly always, is looked into as it is.
+    data = value if type(value) is dict else jsonable(value)
     if not isinstance(data, dict):
         return CUSTOM, {"value": data}
     kind = data.get("type")
+    if type(kind) is not str:
+        kind = jsonable(kind)
     if isinstance(kind, str) and kind not in RESERVED_TYPES and TYPE_NAME.fullmatch(kind):
         return kind, {name: item for name, item in data.items() if name != "type"}
     return CUSTOM, data

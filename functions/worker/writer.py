@@ -20,10 +20,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.worker.jsonable import encode
 from functions.worker.pace import Pace
 from graphjobs.aws import is_transient
 from graphjobs.claims import Claim
-from graphjobs.event import UPDATE, Event
+from graphjobs.event import UPDATE, event_line
 from graphjobs.event_log import EventLog, Fenced
 from graphjobs.slot import Mark, Slot, freeze
 from graphjobs.times import Clock, now_ms, rfc3339
@@ -57,9 +58,12 @@ class LogWriter:
         self._pace = Pace(flush_seconds)
         self._on_failure = on_failure
         self._clock = clock
-        self._changed = threading.Condition()
-        self._pending: deque[tuple[str, str, float]] = deque()  # type, JSON line, monotonic time of arrival
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._pending: deque[str] = deque()  # JSON lines
+        self._held_until = 0.0  # if the newest is an `update`, when it is written without its mark (monotonic)
         self._characters = 0
+        self._now, self._ts = 0, ""
         self._marks: list[Mark] = []
         self._mark = claim.mark
         self._first_at: int | None = None
@@ -94,27 +98,35 @@ class LogWriter:
         """Whether so much is waiting that the graph should be held up."""
         return self._characters > MAX_PENDING_CHARACTERS
 
-    def append(self, kind: str, data: dict[str, Any]) -> int:
-        """Accept an event and return its seq.
+    def append(self, kind: str, data: Any) -> int:
+        """Accept an event, whose data `encode` makes JSON of, and return its seq.
 
         Raises:
-            EventTooLarge: see `Event.line`; nothing was accepted.
+            EventTooLarge: see `event_line`; nothing was accepted.
             WriterClosed: the run is being stopped.
         """
-        with self._changed:
+        encoded = encode(data)
+        with self._lock:
             if self._closing or self._abandoned or self._failure:
                 raise WriterClosed(self._claim.job.job_id)
-            now = self._clock()
-            line = Event(self._next_seq, kind, rfc3339(now), data).line()
-            self._first_at = self._first_at or now
+            seq, pending = self._next_seq, self._pending
+            line = event_line(seq, kind, self._timestamp(), encoded)
             # Waking the writer's thread costs more than all the rest: only for what changes how long it waits.
-            wake = not self._pending or self._pending[-1][0] == UPDATE
-            self._pending.append((kind, line, time.monotonic()))
+            wake = not pending or self._held_until
+            self._held_until = time.monotonic() + UPDATE_HOLD_SECONDS if kind == UPDATE else 0.0
+            pending.append(line)
             self._characters += len(line)
-            self._next_seq += 1
-            if wake or self._enough():
+            self._next_seq = seq + 1
+            if wake or len(pending) >= MAX_SLOT_EVENTS or self._characters >= MAX_SLOT_CHARACTERS:
                 self._changed.notify_all()
-            return self._next_seq - 1
+            return seq
+
+    def _timestamp(self) -> str:
+        now = self._clock()
+        if now != self._now:  # many events come within a millisecond
+            self._now, self._ts = now, rfc3339(now)
+            self._first_at = self._first_at or now
+        return self._ts
 
     def mark(self, mark: Mark) -> None:
         """Note a confirmed checkpoint; it goes into the first slot that reaches its boundary."""
@@ -200,18 +212,14 @@ class LogWriter:
     def _wait_seconds(self) -> float:
         now = time.monotonic()
         wait = self._pace.wait_seconds(now)
-        kind, line, arrived = self._pending[-1]
-        del line
         marked = self._marks and self._marks[-1].boundary_seq >= self._next_seq - 1
-        if kind == UPDATE and not marked:
-            wait = max(wait, arrived + UPDATE_HOLD_SECONDS - now)
-        return wait
+        return wait if marked else max(wait, self._held_until - now)
 
     def _freeze(self) -> Slot:
         lines: list[str] = []
         characters = 0
         while self._pending and len(lines) < MAX_SLOT_EVENTS:
-            line = self._pending[0][1]
+            line = self._pending[0]
             if lines and characters + len(line) > MAX_SLOT_CHARACTERS:
                 break
             self._pending.popleft()

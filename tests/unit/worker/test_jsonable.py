@@ -20,7 +20,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
-from functions.worker.jsonable import MAX_DEPTH, MAX_REPR, jsonable
+from functions.worker.jsonable import MAX_DEPTH, MAX_REPR, encode, jsonable
 from graphjobs.event import Event
 
 
@@ -94,12 +94,16 @@ def strict(value: Any) -> Any:
         (Model(name="n", score=math.inf), {"name": "n", "score": None}),
         (OrderedDict(a=1), {"a": 1}),
         (MappingProxyType({"a": {2}}), {"a": [2]}),
+        (2**63 - 1, 2**63 - 1),
+        (-(10**400), -(10**400)),
+        ([10**5000], ["[integer too large]"]),
         (Hostile(), "[not representable: RuntimeError]"),
         ([1, Hostile()], [1, "[not representable: RuntimeError]"]),
     ],
 )
 def test_each_kind_has_its_form(value: Any, expected: Any) -> None:
     assert strict(jsonable(value)) == expected
+    assert json.loads(encode(value)) == expected
 
 
 def test_messages_and_documents_keep_their_parts() -> None:
@@ -112,7 +116,7 @@ def test_messages_and_documents_keep_their_parts() -> None:
 def test_a_cycle_is_cut() -> None:
     loop: dict[str, Any] = {"a": 1}
     loop["self"] = [loop]
-    assert strict(jsonable(loop)) == {"a": 1, "self": ["[cycle]"]}
+    assert strict(jsonable(loop)) == json.loads(encode(loop)) == {"a": 1, "self": ["[cycle]"]}
 
 
 def test_the_same_object_twice_is_no_cycle() -> None:
@@ -126,6 +130,7 @@ def test_depth_is_bounded() -> None:
         deep = [deep]
     text = json.dumps(jsonable(deep))
     assert text.count("[") == MAX_DEPTH + 1 and "too deep" in text
+    assert encode(deep).count("[") == MAX_DEPTH + 1
 
 
 def test_a_long_repr_is_shortened() -> None:
@@ -178,3 +183,11 @@ def test_anything_becomes_strict_json_that_round_trips(value: Any) -> None:
     line = Event(1, "custom", "t", {"value": made}).line()
     assert "\n" not in line and json.loads(line.encode())["data"]["value"] == made
     assert jsonable(made) == made
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(anything)
+def test_what_is_encoded_as_it_stands_is_the_same_json(value: Any) -> None:
+    text = encode({"value": value})
+    assert "\n" not in text
+    assert json.loads(text.encode()) == strict(jsonable({"value": value}))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
+from functions.worker.jsonable import encode
 from functions.worker.translate import GraphInterrupted, boundary, translate
 from graphjobs.event import RESERVED_TYPES, Event, StoredEvent
 
@@ -19,7 +20,8 @@ def part(kind: str, data: Any, *ns: str) -> dict[str, Any]:
 
 
 def events(kind: str, data: Any, *ns: str) -> list[tuple[str, dict[str, Any]]]:
-    return list(translate(part(kind, data, *ns)))
+    """The events, their data as the writer makes it."""
+    return [(name, json.loads(encode(content))) for name, content in translate(part(kind, data, *ns))]
 
 
 def test_a_token_names_its_node_and_message() -> None:
