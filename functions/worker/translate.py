@@ -48,7 +48,8 @@ def translate(part: Mapping[str, Any]) -> Sequence[Translated]:
         return (_custom(data),)
     path = [step.split(":", 1)[0] for step in part["ns"]]
     if mode == "messages":
-        return _token(*data, path)
+        message, metadata = data
+        return _token(message, metadata, path)
     if mode == "updates":
         return _updates(data, path)
     return ()
