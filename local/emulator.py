@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.child import end_with_parent, say_ready
+from local.transactions import rolled_back_by_item
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -63,7 +64,8 @@ def main() -> None:
     server = make_emulator(arguments.port)
     end_with_parent()
     say_ready(port=server.server_port)
-    server.serve_forever()
+    with rolled_back_by_item():
+        server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from client.retry import RetryPolicy
 
 # Far longer than any job needs, whatever is done to its workers: a job that times out is a job that was lost.
 TIMEOUT_SECONDS = 900
+TOLD_EVERY = 20
 PATIENT = RetryPolicy(max_failures=60, base_seconds=0.1, cap_seconds=1.0)
 
 
@@ -37,7 +38,12 @@ class Crowd:
     def run(self, jobs: int, *, at_once: int, viewers: int) -> list[Watched]:
         """Run `jobs` jobs to their end, each with `viewers` viewers."""
         with ThreadPoolExecutor(at_once) as pool:
-            return list(pool.map(lambda number: self._one(number, viewers), range(jobs)))
+            watched: list[Watched] = []
+            for one in pool.map(lambda number: self._one(number, viewers), range(jobs)):
+                watched.append(one)
+                if len(watched) % TOLD_EVERY == 0:
+                    print(f"chaos: {len(watched)} jobs have ended")
+            return watched
 
     def _one(self, number: int, viewers: int) -> Watched:
         chance = random.Random(self._seed * 100_003 + number)

@@ -22,6 +22,7 @@ from graphjobs.queue import JobQueue
 from graphjobs.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
 from graphjobs.settings import Settings
 from graphjobs.transition import Transitions
+from local.transactions import rolled_back_by_item
 
 START = 1_800_000_000_000
 TICKET_KEYS = '{"current": "k1", "k1": "first-key-of-the-tests-0123456789abcdef"}'
@@ -92,11 +93,8 @@ class Backend:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Have moto take one request at a time.
-
-    It has no lock of its own: under threads a compare-and-swap could be won twice, and a transaction that fails
-    puts whole tables back as they were, which undoes what another thread has written meanwhile.
-    """
+    """Have moto take one request at a time, as the local emulator does: under threads a compare-and-swap could be
+    won twice."""
     lock, unlocked = threading.RLock(), BotocoreStubber.process_request
 
     def locked(stubber: BotocoreStubber, request: Any) -> Any:
@@ -111,7 +109,7 @@ def one_at_a_time() -> Iterator[None]:
 @contextmanager
 def backend(**settings: Any) -> Iterator[Backend]:
     """A fresh backend, with `settings` in place of the defaults."""
-    with one_at_a_time(), mock_aws():
+    with one_at_a_time(), rolled_back_by_item(), mock_aws():
         dynamodb: Any = boto3.client("dynamodb")
         for table, schema in (("jobs", JOBS_TABLE), ("events", EVENTS_TABLE), ("checkpoints", CHECKPOINTS_TABLE)):
             dynamodb.create_table(TableName=table, **schema)
