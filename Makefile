@@ -31,7 +31,7 @@ demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
 .PHONY: test
 test: install ## all tests that CI runs
 	@echo "==> Running the tests"
-	@$(RUN) pytest -n 2 --dist loadfile -m 'not chaos and not mutants' $(TESTS)
+	@$(RUN) pytest -n 2 --dist loadfile -m 'not chaos and not browser' $(TESTS)
 
 .PHONY: chaos
 chaos: install ## 200 jobs while every process is killed, stopped and woken at random (JOBS=, SEED=)
@@ -40,6 +40,10 @@ chaos: install ## 200 jobs while every process is killed, stopped and woken at r
 .PHONY: mutants
 mutants: install ## the test of the tests: the model must find each defect that is put into the code
 	@$(RUN) pytest -n 2 -m mutants tests/model
+
+.PHONY: browser
+browser: install ## the README's browser snippet in Chromium (which must be installed)
+	@$(RUN) --group browser pytest -m browser tests/browser
 
 .PHONY: lint
 lint: install ## ruff, format check, mypy strict
