@@ -25,7 +25,12 @@ GLUE = """
   let opened = 0, connected = 0, job, stop;
   const Native = EventSource;
   window.EventSource = class extends Native {
-    constructor(url) { super(url); opened += 1; this.addEventListener("open", () => { connected += 1; }); window.last = this; }
+    constructor(url) {
+      super(url);
+      window.last = this;
+      opened += 1;
+      this.addEventListener("open", () => { connected += 1; });
+    }
   };
   async function submit(api, token, body) {
     const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json",
