@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+OF_MAKE = Path(__file__).resolve().parent.parent / ".tools" / "bin" / "uv"
+"""Where `make install` puts uv on a machine that has none."""
+
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBC = "manylinux_2_28"
 """What Lambda's Amazon Linux 2023 can run; older tags have no wheels of current numpy."""
@@ -39,17 +42,17 @@ class Platform:
 
 
 def command() -> list[str]:
-    """How to call uv: the one that runs us (it sets UV), beside this interpreter, on the PATH, or as a module.
+    """How to call uv: the one that runs us (it sets UV), beside this interpreter, on the PATH, of make, or as a module.
 
     Raises:
         UvError: there is none.
     """
-    for candidate in (os.environ.get("UV"), str(Path(sys.prefix, "bin", "uv")), shutil.which("uv")):
+    for candidate in (os.environ.get("UV"), str(Path(sys.prefix, "bin", "uv")), shutil.which("uv"), str(OF_MAKE)):
         if candidate and Path(candidate).exists():
             return [candidate]
     if importlib.util.find_spec("uv"):
         return [sys.executable, "-m", "uv"]
-    raise UvError("uv was not found: install it (https://docs.astral.sh/uv/) or put it on the PATH.")
+    raise UvError("uv was not found: run make install, or install it (https://docs.astral.sh/uv/).")
 
 
 def export(root: Path, group: str) -> str:
