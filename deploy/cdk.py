@@ -96,7 +96,7 @@ def local_context(stream_url: str) -> dict[str, str]:
         "bundle": "host",
         "credentials": "cli",
         # The emulator runs every Python runtime with its own interpreter; the name is only checked.
-        "runtime": f"python3.{min(max(version.minor, 11), 13)}",
+        "runtime": f"python3.{min(max(version.minor, 12), 13)}",
         "architecture": ARCHITECTURES[platform.machine()],
         "stream_url": stream_url,
     }

@@ -18,12 +18,20 @@ LOG_RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400
 ADAPTER_ACCOUNT: Final = "753240598075"
 """The account in which AWS publishes the Lambda Web Adapter layers."""
 
+SNAP_START_LAYER: Final = 30
+"""Of Lambda Web Adapter 1.1.0, the first that takes part in SnapStart: it connects and checks anew after a restore."""
+
+RUNTIMES: Final = ("python3.12", "python3.13")
+"""Those on Amazon Linux 2023: the glibc of older ones cannot load the wheels that are bundled (`infra.uv.GLIBC`), and
+none of them has SnapStart."""
+
 UNRESERVED_MINIMUM: Final = 100
 """What Lambda itself insists on leaving unreserved."""
 
 API_FUNCTIONS: Final = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
 
-_HTTPS = r"https?://[^\s/?#]+(/[^\s?#]*)?"
+_HTTPS = r"https://[^\s/?#]+(/[^\s?#]*)?"
+_HTTP = _HTTPS.replace("https", "https?")
 _ARN = r"arn:[^\s]+"
 
 
@@ -68,7 +76,7 @@ class Config:
     reconcile_minutes: int = _key(whole(1, 60, "minutes"), 1)
 
     # Functions.
-    runtime: str = _key(one_of(("python3.11", "python3.12", "python3.13")), "python3.13")
+    runtime: str = _key(one_of(RUNTIMES), "python3.13")
     architecture: str = _key(one_of(("arm64", "x86_64")), "arm64")
     api_memory_mb: int = _key(whole(128, 10_240, "MB"), 512)
     stream_memory_mb: int = _key(whole(128, 10_240, "MB"), 512)
@@ -77,9 +85,9 @@ class Config:
     worker_timeout_seconds: int = _key(whole(60, 900, "seconds"), 900)
     stream_window_seconds: int = _key(whole(15, 840, "seconds"), 120)
     snap_start: bool = _key(flag, False)
-    adapter_layer_version: int = _key(whole(1, 10_000), 26, "Version of the Lambda Web Adapter layer.")
+    adapter_layer_version: int = _key(whole(1, 10_000), SNAP_START_LAYER, "Version of the Lambda Web Adapter layer.")
     adapter_layer_arn: str = _key(text(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[^:]+:\d+", "arn:...:layer:name:1"), "")
-    stream_url: str = _key(text(_HTTPS, "https://stream.example.com"), "", "An address in front of the function URL.")
+    stream_url: str = _key(text(_HTTP, "https://stream.example.com"), "", "An address in front of the function URL.")
 
     # Concurrency.
     account_concurrency: int = _key(whole(10, 1_000_000), 10, "The account's Lambda quota in this region.")
@@ -104,6 +112,7 @@ class Config:
     def __post_init__(self) -> None:
         _check_auth(self)
         _check_life(self)
+        _check_functions(self)
         _check_concurrency(self)
         if self.bedrock_resources and not self.model.startswith("bedrock"):
             raise ConfigError("bedrock_resources: is for a model of Bedrock only; set model.")
@@ -146,8 +155,6 @@ def _check_auth(config: Config) -> None:
     if bool(config.issuer) != bool(config.audience):
         missing = "audience" if config.issuer else "issuer"
         raise ConfigError(f"{missing}: issuer and audience go together; set both or neither.")
-    if config.production and config.issuer.startswith("http:"):
-        raise ConfigError("issuer: must be https in production.")
 
 
 def _check_life(config: Config) -> None:
@@ -157,6 +164,11 @@ def _check_life(config: Config) -> None:
         raise ConfigError("default_timeout_seconds: must not be above max_timeout_seconds.")
     if config.worker_timeout_seconds < 2 * config.lease_seconds:
         raise ConfigError("worker_timeout_seconds: must be at least twice lease_seconds.")
+
+
+def _check_functions(config: Config) -> None:
+    if config.snap_start and not config.adapter_layer_arn and config.adapter_layer_version < SNAP_START_LAYER:
+        raise ConfigError(f"adapter_layer_version: snap_start needs {SNAP_START_LAYER} or newer.")
 
 
 def _check_concurrency(config: Config) -> None:

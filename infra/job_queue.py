@@ -17,7 +17,12 @@ MAX_RECEIVES: Final = 100
 """High, since attempts are counted on the job's row: a message that comes here is one that no worker could read,
 or that met a backend failing for hours."""
 
-RETENTION: Final = Duration.days(14)
+RETENTION: Final = Duration.days(4)
+"""Of a message that nobody takes; the reconciler sends a new one for each job that still waits."""
+
+DEAD_LETTER_RETENTION: Final = Duration.days(14)
+"""The most that SQS has. It counts from when a message was first sent, so the queue's own retention must be shorter by
+the time that people have for looking at a dead letter: ten days at least."""
 
 
 class JobQueue(Construct):
@@ -31,7 +36,7 @@ class JobQueue(Construct):
             "DeadLetters",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=RETENTION,
+            retention_period=DEAD_LETTER_RETENTION,
             removal_policy=removal,
         )
         self.queue = sqs.Queue(

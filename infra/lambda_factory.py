@@ -28,7 +28,6 @@ RETENTIONS: Final = {
 }  # fmt: skip
 
 RUNTIMES: Final = {
-    "python3.11": lambda_.Runtime.PYTHON_3_11,
     "python3.12": lambda_.Runtime.PYTHON_3_12,
     "python3.13": lambda_.Runtime.PYTHON_3_13,
 }

@@ -13,7 +13,7 @@ WRONG = [
     ({"issuer": "issuer.example.com", "audience": "a"}, "issuer"),
     ({"issuer": "https://issuer.example.com"}, "audience"),
     ({"audience": "a"}, "issuer"),
-    ({"stage": "prod", "issuer": "http://i.example.com", "audience": "a"}, "issuer"),
+    ({"issuer": "http://i.example.com", "audience": "a"}, "issuer"),
     ({"cors_origins": "app.example.com"}, "cors_origins"),
     ({"cors_origins": {"a": 1}}, "cors_origins"),
     ({"graphs": "graphs/"}, "graphs"),
@@ -35,6 +35,8 @@ WRONG = [
     ({"flush_interval_ms": 1.5}, "flush_interval_ms"),
     ({"reconcile_minutes": 0}, "reconcile_minutes"),
     ({"runtime": "python3.9"}, "runtime"),
+    ({"runtime": "python3.11", "snap_start": True}, "runtime"),
+    ({"snap_start": True, "adapter_layer_version": 28}, "adapter_layer_version"),
     ({"architecture": "arm"}, "architecture"),
     ({"api_memory_mb": 64}, "api_memory_mb"),
     ({"stream_memory_mb": 10_241}, "stream_memory_mb"),
@@ -72,6 +74,11 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_key(context: dict[str, obje
         Config.from_context(context)
     assert str(refusal.value).startswith(f"{key}: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_layer_of_ones_own_is_taken_at_its_word_for_snap_start() -> None:
+    arn = "arn:aws:lambda:eu-west-1:123456789012:layer:Adapter:1"
+    assert Config.from_context({"snap_start": True, "adapter_layer_version": 1, "adapter_layer_arn": arn}).snap_start
 
 
 def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:

@@ -45,6 +45,12 @@ def test_dead_letters_are_kept_for_people_as_long_as_sqs_can(stage: Template) ->
     assert "RedrivePolicy" not in dead
 
 
+def test_a_dead_letter_that_is_as_old_as_the_queue_lets_it_be_is_still_there_for_ten_days(stage: Template) -> None:
+    # SQS counts from when a message was first sent, also in the dead-letter queue.
+    dead, alive = (queue(stage, name)["MessageRetentionPeriod"] for name in ("JobsDeadLetters", "JobsQueue"))
+    assert dead - alive >= 10 * 86_400
+
+
 def test_queues_are_encrypted_and_speak_only_tls(stage: Template) -> None:
     closed = set()
     for policy in stage.of_type("AWS::SQS::QueuePolicy").values():

@@ -49,7 +49,7 @@ def test_everybody_may_call_the_function_by_its_url_and_only_so(template: Templa
 @pytest.mark.parametrize(
     ("which", "layer"),
     [
-        ("template", "arn:<AWS::Partition>:lambda:<AWS::Region>:753240598075:layer:LambdaAdapterLayerArm64:26"),
+        ("template", "arn:<AWS::Partition>:lambda:<AWS::Region>:753240598075:layer:LambdaAdapterLayerArm64:30"),
         ("elsewhere", "arn:<AWS::Partition>:lambda:eu-west-1:753240598075:layer:LambdaAdapterLayerX86:20"),
     ],
 )
