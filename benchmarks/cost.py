@@ -22,13 +22,15 @@ import boto3
 from boto3.dynamodb.types import TypeSerializer
 
 from benchmarks.measure import table
+from infra.config import Config
 
 JOBS = 1000
 TOKENS = 500
 SECONDS = 10.0
 INDEX_UNITS = 2
 """Of a change of the job row: its entry in the sparse index moves, one delete and one put."""
-WORKER_MB, STREAM_MB, API_MB = 1024, 256, 512
+DEPLOYED = Config()
+WORKER_MB, STREAM_MB, API_MB = DEPLOYED.worker_memory_mb, DEPLOYED.stream_memory_mb, DEPLOYED.api_memory_mb
 API_SECONDS = 0.03
 """Of a warm create_job on Lambda: two AWS calls; an assumption, since moto's times say nothing."""
 

@@ -118,6 +118,9 @@ class DynamoEventLog:
             if slot.seq != (slots[-1].next_seq if slots else seq):
                 break
             slots.append(self._payloads.inlined(slot))
+            # A page of bodies from S3 would be larger than the memory of a function that reads it.
+            if slot.object_key is not None:
+                break
         return slots
 
     def _item_at(self, job_id: str, seq: int, *, consistent: bool = True) -> dict[str, Any] | None:

@@ -50,4 +50,7 @@ class EventLog(Protocol):
         """The slots at exactly these keys; may lag behind the newest write, never in another order."""
 
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
-        """Up to `max_slots` consecutive slots from key `seq` on, without a gap between them."""
+        """Up to `max_slots` consecutive slots from key `seq` on, without a gap between them.
+
+        Fewer if a body is large; none only if there is none.
+        """

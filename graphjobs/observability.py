@@ -58,8 +58,12 @@ def redact(text: str) -> str:
 
 
 def logger(service: str) -> Logger:
-    """The logger of a function, with `service` on every line."""
-    return Logger(service=service, json_serializer=_line)
+    """The logger of a function, with `service` on every line.
+
+    Times are of RFC 3339: where Lambda itself has no part in logging, as behind the adapter, it takes a line with any
+    other for INFO.
+    """
+    return Logger(service=service, json_serializer=_line, use_rfc3339=True)
 
 
 def _line(members: dict[str, Any]) -> str:

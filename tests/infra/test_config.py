@@ -40,6 +40,7 @@ WRONG = [
     ({"architecture": "arm"}, "architecture"),
     ({"api_memory_mb": 64}, "api_memory_mb"),
     ({"stream_memory_mb": 10_241}, "stream_memory_mb"),
+    ({"stream_memory_mb": 128}, "stream_memory_mb"),
     ({"worker_memory_mb": "1 GB"}, "worker_memory_mb"),
     ({"api_timeout_seconds": 30}, "api_timeout_seconds"),
     ({"worker_timeout_seconds": 901}, "worker_timeout_seconds"),

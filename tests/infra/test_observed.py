@@ -121,6 +121,13 @@ def test_slowest_jobs_finds_beginning_and_end_of_each_run(recording: Recording) 
     assert {line["attempt"] for line in finished} == {1, 2}
 
 
+def test_lambda_takes_every_line_for_the_level_that_it_names(recording: Recording) -> None:
+    # One without a level of Lambda's, or with a time that is not of RFC 3339, would be filed as INFO.
+    for line in recording.logged():
+        assert line["level"] in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", line["timestamp"])
+
+
 def test_every_line_about_a_job_names_it(recording: Recording) -> None:
     for line in matching(recording, service="worker"):
         assert line["job_id"].startswith("job-"), line["message"]
