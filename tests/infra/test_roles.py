@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from infra.config import Config
-from infra.permissions import bedrock_statement
+from infra.permissions import WILDCARDS, bedrock_statement
 from tests.infra.template import Template, arn_text, construct, listed
 
 EVERY_FUNCTION = """
@@ -88,13 +90,6 @@ ALLOWED = {
 
 INVOKE = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
 
-WILDCARDS = {
-    "*": "X-Ray's write actions have no resources",
-    "bucket/events/*": "objects of a prefix",
-    "bucket/checkpoints/*": "objects of a prefix",
-    "bucket/*": "the emptier, not in production",
-}
-
 
 def table(name: str) -> set[tuple[str, str]]:
     lines = (EVERY_FUNCTION + ALLOWED[name]).strip().splitlines()
@@ -126,16 +121,36 @@ def test_a_production_stage_has_no_function_that_deletes(production: Template) -
     assert not {action for action in actions if "Delete" in action} - {"sqs:DeleteMessage"}
 
 
-@pytest.mark.parametrize("stage", ["template", "production"])
-def test_each_wildcard_is_one_that_is_known(stage: str, request: pytest.FixtureRequest) -> None:
+def allowed(template: Template) -> list[dict[str, Any]]:
+    """Every statement of any policy in the template, of a role or of a resource, that allows something."""
+    roles = [role["Properties"]["Policies"] for role in template.of_type("AWS::IAM::Role").values()]
+    documents = [policy["PolicyDocument"] for policies in roles for policy in policies]
+    properties = [resource.get("Properties", {}) for resource in template.resources.values()]
+    documents += [each["PolicyDocument"] for each in properties if "PolicyDocument" in each]
+    return [item for document in documents for item in document["Statement"] if item["Effect"] == "Allow"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "unused"), [("template", {"bedrock"}), ("production", {"bucket/*"}), ("elsewhere", {"bedrock"})]
+)
+def test_each_wildcard_of_a_policy_is_listed_with_its_reason_and_no_other(
+    stage: str, unused: set[str], request: pytest.FixtureRequest
+) -> None:
     found: Template = request.getfixturevalue(stage)
-    wild = set()
-    for role in found.of_type("AWS::IAM::Role").values():
-        for policy in role["Properties"]["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                wild |= {arn for raw in listed(statement["Resource"]) if "*" in (arn := arn_text(raw))}
-                assert not any("*" in action for action in listed(statement["Action"]))
-    assert {arn for arn in wild if "foundation-model" not in arn} <= set(WILDCARDS)
+    wild = {arn_text(arn) for item in allowed(found) for arn in listed(item["Resource"]) if "*" in arn_text(arn)}
+    assert {"bedrock" if "foundation-model" in arn else arn for arn in wild} == set(WILDCARDS) - unused
+    assert all(len(reason.split()) > 4 for reason in WILDCARDS.values())
+
+
+@pytest.mark.parametrize("stage", ["template", "production", "elsewhere"])
+def test_a_policy_allows_named_actions_and_all_resources_only_where_aws_knows_no_other(
+    stage: str, request: pytest.FixtureRequest
+) -> None:
+    for item in allowed(request.getfixturevalue(stage)):
+        assert not any("*" in action for action in listed(item["Action"]))
+        assert item.get("Principal") not in ("*", {"AWS": "*"})
+        if "*" in listed(item["Resource"]):
+            assert set(listed(item["Action"])) == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
 @pytest.mark.parametrize(

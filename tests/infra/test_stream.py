@@ -33,14 +33,18 @@ def test_the_url_streams_and_leaves_it_to_the_app_whom_to_let_in(template: Templ
     assert template.called(url(template)["TargetFunctionArn"]) == "stream"
 
 
-def test_everybody_may_call_the_function_by_its_url_and_only_so(template: Template) -> None:
-    stream = template.logical_id("AWS::Lambda::Function", "FunctionsStreamFunction")
+@pytest.mark.parametrize(("which", "called"), [("template", "stream"), ("production", "stream:live")])
+def test_everybody_may_call_the_function_by_its_url_and_only_so(
+    which: str, called: str, request: pytest.FixtureRequest
+) -> None:
+    """AWS asks for both permissions since October 2025, on the alias if the URL is of one."""
+    found: Template = request.getfixturevalue(which)
     open_to_all = [
         item["Properties"]
-        for item in template.of_type("AWS::Lambda::Permission").values()
+        for item in found.of_type("AWS::Lambda::Permission").values()
         if item["Properties"]["Principal"] == "*"
     ]
-    assert {item["FunctionName"]["Fn::GetAtt"][0] for item in open_to_all} == {stream}
+    assert {found.called(item["FunctionName"]) for item in open_to_all} == {called}
     conditions = {item["Action"]: item for item in open_to_all}
     assert conditions["lambda:InvokeFunctionUrl"]["FunctionUrlAuthType"] == "NONE"
     assert conditions["lambda:InvokeFunction"]["InvokedViaFunctionUrl"] is True
