@@ -61,7 +61,7 @@ class Meter:
 
     def watch(self) -> None:
         """Count what every client made from now on does."""
-        boto3.setup_default_session(region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
+        boto3.setup_default_session(region_name=os.environ["AWS_DEFAULT_REGION"])
         session: Any = boto3.DEFAULT_SESSION
         self.attach(session.events)
 
@@ -140,6 +140,7 @@ def run_one_job(meter: Meter) -> dict[str, float]:
     from tests.support.backend import backend  # its tables are those that the functions expect
 
     graphs = Path(__file__).parent / "graphs" / "langgraph.json"
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     with backend() as aws:
         os.environ.update(aws.environ, GRAPHJOBS_GRAPHS="answer", GRAPHJOBS_CONFIG=str(graphs))
         meter.watch()

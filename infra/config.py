@@ -80,7 +80,7 @@ class Config:
     architecture: str = _key(one_of(("arm64", "x86_64")), "arm64")
     api_memory_mb: int = _key(whole(128, 10_240, "MB"), 512)
     stream_memory_mb: int = _key(whole(256, 10_240, "MB"), 256)
-    worker_memory_mb: int = _key(whole(128, 10_240, "MB"), 1_024)
+    worker_memory_mb: int = _key(whole(256, 10_240, "MB"), 512)
     api_timeout_seconds: int = _key(whole(3, 29, "seconds"), 29)
     worker_timeout_seconds: int = _key(whole(60, 900, "seconds"), 900)
     stream_window_seconds: int = _key(whole(15, 840, "seconds"), 120)

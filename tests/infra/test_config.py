@@ -42,6 +42,7 @@ WRONG = [
     ({"stream_memory_mb": 10_241}, "stream_memory_mb"),
     ({"stream_memory_mb": 128}, "stream_memory_mb"),
     ({"worker_memory_mb": "1 GB"}, "worker_memory_mb"),
+    ({"worker_memory_mb": 128}, "worker_memory_mb"),
     ({"api_timeout_seconds": 30}, "api_timeout_seconds"),
     ({"worker_timeout_seconds": 901}, "worker_timeout_seconds"),
     ({"worker_timeout_seconds": 80}, "worker_timeout_seconds"),

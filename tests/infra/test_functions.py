@@ -36,7 +36,7 @@ def test_platform_and_memory_are_those_of_the_configuration(template: Template, 
         for name in found.functions():
             made = found.function(name)
             assert (made["Runtime"], made["Architectures"]) == (runtime, [architecture])
-    assert (template.function("worker")["MemorySize"], elsewhere.function("worker")["MemorySize"]) == (1024, 2048)
+    assert (template.function("worker")["MemorySize"], elsewhere.function("worker")["MemorySize"]) == (512, 2048)
     assert (template.function("stream")["MemorySize"], template.function("create_job")["MemorySize"]) == (256, 512)
     assert (template.function("worker")["Timeout"], elsewhere.function("worker")["Timeout"]) == (900, 300)
 
