@@ -180,6 +180,16 @@ def test_deploy_lists_every_output_of_the_stack() -> None:
     assert used <= outputs
 
 
+def test_deploy_lists_every_wildcard_of_a_role() -> None:
+    tree = source_tree("infra/permissions.py")
+    (wildcards,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "WILDCARDS"
+    )
+    assert set(table_after(DEPLOY, "<!-- wildcards:")) == dict_keys(tree, wildcards)
+
+
 def test_operations_says_of_every_alarm_what_to_do() -> None:
     alarms = dict_keys(source_tree("infra/alarms.py"))
     assert "DeadLetters" in alarms
