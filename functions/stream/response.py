@@ -21,6 +21,10 @@ SLOW_READER_SECONDS: Final = 30.0
 """A client that takes nothing for this long is let go; the server holds one page for it until then."""
 
 
+def _nothing() -> None:
+    """What is left to do once a stream is closed."""
+
+
 class EventStreamResponse(Response):
     """200 ``text/event-stream`` with the bytes of `frames`."""
 
@@ -28,7 +32,7 @@ class EventStreamResponse(Response):
         self,
         frames: AsyncGenerator[bytes, None] | AsyncIterator[bytes],
         *,
-        on_close: Callable[[], None] = lambda: None,
+        on_close: Callable[[], None] = _nothing,
         slow_reader_seconds: float = SLOW_READER_SECONDS,
     ) -> None:
         # In the headers, not as `media_type`, to which Starlette would add a charset: the format has but one.
@@ -48,7 +52,7 @@ class EventStreamResponse(Response):
             leaving.cancel()
             sending.cancel()
             results = await asyncio.gather(sending, leaving, return_exceptions=True)
-            self._on_close()
+            self._close()
         if isinstance(results[0], Exception) and not isinstance(results[0], OSError | TimeoutError):
             raise results[0]
 
@@ -59,7 +63,13 @@ class EventStreamResponse(Response):
                 if frame:
                     async with asyncio.timeout(self._slow_reader_seconds):
                         await send({"type": "http.response.body", "body": frame, "more_body": True})
+        # First: Lambda freezes the process as soon as the last byte is out, and metrics would wait for the next viewer.
+        self._close()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _close(self) -> None:
+        on_close, self._on_close = self._on_close, _nothing
+        on_close()
 
 
 async def _disconnected(receive: Receive) -> None:

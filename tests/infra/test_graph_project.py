@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import json
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra import uv
 from infra.bundling import Bundler
 from infra.graph_project import GraphProjectError, graph_project
 from infra.uv import Platform, UvError
@@ -154,12 +151,3 @@ def test_what_cannot_be_deployed_is_refused_by_the_name_of_its_key(tmp_path: Pat
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GraphProjectError, match="cannot be read"):
         graph_project(tmp_path, "nowhere/langgraph.json")
-
-
-def test_a_machine_without_uv_is_told_where_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("UV", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UvError, match="install it"):
-        uv.command()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
 import stat
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +84,21 @@ def test_the_adapter_wraps_the_script_and_finds_the_app(template: Template) -> N
     assert "--no-access-log" in script, "an access log would print tickets"
     assert stat.S_IMODE(SCRIPT.stat().st_mode) == 0o755
     assert script.startswith("#!/bin/sh\n")
+
+
+def test_what_the_app_prints_is_out_at_once(tmp_path: Path) -> None:
+    """Metrics are printed: in a buffer they would wait in a frozen process, and be lost with it."""
+    (tmp_path / "uvicorn").mkdir()
+    (tmp_path / "uvicorn" / "__main__.py").write_text("import time\nprint('metrics')\ntime.sleep(60)\n")
+    (tmp_path / "python").symlink_to(sys.executable)
+    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.defpath}", "LAMBDA_TASK_ROOT": str(tmp_path)}
+    with subprocess.Popen([str(SCRIPT)], env=environ, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert select.select([process.stdout], [], [], 20)[0], "nothing was printed"
+            assert process.stdout.readline() == b"metrics\n"
+        finally:
+            process.kill()
 
 
 def test_cross_origin_answers_come_from_the_url_and_never_from_the_app_as_well(
