@@ -9,7 +9,7 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.environment import Environment
-from infra.findings import accept_wildcard
+from infra.findings import accept, accept_wildcard
 from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
 from infra.permissions import WILDCARDS, bedrock_statement
@@ -44,6 +44,9 @@ class Worker(Construct):
         )
         for number, arn in enumerate(config.worker_policies):
             made.role.add_managed_policy(iam.ManagedPolicy.from_managed_policy_arn(self, f"Policy{number}", arn))
+            if ":iam::aws:policy/" in arn:
+                reason = "The configuration names this policy of AWS's for the user's own graph."
+                accept(made.role, f"AwsSolutions-IAM4[Policy::{arn}]", reason)
         self.function = made.function
         lambda_.EventSourceMapping(
             self,

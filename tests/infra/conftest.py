@@ -110,6 +110,7 @@ def elsewhere(synth: Synth) -> Template:
         log_retention_days=90,
         worker_memory_mb=2048,
         worker_environment={"TAVILY_REGION": "eu"},
+        worker_policies=["arn:aws:iam::123456789012:policy/mine", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"],
     )
 
 

@@ -116,6 +116,17 @@ def test_nothing_is_allowed_beside_the_roles_own_policies(template: Template) ->
     assert not template.of_type("AWS::IAM::ManagedPolicy")
 
 
+def test_the_configured_policies_are_the_workers_and_nobody_elses(elsewhere: Template) -> None:
+    worker = elsewhere.logical_id("AWS::IAM::Role", construct("worker") + "Role")
+    managed = {
+        name: role["Properties"]["ManagedPolicyArns"]
+        for name, role in elsewhere.of_type("AWS::IAM::Role").items()
+        if "ManagedPolicyArns" in role["Properties"]
+    }
+    policies = ["arn:aws:iam::123456789012:policy/mine", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]
+    assert managed == {worker: policies}
+
+
 def test_a_production_stage_has_no_function_that_deletes(production: Template) -> None:
     actions = {action for name in production.functions() for action, _ in production.role(name)}
     assert not {action for action in actions if "Delete" in action} - {"sqs:DeleteMessage"}
