@@ -13,6 +13,9 @@ from typing import Any
 
 Parser = Callable[[Any], Any]
 
+MAX_VARIABLES_BYTES = 3_000
+"""Of Lambda's 4 KB, what those of graphjobs leave."""
+
 TRUTHS = {"true": True, "false": False}
 
 
@@ -84,4 +87,6 @@ def variables(raw: Any) -> tuple[tuple[str, str], ...]:
     for name in value:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.startswith(("AWS_", "GRAPHJOBS_", "_")):
             raise ValueError(f"must not set {name!r}: it is not a name for a variable, or is set by graphjobs or AWS")
+    if sum(len(name.encode()) + len(item.encode()) for name, item in value.items()) > MAX_VARIABLES_BYTES:
+        raise ValueError(f"must be {MAX_VARIABLES_BYTES} bytes at most, names and values together")
     return tuple(sorted(value.items()))

@@ -23,6 +23,7 @@ WRONG = [
     ({"worker_environment": {"A": 1}}, "worker_environment"),
     ({"worker_environment": {"GRAPHJOBS_MODEL": "x"}}, "worker_environment"),
     ({"worker_environment": {"1": "x"}}, "worker_environment"),
+    ({"worker_environment": {"A": "x" * 3_000}}, "worker_environment"),
     ({"worker_policies": "AdministratorAccess"}, "worker_policies"),
     ({"default_timeout_seconds": 0}, "default_timeout_seconds"),
     ({"default_timeout_seconds": 100, "max_timeout_seconds": 50}, "default_timeout_seconds"),
