@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import GraphDrained, GraphRecursionError
@@ -102,14 +103,21 @@ class GraphRun:
             async for part in parts:
                 checkpoint = boundary(part)
                 if checkpoint is not None:
-                    self._values = checkpoint["values"]
-                    saved = checkpoint["config"]["configurable"]["checkpoint_id"]
-                    self._marks.reached(saved, self._writer.last_seq)
+                    self._reached(checkpoint)
                     continue
                 for kind, data in translate(part):
                     self._writer.append(kind, data)
                 if self._writer.full:
                     await asyncio.to_thread(self._writer.wait_for_room)
+
+    def _reached(self, checkpoint: dict[str, Any]) -> None:
+        self._values = checkpoint["values"]
+        if self._claim.mark is not None and checkpoint["metadata"]["source"] == "fork":
+            # LangGraph's copy of the checkpoint that this run resumes from. A run that resumed from the copy would be
+            # given the same task ids again, and find what subgraphs of this run have saved under them.
+            self._publish(replace(self._claim.mark, boundary_seq=self._writer.last_seq))
+        else:
+            self._marks.reached(checkpoint["config"]["configurable"]["checkpoint_id"], self._writer.last_seq)
 
     async def _result(self, graph: Pregel[Any, Any, Any, Any]) -> Any:
         if self._values is None:

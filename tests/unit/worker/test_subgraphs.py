@@ -1,0 +1,55 @@
+"""Jobs whose graphs have subgraphs: what a lost attempt left in them is as void as its events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from graphjobs.job import Job
+from tests.support import worker_graphs, worker_subgraphs
+from tests.support.backend import Backend
+from tests.support.worker_checks import check_sound
+from tests.support.worker_gate import Died, Gate
+from tests.support.worker_graphs import HOOKS
+from tests.support.worker_rig import Parts, Rig, rig
+
+
+@pytest.fixture
+def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Worker processes that know the graphs with subgraphs."""
+    worker_graphs.clear()
+    module = worker_subgraphs.__name__
+    graphs = {name: f"{module}:{name}" for name in ("fan_out", "within")}
+    with rig(aws, tmp_path_factory.mktemp("project"), graphs, spare) as made:
+        yield made
+
+
+def updates(workers: Rig, job: Job) -> list[dict[str, Any]]:
+    return [event for event in workers.events(job) if event["type"] == "update"]
+
+
+def lose_a_worker(workers: Rig, job: Job, step: str, written: int) -> None:
+    """A worker dies within `step`, when the log holds `written` updates more."""
+    gate, before = Gate(), len(updates(workers, job))
+
+    def die() -> None:
+        workers.until_logged(job, "update", before + written)
+        gate.die()
+
+    HOOKS[step] = lambda: asyncio.to_thread(die)
+    with pytest.raises(Died):
+        workers.worker(gate).process(job)
+    workers.lapse()
+
+
+def test_what_a_subgraph_saved_in_a_lost_attempt_is_never_gone_on_from(workers: Rig) -> None:
+    """The second attempt is lost too, in the same step: the third must not find the second's half-done subgraphs."""
+    job = workers.job("fan_out")
+    lose_a_worker(workers, job, "second", written=5)
+    lose_a_worker(workers, job, "second", written=4)
+    workers.worker().process(job)
+    check_sound(workers.events(job), workers.row(job))
+    assert workers.events(job)[-1]["data"]["result"]["done"] == ["before", "first+second", "first+second"]
