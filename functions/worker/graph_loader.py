@@ -64,10 +64,15 @@ class GraphLoader:
         if not isinstance(source, Pregel | StateGraph):
             source = await _made(name, source)
         if isinstance(source, StateGraph):
-            return source.compile(checkpointer=checkpointer)
-        if isinstance(source, Pregel):
-            return source.copy(update={"checkpointer": checkpointer})
-        raise GraphLoadError(f"Graph {name!r} is a {type(source).__name__}, not a LangGraph graph.")
+            graph = source.compile(checkpointer=checkpointer)
+        elif isinstance(source, Pregel):
+            graph = source.copy(update={"checkpointer": checkpointer})
+        else:
+            raise GraphLoadError(f"Graph {name!r} is a {type(source).__name__}, not a LangGraph graph.")
+        # It makes the state's own class of each checkpoint that is streamed, a subgraph's too, and fails the run where
+        # that cannot be: while a member without a default is not written yet, or for another state than its own.
+        graph._state_mapper = None
+        return graph
 
     def _attribute(self, name: str) -> Any:
         if name not in self._specs:

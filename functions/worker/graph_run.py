@@ -123,9 +123,11 @@ class GraphRun:
         if self._values is None:
             # The last worker was lost after the graph's end: nothing was run, the state is at the mark.
             self._values = (await graph.aget_state(self._config())).values
+        if isinstance(graph.stream_channels_asis, str):
+            return self._values  # the state is one value: of a functional graph, what it returned
         channels = graph.output_channels
         if isinstance(channels, str):
-            return self._values.get(channels) if isinstance(self._values, dict) else self._values
+            return self._values.get(channels)
         return {name: self._values[name] for name in channels if name in self._values}
 
     def _config(self) -> Any:
