@@ -63,6 +63,7 @@ class GraphLoader:
         source = self._sources[name]
         if not isinstance(source, Pregel | StateGraph):
             source = await _made(name, source)
+        graph: Pregel[Any, Any, Any, Any]
         if isinstance(source, StateGraph):
             graph = source.compile(checkpointer=checkpointer)
         elif isinstance(source, Pregel):

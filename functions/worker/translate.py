@@ -26,6 +26,8 @@ from graphjobs.event import CUSTOM, RESERVED_TYPES, TOKEN, UPDATE
 STREAM_MODES: Final = ("messages", "updates", "custom", "checkpoints")
 
 INTERRUPT: Final = "__interrupt__"
+ABOUT: Final = "__metadata__"
+"""Beside the node whose output came from the graph's cache, and no node."""
 
 TYPE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What may follow ``event:`` on the wire."""
@@ -76,7 +78,9 @@ def _token(message: Any, metadata: Mapping[str, Any], path: list[str]) -> Sequen
 def _updates(data: Mapping[str, Any], path: list[str]) -> Sequence[Translated]:
     if INTERRUPT in data:
         raise GraphInterrupted
-    return [(UPDATE, {"node": "/".join([*path, node]), "output": output}) for node, output in data.items()]
+    return [
+        (UPDATE, {"node": "/".join([*path, node]), "output": output}) for node, output in data.items() if node != ABOUT
+    ]
 
 
 def _custom(value: Any) -> Translated:

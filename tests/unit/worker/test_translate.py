@@ -46,6 +46,11 @@ def test_each_node_of_a_step_has_an_update() -> None:
     assert made == [("update", {"node": "a", "output": {"x": [1]}}), ("update", {"node": "b", "output": None})]
 
 
+def test_what_comes_from_a_cache_is_an_update_of_its_node_alone() -> None:
+    made = events("updates", {"a": {"x": 1}, "__metadata__": {"cached": True}})
+    assert made == [("update", {"node": "a", "output": {"x": 1}})]
+
+
 def test_a_node_of_a_subgraph_is_named_by_its_path() -> None:
     ns = ("outer:0123-4567", "middle:89")
     assert events("updates", {"inner": {}}, *ns)[0][1]["node"] == "outer/middle/inner"
