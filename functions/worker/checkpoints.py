@@ -32,7 +32,10 @@ class ConfirmingSaver(DynamoDBSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save, then tell."""
-        result = super().put(config, checkpoint, metadata, new_versions)
+        # Without the job's metadata, by which `DynamoDBSaver` overwrites LangGraph's own: a "step" of the caller's would
+        # be read for the graph's.
+        own: RunnableConfig = {**config, "metadata": {}}
+        result = super().put(own, checkpoint, metadata, new_versions)
         if self.on_saved is not None:
             self.on_saved(config, checkpoint["id"])
         return result

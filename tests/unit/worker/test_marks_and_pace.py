@@ -133,6 +133,14 @@ def test_the_saver_tells_of_a_save_only_once_it_is_confirmed(aws: Backend) -> No
     assert len(told) == 1
 
 
+def test_a_jobs_metadata_does_not_overwrite_what_langgraph_notes_of_a_checkpoint(aws: Backend) -> None:
+    saver = checkpoint_saver(aws.settings)
+    of_job: Any = {**config(), "metadata": {"step": "checkout", "source": "web"}}
+    saved = saver.put(of_job, empty_checkpoint(), {"step": 1, "source": "loop"}, {})
+    found = saver.get_tuple(saved)
+    assert found is not None and found.metadata == {"step": 1, "source": "loop"}
+
+
 def test_every_read_of_a_checkpoint_is_consistent(aws: Backend) -> None:
     saver, reads = checkpoint_saver(aws.settings), []
     saver.put(config(), empty_checkpoint(), {}, {})
