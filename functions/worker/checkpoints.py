@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph_checkpoint_aws import DynamoDBSaver
 
-from graphjobs.aws import WORKER
+from graphjobs.aws import WORKER, is_transient
 from graphjobs.schema import EVENTS_KEEP_SECONDS
 from graphjobs.settings import Settings
 
@@ -19,8 +21,15 @@ PREFIX: Final = "checkpoints"
 """Of large checkpoints in the payload bucket, which expire by a rule on this prefix."""
 
 
+class CheckpointsUnavailable(RuntimeError):
+    """The backend of the checkpoints is failing for now: says nothing of the graph."""
+
+
 class ConfirmingSaver(DynamoDBSaver):
-    """`DynamoDBSaver` that calls `on_saved(config, checkpoint_id)` after each save."""
+    """`DynamoDBSaver` that calls `on_saved(config, checkpoint_id)` after each save.
+
+    A passing fault of its backend is a `CheckpointsUnavailable`, to be told from what a node raises.
+    """
 
     on_saved: Saved | None = None
 
@@ -32,13 +41,41 @@ class ConfirmingSaver(DynamoDBSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save, then tell."""
-        # Without the job's metadata, by which `DynamoDBSaver` overwrites LangGraph's own: a "step" of the caller's would
-        # be read for the graph's.
+        # Without the job's metadata, by which `DynamoDBSaver` overwrites LangGraph's own: a "step" of the caller's
+        # would be read for the graph's.
         own: RunnableConfig = {**config, "metadata": {}}
-        result = super().put(own, checkpoint, metadata, new_versions)
+        with _passing_faults():
+            result = super().put(own, checkpoint, metadata, new_versions)
         if self.on_saved is not None:
             self.on_saved(config, checkpoint["id"])
         return result
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Save what a task has written."""
+        with _passing_faults():
+            super().put_writes(config, writes, task_id, task_path)
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Read one."""
+        with _passing_faults():
+            return super().get_tuple(config)
+
+    def list(self, config: RunnableConfig | None, **query: Any) -> Iterator[CheckpointTuple]:
+        """Read several, the newest first."""
+        with _passing_faults():
+            yield from super().list(config, **query)
+
+
+@contextmanager
+def _passing_faults() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        if is_transient(error):
+            raise CheckpointsUnavailable(str(error)) from error
+        raise
 
 
 def checkpoint_saver(settings: Settings) -> ConfirmingSaver:

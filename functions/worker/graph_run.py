@@ -67,6 +67,7 @@ class GraphRun:
         Raises:
             Drained: see `drain`.
             Cancelled, WriterClosed: the run was stopped from outside.
+            CheckpointsUnavailable: the graph's state could not be saved or read just now.
         """
         try:
             graph = await self._loader.load(self._claim.job.graph, self._saver)

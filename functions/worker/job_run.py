@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.worker.checkpoints import CheckpointsUnavailable
 from functions.worker.graph_run import Drained, GraphRun
 from functions.worker.heartbeat import Heartbeat, Stop
 from functions.worker.node_executor import NodeExecutor
@@ -115,6 +116,7 @@ class JobRun:
 
         Raises:
             Contended, ClientError, BotoCoreError: the end could not be written; the job is as after a crash.
+            CheckpointsUnavailable: the graph could not go on; the same.
         """
         executor = NodeExecutor()
         loop.set_default_executor(executor)
@@ -165,6 +167,8 @@ class JobRun:
             return None, True
         except WriterClosed:
             return None, False  # the writer has failed, and its reason is on its way to `stop`
+        except CheckpointsUnavailable:
+            raise  # no end of the graph: as after a crash, another attempt goes on from the log's mark
         except Exception:
             self._logger.exception("graph failed")
             return ends.failed(ends.GRAPH_ERROR), False
