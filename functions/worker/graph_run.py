@@ -31,6 +31,32 @@ Drained = GraphDrained
 """Raised by `GraphRun.run` when the graph stopped at a step boundary because `GraphRun.drain` asked for it."""
 
 
+class OwnSteps(RunControl):
+    """A control that only the graph itself heeds, not its subgraphs, which inherit it.
+
+    A subgraph that stopped between two of its steps would end the step of the graph that it is in halfway: what that
+    has done is lost, the branches beside it are cut off, and the next worker begins it again, perhaps for ever.
+    """
+
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task: asyncio.Task[Any] | None = None
+
+    @property
+    def drain_requested(self) -> bool:
+        """Whether the graph is asked to stop; the task that runs it alone is told."""
+        return super().drain_requested and self.task is not None and _this_task() is self.task
+
+
+def _this_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # a thread without a loop: a synchronous subgraph
+        return None
+
+
 class GraphRun:
     """One run of one job's graph, from its input or from a mark."""
 
@@ -50,14 +76,13 @@ class GraphRun:
         self._saver = saver
         self._writer = writer
         self._logger = logger
-        self._control = RunControl()
+        self._control = OwnSteps()
         self._values: Any = None
         self._marks = Marks(claim.thread, self._publish)
 
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary; safe to repeat, from any thread."""
-        if not self._control.drain_requested:
-            self._control.request_drain("deadline")
+        self._control.request_drain("deadline")
 
     async def run(self) -> Outcome:
         """Run the graph to its end.
@@ -69,6 +94,7 @@ class GraphRun:
             Cancelled, WriterClosed: the run was stopped from outside.
             CheckpointsUnavailable: the graph's state could not be saved or read just now.
         """
+        self._control.task = asyncio.current_task()
         try:
             graph = await self._loader.load(self._claim.job.graph, self._saver)
         except GraphLoadError:

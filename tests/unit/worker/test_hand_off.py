@@ -18,20 +18,6 @@ from tests.support.worker_graphs import HOOKS, JOURNAL
 from tests.support.worker_rig import Rig, RiggedWorker
 
 
-@pytest.fixture
-def drain(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Asks the run that is under way to stop at the next boundary, as its heartbeat does near the deadline."""
-    runs: list[JobRun] = []
-
-    class SeenRun(JobRun):
-        def __init__(self, *args: Any, **named: Any) -> None:
-            super().__init__(*args, **named)
-            runs.append(self)
-
-    monkeypatch.setattr(worker_module, "JobRun", SeenRun)
-    return lambda: runs[-1].drain()
-
-
 def invoke(workers: Rig, job: Job, **settings: Any) -> RiggedWorker:
     """One invocation of a fresh worker."""
     worker = workers.worker(**settings)

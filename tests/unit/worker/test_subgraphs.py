@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from tests.support import worker_graphs, worker_subgraphs
 from tests.support.backend import Backend
 from tests.support.worker_checks import check_sound
 from tests.support.worker_gate import Died, Gate
-from tests.support.worker_graphs import HOOKS
+from tests.support.worker_graphs import HOOKS, JOURNAL
 from tests.support.worker_rig import Parts, Rig, rig
 
 
@@ -53,3 +53,18 @@ def test_what_a_subgraph_saved_in_a_lost_attempt_is_never_gone_on_from(workers: 
     workers.worker().process(job)
     check_sound(workers.events(job), workers.row(job))
     assert workers.events(job)[-1]["data"]["result"]["done"] == ["before", "first+second", "first+second"]
+
+
+def test_a_drain_ends_at_a_boundary_of_the_graph_and_not_within_its_subgraph(
+    workers: Rig, drain: Callable[[], None]
+) -> None:
+    job = workers.job("within")
+    HOOKS["first"] = drain
+    workers.worker().process(job)
+    assert workers.row(job).released == "handoff"
+    workers.worker().process(job)
+    events = workers.events(job)
+    check_sound(events, workers.row(job))
+    assert [step for _, step in JOURNAL] == ["first", "second", "after"]
+    attempt = next(event for event in events if event["type"] == "attempt")
+    assert attempt["data"] == {"attempt": 1, "reason": "handoff", "discard_after": attempt["seq"] - 1}
