@@ -104,11 +104,15 @@ class JobRun:
         if self._stop_seen.wait(GRACE_SECONDS):
             return
         self._logger.warning("the graph blocks its event loop", extra={"stop": reason.value})
+        if not self._settling.acquire(blocking=False):
+            return  # the main thread has come to itself just now, and may be waiting for this one to end
         try:
-            ended = self._settle(None, None)
+            ended = self._settle_if_first(None, None)
         except (ClientError, BotoCoreError, Contended):
             self._logger.exception("the end of the job could not be written; another worker will do it")
             ended = Ended(stop=reason)
+        finally:
+            self._settling.release()
         self._on_stuck(replace(ended, clean=False))
 
     def run(self, loop: asyncio.AbstractEventLoop, heartbeat: Heartbeat) -> Ended:
@@ -176,13 +180,16 @@ class JobRun:
             self._stop_seen.set()
             waiting.cancel()
 
-    def _settle(self, outcome: Outcome | None, heartbeat: Heartbeat | None, *, drained: bool = False) -> Ended:
+    def _settle(self, outcome: Outcome | None, heartbeat: Heartbeat, *, drained: bool = False) -> Ended:
         with self._settling:
-            if self._ended is None:
-                if heartbeat is not None:
-                    heartbeat.stop()
-                self._ended = self._settle_once(outcome, drained)
-            return self._ended
+            return self._settle_if_first(outcome, heartbeat, drained=drained)
+
+    def _settle_if_first(self, outcome: Outcome | None, heartbeat: Heartbeat | None, *, drained: bool = False) -> Ended:
+        if self._ended is None:
+            if heartbeat is not None:
+                heartbeat.stop()
+            self._ended = self._settle_once(outcome, drained)
+        return self._ended
 
     def _settle_once(self, outcome: Outcome | None, drained: bool) -> Ended:
         try:

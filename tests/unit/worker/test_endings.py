@@ -219,6 +219,38 @@ def test_a_node_that_outlives_a_cancel_takes_the_process_with_it(
     assert [event["type"] for event in workers.events(job)] == ["metadata", "done"]
 
 
+def test_a_node_that_lets_the_loop_go_as_its_grace_ends_holds_nobody_up(
+    workers: Rig, let_go: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heartbeat has just given the main thread up when that wakes, settles, and waits for the heartbeat."""
+    monkeypatch.setattr(job_run, "GRACE_SECONDS", 0.1)
+    job, worker = workers.job("async_hook"), workers.worker(watch_seconds=0.05)
+    settling = threading.Event()
+    warning, stop = worker.worker.logger.warning, Heartbeat.stop
+
+    def given_up(text: str, **more: Any) -> None:
+        warning(text, **more)
+        let_go.set()
+        assert settling.wait(SOON)
+
+    def stopped(heartbeat: Heartbeat) -> None:
+        settling.set()
+        stop(heartbeat)
+
+    def block() -> None:
+        cancelled(workers, job)
+        assert let_go.wait(60)
+
+    monkeypatch.setattr(worker.worker.logger, "warning", given_up)
+    monkeypatch.setattr(Heartbeat, "stop", stopped)
+    HOOKS["on_loop"] = block
+    processing = threading.Thread(target=worker.process, args=[job], daemon=True)
+    processing.start()
+    processing.join(SOON)
+    assert not processing.is_alive(), "the two wait for each other"
+    assert workers.row(job).status == "cancelled" and worker.exits == []
+
+
 def test_nothing_follows_done_though_a_node_still_writes(
     workers: Rig, let_go: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
