@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+)
 from langgraph_checkpoint_aws import DynamoDBSaver
 
 from graphjobs.aws import WORKER, is_transient
@@ -25,6 +32,22 @@ class CheckpointsUnavailable(RuntimeError):
     """The backend of the checkpoints is failing for now: says nothing of the graph."""
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run may take for the newest state of a subgraph: its own, and what was there where it resumed.
+
+    A worker that was fenced may have saved on the same thread since; see `ConfirmingSaver.get_tuple`.
+    """
+
+    thread: str
+    resumed_at: str
+    saved: set[str] = field(default_factory=set)
+
+    def knows(self, checkpoint_id: str) -> bool:
+        """Whether the checkpoint is not somebody else's; ids are in the order of time."""
+        return checkpoint_id in self.saved or checkpoint_id <= self.resumed_at
+
+
 class ConfirmingSaver(DynamoDBSaver):
     """`DynamoDBSaver` that calls `on_saved(config, checkpoint_id)` after each save.
 
@@ -32,6 +55,8 @@ class ConfirmingSaver(DynamoDBSaver):
     """
 
     on_saved: Saved | None = None
+    run: Run | None = None
+    """The run that is under way."""
 
     def put(
         self,
@@ -46,6 +71,8 @@ class ConfirmingSaver(DynamoDBSaver):
         own: RunnableConfig = {**config, "metadata": {}}
         with _passing_faults():
             result = super().put(own, checkpoint, metadata, new_versions)
+        if self.run is not None:
+            self.run.saved.add(checkpoint["id"])
         if self.on_saved is not None:
             self.on_saved(config, checkpoint["id"])
         return result
@@ -58,9 +85,15 @@ class ConfirmingSaver(DynamoDBSaver):
             super().put_writes(config, writes, task_id, task_path)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """Read one."""
+        """Read one; "the newest" of a subgraph, which keeps its state on the thread, is the newest that `run` knows."""
         with _passing_faults():
-            return super().get_tuple(config)
+            found = super().get_tuple(config)
+            wanted, run = config["configurable"], self.run
+            if found is None or run is None or run.thread != wanted["thread_id"] or get_checkpoint_id(config):
+                return found
+            if not wanted.get("checkpoint_ns") or run.knows(found.checkpoint["id"]):
+                return found
+            return next((each for each in super().list(config) if run.knows(each.checkpoint["id"])), None)
 
     def list(self, config: RunnableConfig | None, **query: Any) -> Iterator[CheckpointTuple]:
         """Read several, the newest first."""

@@ -12,6 +12,7 @@ from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.runtime import RunControl
 
 from functions.worker.checkpoints import ConfirmingSaver
+from functions.worker.checkpoints import Run as SaverRun
 from functions.worker.graph_loader import GraphLoader, GraphLoadError
 from functions.worker.jsonable import jsonable
 from functions.worker.marks import Marks
@@ -101,6 +102,8 @@ class GraphRun:
             self._logger.exception("graph cannot be loaded")
             return ends.failed(ends.GRAPH_UNAVAILABLE)
         try:
+            mark = self._claim.mark
+            self._saver.run = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
             self._saver.on_saved = self._marks.saved
             await self._stream(graph)
             return ends.completed(jsonable(await self._result(graph)))
@@ -115,6 +118,7 @@ class GraphRun:
             return ends.failed(ends.EVENT_TOO_LARGE)
         finally:
             self._saver.on_saved = None
+            self._saver.run = None
 
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
         stream: Any = graph.astream(

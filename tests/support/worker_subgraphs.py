@@ -8,6 +8,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
+from tests.support import worker_graphs
 from tests.support.worker_graphs import HOOKS, State, _began
 
 
@@ -58,4 +59,33 @@ def within() -> StateGraph[Any]:
     builder.add_node("after", _node("after"))
     builder.add_edge(START, "sub")
     builder.add_edge("sub", "after")
+    return builder  # type: ignore[no-any-return]
+
+
+def remembering() -> StateGraph[Any]:
+    """Two rounds of a step whose subgraph keeps its state from round to round, and notes who ran it."""
+
+    async def note(state: State) -> dict[str, Any]:
+        who = worker_graphs._worker[0]
+        hooked = HOOKS.pop("note", lambda: None)()
+        if inspect.isawaitable(hooked):
+            await hooked
+        return {"done": [who]}
+
+    inner: Any = StateGraph(State)
+    inner.add_node("note", note)
+    inner.add_edge(START, "note")
+    compiled = inner.compile(checkpointer=True)
+
+    async def sub(state: State) -> dict[str, Any]:
+        return {"words": list((await compiled.ainvoke({"done": []}))["done"])}
+
+    builder: Any = StateGraph(State)
+    builder.add_node("before", _node("before"))
+    builder.add_node("sub", sub)
+    builder.add_node("between", _node("between"))
+    builder.add_edge(START, "before")
+    builder.add_edge("before", "sub")
+    builder.add_edge("sub", "between")
+    builder.add_conditional_edges("between", lambda state: "sub" if len(state["words"]) < 2 else END, ["sub", END])
     return builder  # type: ignore[no-any-return]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +24,7 @@ def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathF
     """Worker processes that know the graphs with subgraphs."""
     worker_graphs.clear()
     module = worker_subgraphs.__name__
-    graphs = {name: f"{module}:{name}" for name in ("fan_out", "within")}
+    graphs = {name: f"{module}:{name}" for name in ("fan_out", "within", "remembering")}
     with rig(aws, tmp_path_factory.mktemp("project"), graphs, spare) as made:
         yield made
 
@@ -68,3 +70,40 @@ def test_a_drain_ends_at_a_boundary_of_the_graph_and_not_within_its_subgraph(
     assert [step for _, step in JOURNAL] == ["first", "second", "after"]
     attempt = next(event for event in events if event["type"] == "attempt")
     assert attempt["data"] == {"attempt": 1, "reason": "handoff", "discard_after": attempt["seq"] - 1}
+
+
+def test_what_a_woken_worker_saved_of_a_subgraph_is_never_gone_on_from(
+    workers: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subgraph that keeps its state asks for its newest checkpoint, which may be the woken worker's."""
+    job = workers.job("remembering")
+    zombie, heir = workers.worker(durable_saver=True), workers.worker(durable_saver=True)
+    zombie.blind()
+    woken, has_saved = threading.Event(), threading.Event()
+    taking_over = threading.Thread(target=heir.process, args=[job])
+    put = zombie.worker.saver.put
+
+    def saves(*given: Any) -> Any:
+        result = put(*given)
+        if woken.is_set():
+            has_saved.set()
+        return result
+
+    def sleep() -> None:
+        workers.until_logged(job, "update")
+        time.sleep(0.2)  # the mark is in the log, too
+        workers.lapse()
+        taking_over.start()
+        assert woken.wait(30)
+
+    def wake() -> None:
+        woken.set()
+        assert has_saved.wait(30)
+
+    monkeypatch.setattr(zombie.worker.saver, "put", saves)
+    HOOKS.update(note=lambda: asyncio.to_thread(sleep), between=lambda: asyncio.to_thread(wake))
+    zombie.process(job)
+    taking_over.join(30)
+    check_sound(workers.events(job), workers.row(job))
+    words = workers.events(job)[-1]["data"]["result"]["words"]
+    assert words == [heir.name] * 3
