@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from client.client import Client
-from client.local_process import LocalProcess
+from client.local_process import LocalProcess, local_command
 from local.issuer import mint_token
 
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
@@ -38,8 +37,8 @@ def instance(workers: int = 1, **settings: str) -> Iterator[Instance]:
     """Start one, end it afterwards; `settings` are environment variables."""
     with tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, "GRAPHJOBS_STATE_DIR": folder, **settings}
-        command = [sys.executable, "-m", "client.cli", "local", "--json", "--api-port", "0", "--stream-port", "0"]
-        with LocalProcess([*command, "--workers", str(workers), "--config", str(GRAPHS)], environ) as process:
+        command = local_command("--workers", str(workers), "--config", str(GRAPHS))
+        with LocalProcess(command, environ) as process:
             facts = process.ready(60)
             yield Instance(
                 facts["api_url"],

@@ -18,7 +18,7 @@ from typing import Final
 from client.client import Client
 from client.errors import GraphjobsError
 from client.event_stream import Event
-from client.local_process import LAST_LINES, LocalProcess, LocalStartError
+from client.local_process import LAST_LINES, LocalProcess, LocalStartError, local_command
 from client.target import Options, resolve
 from client.terminal import INTERRUPTED, harmless, use_utf8
 from graphjobs.event import DONE, TOKEN
@@ -29,10 +29,7 @@ TOKENS_BEFORE_CUT: Final = 10
 START_SECONDS: Final = 60.0
 OVERALL_SECONDS: Final = 120.0
 
-LOCAL_COMMAND: Final = (
-    *(sys.executable, "-m", "client.cli", "local"),
-    *("--api-port", "0", "--stream-port", "0", "--workers", "1", "--json"),
-)
+LOCAL_COMMAND: Final = local_command("--workers", "1")
 CLIENT_VARIABLES: Final = frozenset({"GRAPHJOBS_API_URL", "GRAPHJOBS_STREAM_URL", "GRAPHJOBS_TOKEN"})
 
 

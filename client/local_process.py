@@ -9,6 +9,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,13 @@ from typing import IO, Any, Final, Self
 
 STOP_SECONDS: Final = 20.0
 STDERR_LINES: Final = 15
+LOCAL: Final = (sys.executable, "-m", "client.cli", "local")
 LAST_LINES: Final = "Its last lines on stderr:"
+
+
+def local_command(*options: str) -> list[str]:
+    """``graphjobs local`` as a `LocalProcess` runs it: on free ports, and with `options`."""
+    return [*LOCAL, "--json", "--until-eof", "--api-port", "0", "--stream-port", "0", *options]
 
 
 class LocalStartError(Exception):
@@ -32,7 +39,8 @@ class LocalProcess:
         self._process = subprocess.Popen(
             command,
             env=dict(environ),
-            stdin=subprocess.DEVNULL,
+            # Closed with us, however we end: what is told ``--until-eof`` ends then too.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             start_new_session=True,
@@ -92,6 +100,8 @@ class LocalProcess:
         if not in_good_order:
             self._kill_orphans()
         self._stderr.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _kill_orphans(self) -> None:
         """End the processes that have lost their parent: those of its own group, and those that it named."""

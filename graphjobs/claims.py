@@ -179,7 +179,7 @@ class Claims:
             # The message follows at once; should it be lost, the reconciler looks after a lease's time.
             due_at=self.due_after(self.lease_until(job), job),
             released=how,
-            handoffs=job.handoffs + (how is Release.HANDOFF),
+            handoffs=job.handoffs + how.goes_on,
             mark=mark,
         )
         try:
@@ -191,7 +191,7 @@ class Claims:
 
 def next_attempt(job: Job) -> int:
     """The attempt that a claim of `job` begins: a hand-off goes on with the one before it."""
-    return job.attempt if job.released is Release.HANDOFF else job.attempt + 1
+    return job.attempt if job.released is not None and job.released.goes_on else job.attempt + 1
 
 
 def verdict(job: Job, now: int, settings: Settings) -> Outcome | None:

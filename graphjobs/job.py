@@ -44,8 +44,15 @@ class Release(StrEnum):
 
     HANDOFF = "handoff"
     """Drained at a step boundary: nothing is lost, the attempt goes on."""
+    STEP_CUT = "step_cut"
+    """A step outlived the function after others had been completed in it: it begins again, the attempt goes on."""
     STEP_LIMIT = "step_limit"
-    """One step outlived the function: counts as a crash."""
+    """A step that had the function to itself outlived it: counts as a crash."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the attempt goes on, since something was achieved; bounded by the number of hand-offs."""
+        return self is not Release.STEP_LIMIT
 
 
 def new_job_id() -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from graphjobs.settings import Settings, SettingsError
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api-port", type=int, default=8000, help="0 for a free one")
     parser.add_argument("--stream-port", type=int, default=8001, help="0 for a free one")
     parser.add_argument("--workers", type=int, default=2, help="worker processes")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input is closed")
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
 
 
@@ -37,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     except (ConfigInvalid, PortTaken, SettingsError) as error:
         print(f"graphjobs: {error}", file=sys.stderr)
         return USAGE
+    if arguments.until_eof:
+        threading.Thread(target=_end_at_eof, name="eof", daemon=True).start()
     if not arguments.json:
         print(f"Starting with the graphs {', '.join(plan.graphs)} ...", flush=True)
     try:
@@ -53,6 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
         _describe(facts, plan)
     supervisor.run()
     return 0
+
+
+def _end_at_eof() -> None:
+    """For a program that starts us: however it ends, we do not outlive it."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:

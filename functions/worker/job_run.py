@@ -202,7 +202,7 @@ class JobRun:
                 return Ended(job=self._finish(ends.failed(ends.TIMED_OUT), self._abandoned()), stop=self._stop)
             if self._stop is Stop.STEP_LIMIT:
                 self._writer.abandon()
-                return self._send_on(Release.STEP_LIMIT)
+                return self._send_on(Release.STEP_CUT if self._went_on() else Release.STEP_LIMIT)
             tail = self._writer.close()
             if drained:
                 return self._send_on(Release.HANDOFF)
@@ -228,10 +228,14 @@ class JobRun:
             return self._claims.finish(self._claim, ends.failed(ends.EVENT_TOO_LARGE), tail)
 
     def _send_on(self, how: Release) -> Ended:
-        mark = self._writer.mark_to_resume if how is Release.HANDOFF else None
-        self._claims.release(self._claim, how, mark)
+        self._claims.release(self._claim, how, self._writer.mark_to_resume)
         self._queue.send(self._claim.job.job_id)
         return Ended(release=how, stop=self._stop)
+
+    def _went_on(self) -> bool:
+        """Whether a step was completed and is marked: its `update` at least came after the slot of the claim."""
+        mark = self._writer.mark_to_resume
+        return mark is not None and mark.boundary_seq > self._claim.tail.last_seq
 
     def _no_tasks_left(self, loop: asyncio.AbstractEventLoop) -> bool:
         """End what the graph has left running on the loop."""

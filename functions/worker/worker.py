@@ -18,7 +18,7 @@ from functions.worker.job_run import Ended, JobRun
 from functions.worker.writer import LogWriter
 from graphjobs.claims import Claim, Claims, Refusal
 from graphjobs.event_log import EventLog, Fenced
-from graphjobs.job import Job, Release, Status
+from graphjobs.job import Job, Status
 from graphjobs.job_store import JobStore
 from graphjobs.observability import ENDS, Metric, record
 from graphjobs.outcome import error_code
@@ -152,7 +152,7 @@ class Worker:
         if ended.stop is Stop.FENCED:
             record(self.metrics, Metric.FENCED_WRITES)
             self.logger.warning("fenced: another worker has taken over")
-        if ended.release is Release.HANDOFF:
+        if ended.release is not None and ended.release.goes_on:
             record(self.metrics, Metric.HANDOFFS)
         if ended.release is not None:
             self.logger.info("released", extra={"release": ended.release.value})

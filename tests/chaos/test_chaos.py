@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import boto3
 import pytest
 
 from client.client import Client
-from client.local_process import LocalProcess
+from client.local_process import LocalProcess, local_command
 from graphjobs.dynamo_log import DynamoEventLog
 from graphjobs.job import Status
 from graphjobs.job_store import JobStore
@@ -74,8 +73,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     environ = {**os.environ, **SETTINGS, "GRAPHJOBS_STATE_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "client.cli", "local", "--json", "--api-port", "0", "--stream-port", "0"]
-    with LocalProcess([*command, "--workers", "3", "--config", str(GRAPHS)], environ) as process:
+    with LocalProcess(local_command("--workers", "3", "--config", str(GRAPHS)), environ) as process:
         yield World(process.ready(60), tmp_path)
 
 

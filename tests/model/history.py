@@ -40,7 +40,7 @@ def _writers_take_turns(slots: list[Slot]) -> None:
 def _kept(events: list[Event]) -> list[Event]:
     """The graph's events that no `attempt` declares void; the attempts themselves are checked on the way."""
     kept: list[Event] = []
-    attempt = 1
+    attempt, claimed_at = 1, 1
     for event in events:
         if event.type == "attempt":
             boundary = event.data["discard_after"]
@@ -48,8 +48,10 @@ def _kept(events: list[Event]) -> list[Event]:
             handed_on = event.data["reason"] == "handoff"
             assert 1 <= boundary < event.seq, "a boundary outside the log"
             assert not handed_on or left == kept, "a hand-off voids events"
-            assert event.data["attempt"] == attempt + (not handed_on), "attempts are miscounted"
-            attempt, kept = event.data["attempt"], left
+            counted = event.data["attempt"] - attempt
+            went_on = boundary > claimed_at
+            assert counted == 0 if handed_on else counted == 1 or (counted == 0 and went_on), "attempts are miscounted"
+            attempt, claimed_at, kept = event.data["attempt"], event.seq, left
         elif event.type in GRAPH:
             kept.append(event)
     return kept

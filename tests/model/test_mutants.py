@@ -15,6 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
 from functions.worker.graph_run import GraphRun
+from functions.worker.job_run import JobRun
 from graphjobs import dynamo_log, job_store
 from graphjobs.claims import Claim, Claims
 from graphjobs.job import Job, Status
@@ -172,6 +173,10 @@ def a_hand_off_forgets_its_mark(patch: MonkeyPatch) -> None:
     patch.setattr(Claims, "release", lambda self, claim, how, mark: release(self, claim, how, None))
 
 
+def a_cut_step_never_uses_up_an_attempt(patch: MonkeyPatch) -> None:
+    patch.setattr(JobRun, "_went_on", lambda self: True)
+
+
 def void_events_are_not_declared(patch: MonkeyPatch) -> None:
     """The `attempt` event claims that nothing is void."""
     taken = Claims._taken
@@ -203,6 +208,7 @@ MUTANTS: dict[Mutate, int] = {
     renew_whatever_the_status: 0,
     a_crash_is_never_noticed: 0,
     a_hand_off_forgets_its_mark: 4,
+    a_cut_step_never_uses_up_an_attempt: 0,
     void_events_are_not_declared: 0,
 }
 """Each with the seed to begin with: one that finds it soon; the others follow, should the machine have changed."""

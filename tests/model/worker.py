@@ -137,7 +137,7 @@ class ModelWorker:
     def settle(self, *, drained: bool = False) -> Ended | None:
         """End the run as `JobRun` does; None if that fails, which is a crash."""
         try:
-            return self.run._settle(self.outcome, None, drained=drained)
+            return self.run._settle_if_first(self.outcome, None, drained=drained)
         except (ClientError, BotoCoreError, Contended):
             return None
 

@@ -60,6 +60,15 @@ class Faults:
 
         self._faults[operation].extend([fault] * times)
 
+    def repeat(self, operation: str) -> None:
+        """The next call is done twice, as by an SDK that has lost the first answer."""
+
+        def fault(call: Callable[[], Any]) -> Any:
+            call()
+            return call()
+
+        self._faults[operation].append(fault)
+
     def before(self, operation: str, action: Callable[[], object]) -> None:
         """Right before the next call of `operation`, `action` happens: a race that is lost."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import Any, NoReturn
 import boto3
 import pytest
 
-from client.local_process import LocalProcess
+from client.local_process import LocalProcess, local_command
 from graphjobs.dynamo_log import DynamoEventLog
 from graphjobs.job_store import JobStore
 from graphjobs.payload_store import PayloadStore
@@ -163,8 +162,7 @@ def target_from_environment(state_dir: Path, config: Path, **settings: str) -> I
 def local_target(state_dir: Path, config: Path, *, workers: int, **settings: str) -> Iterator[Target]:
     """A local instance that keeps its state in `state_dir`; `settings` are environment variables."""
     environ = {**os.environ, **settings, "GRAPHJOBS_STATE_DIR": str(state_dir)}
-    command = [sys.executable, "-m", "client.cli", "local", "--json", "--api-port", "0", "--stream-port", "0"]
-    command += ["--workers", str(workers), "--config", str(config)]
+    command = local_command("--workers", str(workers), "--config", str(config))
     # Bash keeps what the instance prints: its own pid stays the one that is told to end.
     copied = 'exec "$@" > >(exec tee "$0/stdout.out") 2> "$0/stderr.out"'
     state_dir.mkdir(parents=True, exist_ok=True)

@@ -35,10 +35,11 @@ class Phase(StrEnum):
 
 
 class Gate:
-    """Counts the writes that pass it and cuts everything off at write `die_at` (from 1)."""
+    """Counts the writes that pass it and cuts everything off at write `die_at` (from 1), of those that are `call`."""
 
-    def __init__(self, die_at: int | None = None, phase: Phase = Phase.BEFORE) -> None:
+    def __init__(self, die_at: int | None = None, phase: Phase = Phase.BEFORE, call: str | None = None) -> None:
         self.die_at = die_at
+        self.call = call
         self.phase = phase
         self.writes: list[str] = []
         self.died_in = ""
@@ -67,11 +68,16 @@ class Gate:
             if not counted:
                 return
             self.writes.append(call)
-            if len(self.writes) == self.die_at:
+            if self._number(call) == self.die_at:
                 if self.phase is Phase.BEFORE:
                     self.died_in = call
                     raise Died
                 self._fatal.here = True
+
+    def _number(self, call: str) -> int:
+        if self.call is None:
+            return len(self.writes)
+        return self.writes.count(call) if call == self.call else 0
 
     def leave(self, call: str) -> None:
         """After a call, on the same thread.

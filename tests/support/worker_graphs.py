@@ -112,6 +112,25 @@ def rounds() -> StateGraph[Any]:
     return builder  # type: ignore[no-any-return]
 
 
+async def turn(state: State) -> dict[str, Any]:
+    """One round, awaited."""
+    number = state.get("round", 0) + 1
+    _began(f"turn-{number}")
+    result = _hook(f"turn-{number}")
+    if inspect.isawaitable(result):
+        await result
+    return {"round": number, "done": [f"turn-{number}"]}
+
+
+def turns() -> StateGraph[Any]:
+    """One asynchronous step after the other, `rounds` times."""
+    builder: Any = StateGraph(State)
+    builder.add_node("turn", turn)
+    builder.add_edge(START, "turn")
+    builder.add_conditional_edges("turn", lambda state: END if state["round"] >= state["rounds"] else "turn")
+    return builder  # type: ignore[no-any-return]
+
+
 def nested() -> StateGraph[Any]:
     """A step before, a subgraph of two steps, a step after."""
     inner: Any = StateGraph(State)

@@ -111,6 +111,14 @@ def test_a_lost_answer_ends_no_job_twice(aws: Backend, reconcile: Pass, operatio
     assert set(sent(aws)) == {sending.job_id}
 
 
+def test_an_update_that_the_sdk_makes_again_after_a_lost_answer_is_its_own(aws: Backend, reconcile: Pass) -> None:
+    job = unsent(aws)
+    aws.clock.advance(20)
+    reconcile.dynamodb.repeat("update_item")
+    assert reconcile.run() == {"sent": 1}
+    assert sent(aws) == [job.job_id]
+
+
 def test_a_message_that_could_not_be_sent_is_due_again_at_once(aws: Backend, reconcile: Pass) -> None:
     job = unsent(aws)
     aws.clock.advance(20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from functions.worker import worker as worker_module
 from functions.worker.heartbeat import Limits, limits
 from functions.worker.job_run import JobRun
 from graphjobs.job import Job
+from graphjobs.times import now_ms
 from tests.support.worker_checks import check_sound, kept
 from tests.support.worker_gate import Died, Gate
 from tests.support.worker_graphs import HOOKS, JOURNAL
@@ -112,8 +114,10 @@ def test_hand_offs_are_bounded(workers: Rig, drain: Callable[[], None]) -> None:
 
 
 def test_the_deadline_of_the_function_drains(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one place where time counts: the heartbeat asks, the step that runs is finished first."""
-    monkeypatch.setattr(worker_module, "limits", lambda now, remaining: Limits(now + 20, now + 60_000))
+    """The heartbeat asks while a step runs, and that is finished first."""
+    far = now_ms() + 60_000
+    times = SimpleNamespace(drain_at=far, leave_at=far)
+    monkeypatch.setattr(worker_module, "limits", lambda now, remaining: times)
     job = workers.job("async_hook")
     asked = asyncio.Event()
     drained = JobRun.drain
@@ -124,9 +128,13 @@ def test_the_deadline_of_the_function_drains(workers: Rig, monkeypatch: pytest.M
 
     monkeypatch.setattr(JobRun, "drain", seen)
     worker = workers.worker()
-    HOOKS["on_loop"] = asked.wait
+
+    def time_is_up() -> Any:
+        times.drain_at = 0
+        return asked.wait()
+
+    HOOKS["on_loop"] = time_is_up
     worker.process(job)
-    assert "on_loop" in steps()
     row = workers.row(job)
     assert row.released == "handoff" or row.status == "completed"
     if not row.status.terminal:
@@ -149,6 +157,33 @@ def test_a_step_longer_than_the_function_ends_as_such(workers: Rig, monkeypatch:
     assert (events[-1]["data"]["status"], events[-1]["data"]["error"]["code"]) == ("failed", "step_exceeds_limit")
     assert steps() == ["on_loop"] * 2
     assert [event["data"]["reason"] for event in attempts(events)] == ["crash"]
+
+
+def test_a_job_of_many_long_steps_goes_on_while_it_gets_somewhere(
+    workers: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given steps of which only one fits into an invocation, when the next is cut each time, then all get done."""
+    far = now_ms() + 60_000
+    job = workers.job("turns", {"rounds": 6})
+    for number in range(1, 6):
+        times = SimpleNamespace(drain_at=far, leave_at=far)
+        monkeypatch.setattr(worker_module, "limits", lambda now, remaining, times=times: times)
+
+        def time_is_up(times: SimpleNamespace = times) -> Any:
+            times.leave_at = 0
+            return asyncio.sleep(3600)
+
+        HOOKS[f"turn-{number + 1}"] = time_is_up
+        worker = invoke(workers, job, max_attempts=1)
+        assert worker.queue.sent == [job.job_id]
+        assert "HandOffs" in worker.metrics.names
+    times = SimpleNamespace(drain_at=far, leave_at=far)
+    invoke(workers, job, max_attempts=1)
+    row, events = workers.row(job), workers.events(job)
+    check_sound(events, row)
+    assert (row.status, row.attempt, row.handoffs) == ("completed", 1, 5)
+    assert {event["data"]["reason"] for event in attempts(events)} == {"crash"}, "the cut step's events are void"
+    assert events[-1]["data"]["result"]["done"] == [f"turn-{number}" for number in range(1, 7)]
 
 
 @pytest.mark.parametrize("remaining", [0, 1, 500, 10_000, 300_000, 900_000])
