@@ -23,8 +23,9 @@ from typing import Any, Final
 from deploy.acceptance import run_tests, target
 from deploy.adapt import differences
 from deploy.cdk import NO_CHANGES, STACK, Cdk, install, local_context, template_of
+from deploy.environment import free_port
 from deploy.inventory import inventory
-from deploy.ministack import ACCOUNT, REGION, MiniStack, free_port, installed
+from deploy.ministack import ACCOUNT, REGION, MiniStack, installed
 from deploy.roles import check_roles
 from deploy.steps import Failed, say, show_logs, step
 from deploy.stream import StreamProcess

@@ -6,29 +6,22 @@ functions see neither this project's source nor its packages: only their bundles
 
 from __future__ import annotations
 
-import hashlib
-import os
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
-import venv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
 import boto3
 
-from deploy.steps import ROOT, Failed, end_group, run
-from infra import uv
+from deploy import environment
+from deploy.environment import clean_environ, free_port, wait_for
+from deploy.steps import ROOT, end_group
 
 REQUIREMENTS: Final = Path(__file__).with_name("emulator.txt")
 ENVIRONMENT: Final = ROOT / "build" / "emulator"
 ACCOUNT: Final = "000000000000"
 REGION: Final = "us-east-1"
 START_SECONDS: Final = 60.0
-INSTALL_SECONDS: Final = 300.0
 
 CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -41,32 +34,8 @@ CREDENTIALS: Final = {
 
 
 def installed(log: Path) -> Path:
-    """The interpreter of the emulator's environment, which is made when missing or of other requirements."""
-    python = ENVIRONMENT / "bin" / "python"
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    stamp = ENVIRONMENT / "requirements.sha256"
-    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
-        return python
-    venv.create(ENVIRONMENT, clear=True, symlinks=True)
-    options = ["--python", str(python), "--require-hashes", "--only-binary", ":all:"]
-    command = [*uv.command(), "pip", "install", "--no-config", *options, "-r", str(REQUIREMENTS)]
-    run(command, log, seconds=INSTALL_SECONDS)
-    stamp.write_text(digest, encoding="utf-8")
-    return python
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def clean_environ(python: Path, folder: Path) -> dict[str, str]:
-    """The little that a process needs whose environment must say nothing of this project or its user."""
-    path = os.pathsep.join([str(python.parent), os.defpath])
-    # The SDKs look for configuration at home: there must be none.
-    return {"PATH": path, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "NO_PROXY": "*"}
+    """The interpreter of the emulator's environment."""
+    return environment.installed(ENVIRONMENT, REQUIREMENTS, log)
 
 
 class MiniStack:
@@ -151,23 +120,3 @@ class MiniStack:
     def __exit__(self, *error: object) -> None:
         if self._process is not None:
             end_group(self._process)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], name: str, seconds: float) -> None:
-    """Wait until `url` answers.
-
-    Raises:
-        Failed: the process has ended, or the time has.
-    """
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            opener.open(url, timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            if process.poll() is not None:
-                raise Failed(f"{name} ended while it started (exit code {process.returncode})") from None
-            if time.monotonic() > deadline:
-                raise Failed(f"{name} was not ready after {seconds:.0f} s") from None
-            time.sleep(0.1)

@@ -14,7 +14,8 @@ import zipfile
 from pathlib import Path
 from typing import Any, Final, Self
 
-from deploy.ministack import REGION, MiniStack, clean_environ, wait_for
+from deploy.environment import clean_environ, wait_for
+from deploy.ministack import REGION, MiniStack
 from deploy.steps import Failed, end_group
 
 SCRIPT: Final = "run.sh"
