@@ -1,41 +1,49 @@
 """What 1,000 chat jobs cost on AWS, all but the model: 500 tokens in 10 s, one viewer.
 
-One job is run for real, function by function, in this process on moto; every AWS call is counted and its units
-are computed from the sizes of its items (moto's own ConsumedCapacity is always 1). Times are those that a
-function is busy or waits. Prices are those of us-east-1, arm64, on demand, in November 2026's public list; put
-your region's in `Prices`.
+One job is run for real, function by function, in this process on moto; every AWS call is counted and its units are
+computed from the sizes of its items. Times are those that a function is busy or waits, all warm; memory sizes are
+the defaults of a deployment. Prices are those of us-east-1, arm64, on demand, in November 2026's public list; put
+your region's in `Prices`. No free tier is subtracted, and what a deployment costs without a job is not counted.
+
+Beside it: the same job with one write a token and a poll every 100 ms. All else is taken to be the same, though a
+design that writes so seldom also has no leases, checkpoints or marks.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
+import io
 import os
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-from boto3.dynamodb.types import TypeSerializer
 
+from benchmarks.billing import Meter
+from benchmarks.graphs.answer import SECONDS, TOKENS
 from benchmarks.measure import table
+from graphjobs.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
 from infra.config import Config
 
 JOBS = 1000
-TOKENS = 500
-SECONDS = 10.0
-INDEX_UNITS = 2
-"""Of a change of the job row: its entry in the sparse index moves, one delete and one put."""
+POLL_SECONDS = 0.1
 DEPLOYED = Config()
-WORKER_MB, STREAM_MB, API_MB = DEPLOYED.worker_memory_mb, DEPLOYED.stream_memory_mb, DEPLOYED.api_memory_mb
+MEMORY = {
+    "worker": DEPLOYED.worker_memory_mb,
+    "stream": DEPLOYED.stream_memory_mb,
+    "create_job": DEPLOYED.api_memory_mb,
+}
+SMALLER_MEMORY = {"worker": 512, "stream": 256, "create_job": 512}
 API_SECONDS = 0.03
-"""Of a warm create_job on Lambda: two AWS calls; an assumption, since moto's times say nothing."""
-
-
-KINDS = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
+"""Of a warm create_job on Lambda: three AWS calls; an assumption, since moto's times say nothing."""
+PLATFORM_LOG_BYTES = 1_000
+"""Of a job: Lambda's START, END and REPORT lines of three invocations, about 330 bytes each; an assumption."""
+STORED_DAYS = DEPLOYED.retention_days + 1
+SCHEMAS = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE}
+REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -44,110 +52,42 @@ class Prices:
 
     write_unit: float = 0.625e-6
     read_unit: float = 0.125e-6
+    stored_gb_month: float = 0.25
     sqs_request: float = 0.40e-6
     api_request: float = 1.00e-6
     invocation: float = 0.20e-6
     gb_second: float = 13.3334e-6
+    log_gb: float = 0.50
+    egress_gb: float = 0.09
 
 
 @dataclass
-class Meter:
-    """Counts the AWS calls of a boto3 session, and the DynamoDB units that they are billed."""
+class Ran:
+    """What one job showed, beside the meter's counts."""
 
-    calls: Counter[str] = field(default_factory=Counter)
-    write_units: Counter[str] = field(default_factory=Counter)
-    read_units: float = 0.0
-    _consistent: dict[int, bool] = field(default_factory=dict)
-
-    def watch(self) -> None:
-        """Count what every client made from now on does."""
-        boto3.setup_default_session(region_name=os.environ["AWS_DEFAULT_REGION"])
-        session: Any = boto3.DEFAULT_SESSION
-        self.attach(session.events)
-
-    def attach(self, events: Any) -> None:
-        """Count what one session or client does."""
-        events.register("provide-client-params.*.*", self._sent)
-        events.register("after-call.*.*", self._answered)
-
-    def _sent(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        operation = model.name
-        self.calls[f"{model.service_model.service_name}:{operation}"] += 1
-        self._consistent[threading.get_ident()] = bool(params.get("ConsistentRead"))
-        if operation == "PutItem":
-            self._write(params["TableName"], params["Item"])
-        elif operation == "UpdateItem":
-            self.write_units[params["TableName"]] += 1 + INDEX_UNITS
-        elif operation == "BatchWriteItem":
-            for name, requests in params["RequestItems"].items():
-                for request in requests:
-                    self._write(name, request.get("PutRequest", {}).get("Item", {}))
-        elif operation == "TransactWriteItems":
-            for item in params["TransactItems"]:
-                ((kind, action),) = item.items()
-                if kind == "Put":
-                    self._write(action["TableName"], action["Item"], factor=2)
-                elif kind == "Update":
-                    self.write_units[action["TableName"]] += 2 + INDEX_UNITS
-
-    def _write(self, name: str, item: dict[str, Any], factor: int = 1) -> None:
-        indexed = INDEX_UNITS if "due_at" in item else 0
-        self.write_units[name] += factor * math.ceil(size_of(item) / 1024) + indexed
-
-    def _answered(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
-        if model.service_model.service_name != "dynamodb":
-            return
-        consistent = self._consistent.get(threading.get_ident(), False)
-        if model.name == "GetItem":
-            self.read_units += read_units([parsed.get("Item", {})], consistent=consistent)
-        elif model.name == "BatchGetItem":
-            found = [item for items in parsed.get("Responses", {}).values() for item in items]
-            self.read_units += max(0.5, read_units(found, consistent=consistent))
-        elif model.name == "Query":
-            self.read_units += read_units([{"all": {"L": [{"M": i} for i in parsed["Items"]]}}], consistent=consistent)
+    seconds: dict[str, float]
+    events: int
+    sent_bytes: int
+    log_bytes: int
 
 
-def size_of(item: dict[str, Any]) -> int:
-    """About what DynamoDB bills an item as, in bytes: names and values."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(value: Any) -> int:
-    if not (isinstance(value, dict) and len(value) == 1 and next(iter(value)) in KINDS):
-        return _value_size(TypeSerializer().serialize(value))
-    ((kind, content),) = value.items()
-    if kind == "S":
-        return len(content.encode())
-    if kind == "N":
-        return len(str(content)) // 2 + 2
-    if kind == "B":
-        return len(bytes(content))
-    if kind == "L":
-        return 3 + sum(1 + _value_size(item) for item in content)
-    if kind == "M":
-        return 3 + sum(1 + len(name.encode()) + _value_size(item) for name, item in content.items())
-    return 1
-
-
-def read_units(items: list[dict[str, Any]], *, consistent: bool) -> float:
-    """Read units of point reads."""
-    units = sum(max(1, math.ceil(size_of(item) / 4096)) for item in items)
-    return units * (1.0 if consistent else 0.5)
-
-
-def run_one_job(meter: Meter) -> dict[str, float]:
-    """Run one job, function by function; returns the seconds that each was busy."""
+def run_one_job(meter: Meter) -> Ran:
+    """Run one job, function by function."""
     from tests.support.backend import backend  # its tables are those that the functions expect
 
     graphs = Path(__file__).parent / "graphs" / "langgraph.json"
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    with backend() as aws:
+    credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    os.environ.update(credentials, AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
+    logs = io.StringIO()
+    with backend() as aws, contextlib.redirect_stdout(logs):  # loggers take stdout as it is when they are made
         os.environ.update(aws.environ, GRAPHJOBS_GRAPHS="answer", GRAPHJOBS_CONFIG=str(graphs))
-        meter.watch()
+        boto3.setup_default_session(region_name=REGION)
+        session: Any = boto3.DEFAULT_SESSION
+        meter.attach(session.events)
         from functions.create_job.model import JobRequest
         from functions.create_job.service import Submission
         from functions.stream.app import create_app_from_env
-        from functions.worker.handler import worker
+        from functions.worker.handler import metrics, worker
         from graphjobs import aws as clients
         from graphjobs.job_store import JobStore
         from graphjobs.queue import JobQueue
@@ -158,12 +98,14 @@ def run_one_job(meter: Meter) -> dict[str, float]:
             JobStore(clients.dynamodb(), "jobs"), JobQueue(clients.sqs(), settings.queue_url), settings
         )
         the_worker = worker()
-        meter.attach(the_worker.saver.client.meta.events)
-        before = Counter(meter.calls)
-        job, _ = submission.submit("user-1", JobRequest(query="?", graph="answer"), None)
-        seconds = {}
-        done = threading.Thread(target=_follow, args=(create_app_from_env(), settings, job, seconds))
-        done.start()
+        meter.attach(the_worker.saver.client.meta.events)  # of a session of its own
+        stream = create_app_from_env()
+        before = meter.calls.copy()
+        # With a key, as our client always sends one.
+        job, _ = submission.submit("user-1", JobRequest(query="?", graph="answer"), "a-key")
+        ran = Ran({"create_job": API_SECONDS}, 0, 0, 0)
+        viewer = threading.Thread(target=_follow, args=(stream, settings, job, ran))
+        viewer.start()
         message = aws.messages()[0]
         record = {
             "messageId": message["MessageId"],
@@ -173,15 +115,20 @@ def run_one_job(meter: Meter) -> dict[str, float]:
         }
         began = time.perf_counter()
         the_worker.process(record, 900_000)
-        seconds["worker"] = time.perf_counter() - began
-        done.join()
+        ran.seconds["worker"] = time.perf_counter() - began
+        metrics.flush_metrics()
+        viewer.join()
         meter.calls.subtract(before)
+        # The mapping's own.
         meter.calls["sqs:ReceiveMessage"] += 1
         meter.calls["sqs:DeleteMessage"] += 1
-    return seconds
+    if not ran.events:
+        raise SystemExit("cost: the stream failed")
+    ran.log_bytes = len(logs.getvalue().encode()) + PLATFORM_LOG_BYTES
+    return ran
 
 
-def _follow(app: Any, settings: Any, job: Any, seconds: dict[str, float]) -> None:
+def _follow(app: Any, settings: Any, job: Any, ran: Ran) -> None:
     import asyncio
 
     import httpx
@@ -194,38 +141,77 @@ def _follow(app: Any, settings: Any, job: Any, seconds: dict[str, float]) -> Non
             answer = await http.get(url)
         if answer.status_code != 200 or "event: done" not in answer.text:
             raise RuntimeError(f"the stream failed: {answer.status_code}")
+        ran.events, ran.sent_bytes = answer.text.count("\ndata: "), len(answer.content)
 
     began = time.perf_counter()
     asyncio.run(follow())
-    seconds["stream"] = time.perf_counter() - began
+    ran.seconds["stream"] = time.perf_counter() - began
+
+
+@dataclass(frozen=True)
+class Units:
+    """DynamoDB units of one job."""
+
+    writes: float
+    reads: float
+
+
+def units(meter: Meter) -> Units:
+    """As it was run."""
+    return Units(sum(meter.writes.values()) + sum(meter.index_writes.values()), sum(meter.reads.values()))
+
+
+def naive_units(meter: Meter, ran: Ran) -> Units:
+    """With one write an event, each under 1 KB, but for the two of claim and end; and a read every 100 ms."""
+    ours = units(meter)
+    polls = ran.seconds["stream"] / POLL_SECONDS
+    writes = ours.writes - meter.writes["events", "PutItem"] + (ran.events - 2)
+    return Units(writes, ours.reads - meter.reads["events"] + polls * 0.5)
+
+
+def dollars(meter: Meter, ran: Ran, used: Units, memory: dict[str, int], prices: Prices) -> dict[str, float]:
+    """US dollars of `JOBS` jobs, by part."""
+    sqs = sum(count for call, count in meter.calls.items() if call.startswith("sqs:"))
+    one = {
+        f"Lambda: {name}, {memory[name]} MB": ran.seconds[name] * memory[name] / 1024 * prices.gb_second
+        + prices.invocation
+        for name in ("worker", "stream", "create_job")
+    }
+    one |= {
+        "DynamoDB writes": used.writes * prices.write_unit,
+        "DynamoDB reads": used.reads * prices.read_unit,
+        f"DynamoDB storage, {STORED_DAYS} days": sum(meter.stored.values())
+        / 1e9
+        * prices.stored_gb_month
+        * STORED_DAYS
+        / 30,
+        "SQS": sqs * prices.sqs_request,
+        "HTTP API": prices.api_request,
+        "logs": ran.log_bytes / 1e9 * prices.log_gb,
+        "data out": ran.sent_bytes / 1e9 * prices.egress_gb,
+    }
+    return {part: JOBS * value for part, value in one.items()}
 
 
 def main() -> None:
     """Print the tables."""
-    meter, prices = Meter(), Prices()
-    seconds = run_one_job(meter)
-    writes = sum(meter.write_units.values())
-    sqs = sum(count for call, count in meter.calls.items() if call.startswith("sqs:"))
-    compute = seconds["worker"] * WORKER_MB / 1024 + seconds["stream"] * STREAM_MB / 1024 + API_SECONDS * API_MB / 1024
-    parts = {
-        "Lambda: worker": JOBS * (seconds["worker"] * WORKER_MB / 1024 * prices.gb_second + prices.invocation),
-        "Lambda: stream": JOBS * (seconds["stream"] * STREAM_MB / 1024 * prices.gb_second + prices.invocation),
-        "Lambda: create_job": JOBS * (API_SECONDS * API_MB / 1024 * prices.gb_second + prices.invocation),
-        "DynamoDB writes": JOBS * writes * prices.write_unit,
-        "DynamoDB reads": JOBS * meter.read_units * prices.read_unit,
-        "SQS": JOBS * sqs * prices.sqs_request,
-        "HTTP API": JOBS * prices.api_request,
-    }
-    total = sum(parts.values())
-    naive_writes = JOBS * (TOKENS + 10) * prices.write_unit
-    naive_reads = JOBS * (SECONDS / 0.1) * 0.5 * prices.read_unit
-    naive = total - parts["DynamoDB writes"] - parts["DynamoDB reads"] + naive_writes + naive_reads
+    meter, prices = Meter(SCHEMAS), Prices()
+    ran = run_one_job(meter)
     print(table("AWS calls of one job", ["call", "times"], [[c, n] for c, n in sorted(meter.calls.items()) if n > 0]))
-    print(table("Write units of one job", ["table", "units"], sorted(meter.write_units.items())))
-    print(f"read units of one job: {meter.read_units}; GB-seconds: {compute:.2f}; {json.dumps(seconds)}\n")
-    rows = [[name, f"{value:.4f}"] for name, value in parts.items()]
-    rows += [["total", f"{total:.3f}"], ["one write a token, 100 ms polling", f"{naive:.3f}"]]
-    print(table(f"US dollars for {JOBS} jobs ({TOKENS} tokens, {SECONDS:.0f} s, one viewer)", ["part", "USD"], rows))
+    rows = [[f"{name}, {operation}", "write", float(n)] for (name, operation), n in sorted(meter.writes.items())]
+    rows += [[f"index {name}", "write", float(n)] for name, n in sorted(meter.index_writes.items())]
+    rows += [[name, "read", n] for name, n in sorted(meter.reads.items())]
+    print(table("DynamoDB units of one job", ["table", "unit", "units"], rows))
+    ours = dollars(meter, ran, units(meter), MEMORY, prices)
+    naive = dollars(meter, ran, naive_units(meter, ran), MEMORY, prices)
+    smaller = dollars(meter, ran, units(meter), SMALLER_MEMORY, prices)
+    rows = [[part, f"{value:.4f}", f"{naive[part]:.4f}"] for part, value in ours.items()]
+    total, naive_total = sum(ours.values()), sum(naive.values())
+    rows += [["total", f"{total:.3f}", f"{naive_total:.3f}"], ["ratio", "1", f"{naive_total / total:.2f}"]]
+    title = f"US dollars for {JOBS} jobs ({TOKENS} tokens, {SECONDS:.0f} s, one viewer)"
+    print(table(title, ["part", "graphjobs", "one write a token, 100 ms polling"], rows))
+    sizes = ", ".join(f"{name} {megabytes} MB" for name, megabytes in SMALLER_MEMORY.items())
+    print(f"With {sizes}: {sum(smaller.values()):.3f}. Seconds: {ran.seconds}.\n")
 
 
 if __name__ == "__main__":

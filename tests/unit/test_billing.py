@@ -1,0 +1,80 @@
+"""The benchmark of cost counts as ARCHITECTURE.md's table of AWS calls says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.billing import Meter, blocks, changed_names
+from graphjobs.job import Job, Status
+from graphjobs.job_store import Idempotency
+from graphjobs.schema import JOBS_TABLE
+from tests.support.backend import Backend, backend
+
+
+def metered(aws: Backend) -> Meter:
+    meter = Meter({"jobs": JOBS_TABLE})
+    meter.attach(aws.dynamodb.meta.events)
+    return meter
+
+
+def indexes(meter: Meter) -> dict[str, int]:
+    return {name: units for name, units in meter.index_writes.items() if units}
+
+
+def stored(aws: Backend) -> Job:
+    return aws.new_job()
+
+
+@pytest.mark.parametrize(("key", "units"), [(None, 4), ("a-key", 6)])
+def test_create_writes_two_units_an_item_and_one_an_index(key: str | None, units: int) -> None:
+    with backend() as aws:
+        job = replace(stored(aws), job_id="job-2")
+        meter = metered(aws)
+        aws.jobs.create(job, "{}", Idempotency("user-1", key, "digest") if key else None, aws.clock())
+    assert meter.writes == {("jobs", "TransactWriteItems"): units}
+    assert indexes(meter) == {"by_owner": 1, "active": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"due_at": 7}, {"active": 2}),  # the entry moves
+        ({"status": Status.RUNNING}, {"by_owner": 1}),  # projected there alone
+        ({"status": Status.RUNNING, "due_at": 7}, {"by_owner": 1, "active": 2}),
+        ({"status": Status.COMPLETED}, {"by_owner": 1, "active": 1}),  # leaves the sparse index
+        ({"sends": 2}, {}),  # projected nowhere
+    ],
+)
+def test_an_index_is_billed_when_what_it_projects_changes(change: dict[str, Any], expected: dict[str, int]) -> None:
+    with backend() as aws:
+        job = stored(aws)
+        meter = metered(aws)
+        aws.jobs.update(job, replace(job, **change))
+    assert meter.writes == {("jobs", "UpdateItem"): 1}
+    assert indexes(meter) == expected
+
+
+def test_a_heartbeat_moves_the_entry_of_the_active_index() -> None:
+    with backend() as aws:
+        job = aws.new_job(status=Status.RUNNING, epoch=1)
+        meter = metered(aws)
+        aws.jobs.renew(job, 5, 6)
+    assert indexes(meter) == {"active": 2}
+
+
+def test_reads_are_halved_when_eventual_and_billed_when_nothing_is_there() -> None:
+    with backend() as aws:
+        job = stored(aws)
+        meter = metered(aws)
+        aws.jobs.get(job.job_id)
+        aws.jobs.peek(job.job_id)
+        aws.jobs.peek("job-none")
+    assert meter.reads == {"jobs": 2.0}
+
+
+def test_expressions_and_blocks() -> None:
+    assert changed_names("SET #a = :a, b = :b REMOVE #c, d", {"#a": "x", "#c": "y"}) == ({"x", "b"}, {"y", "d"})
+    assert [blocks(size) for size in (0, 1, 4096, 4097)] == [1, 1, 1, 2]
