@@ -22,13 +22,13 @@ from starlette.routing import Route
 from functions.stream.cursor import cursor
 from functions.stream.follower import RETRY_MS, Follower, Pacing
 from functions.stream.opening import Credentials, Door
+from functions.stream.pages import Pages
 from functions.stream.poller import Poller
 from functions.stream.response import EventStreamResponse
 from graphjobs import aws, sse
 from graphjobs.auth import AuthError, AuthUnavailable
 from graphjobs.aws import is_transient
 from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event_log import EventLog
 from graphjobs.job_store import JobStore
 from graphjobs.jwt_auth import jwt_verifier
 from graphjobs.observability import Metric, record
@@ -61,7 +61,7 @@ class StreamService:
     """Everything that a stream needs; one a process."""
 
     door: Door
-    log: EventLog
+    pages: Pages
     poller: Poller
     executor: Executor
     pacing: Pacing
@@ -92,9 +92,8 @@ class StreamService:
             job_id,
             after,
             first=opening.first,
-            log=self.log,
+            pages=self.pages,
             poller=self.poller,
-            executor=self.executor,
             pacing=self.pacing,
             on_lag=lambda lag: record(self.metrics, Metric.DELIVERY_LAG, lag),
             logger=self.logger,
@@ -177,7 +176,7 @@ def create_app_from_env() -> Starlette:
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="aws")
     service = StreamService(
         door=Door(JobStore(dynamodb, settings.jobs_table), log, jwt_verifier(settings), tickets(settings)),
-        log=log,
+        pages=Pages(log, executor),
         poller=Poller(log, executor, logger),
         executor=executor,
         pacing=Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),

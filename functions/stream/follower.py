@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.stream.pages import PAGE_SLOTS, Pages
 from functions.stream.poller import Poller
 from graphjobs import sse
 from graphjobs.event import DONE, StoredEvent
-from graphjobs.event_log import EventLog
 from graphjobs.slot import CorruptSlot, Slot
 from graphjobs.times import Clock, from_rfc3339, now_ms
 
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 RETRY_MS: Final = 1_000
-PAGE_SLOTS: Final = 16
-BEHIND_MS: Final = 400
-"""A slot older than this when it is read means that more are waiting: read a page."""
+BEHIND_MS: Final = 1_000
+"""A slot older than this when it is read means that a page of them is waiting, at a writer's twenty a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,8 @@ class Follower:
         after: int,
         *,
         first: Slot | None,
-        log: EventLog,
+        pages: Pages,
         poller: Poller,
-        executor: Executor,
         pacing: Pacing,
         on_lag: Callable[[float], None],
         logger: Logger,
@@ -61,14 +58,14 @@ class Follower:
         self._job_id = job_id
         self._sent = after
         self._first = first
-        self._log = log
+        self._pages = pages
         self._poller = poller
-        self._executor = executor
         self._pacing = pacing
         self._on_lag = on_lag
         self._logger = logger
         self._clock = clock
         self._heard = time.monotonic()
+        self._caught_up = False
         self._ended = False
 
     async def frames(self) -> AsyncIterator[bytes]:
@@ -90,7 +87,8 @@ class Follower:
                 lag = self._lag(slot)
                 yield self._frame([slot])
                 self._on_lag(lag)
-                while lag > BEHIND_MS and time.monotonic() < closes and (page := await self._page()):
+                self._caught_up = lag <= BEHIND_MS
+                while time.monotonic() < closes and (page := await self._page()):
                     yield self._frame(page)
         except (ClientError, BotoCoreError, CorruptSlot) as error:
             self._logger.warning(
@@ -99,13 +97,12 @@ class Follower:
             yield sse.comment("come back")
 
     async def _page(self) -> list[Slot]:
-        if self._ended:
+        """The next page; none after one that was not full: what follows it is awaited at the poller."""
+        if self._ended or self._caught_up:
             return []
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._following, self._sent + 1)
-
-    def _following(self, seq: int) -> list[Slot]:
-        return self._log.following(self._job_id, seq, max_slots=PAGE_SLOTS)
+        page = await self._pages.page((self._job_id, self._sent + 1))
+        self._caught_up = len(page) < PAGE_SLOTS
+        return page
 
     async def _wait(self, seconds: float) -> Slot | None:
         try:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from functions.stream.app import StreamService, create_app
 from functions.stream.follower import Pacing
 from functions.stream.opening import Door
+from functions.stream.pages import Pages
 from functions.stream.poller import Poller
 from graphjobs.job import Job, Status, new_job_id
 from graphjobs.observability import logger
@@ -253,7 +254,7 @@ def streams(
     tickets, clock = Tickets(ring), FakeClock(NOW * 1000)
     service = StreamService(
         door=Door(rows, log, issuer.verifier(), tickets, clock),  # type: ignore[arg-type]
-        log=log,
+        pages=Pages(log, executor),
         poller=Poller(log, executor, logger("stream")),
         executor=executor,
         pacing=Pacing(window, heartbeat),

@@ -145,9 +145,8 @@ def test_a_follower_frames_each_event_once_from_any_cursor(aws: Backend, sizes: 
         job_id,
         after,
         first=None,
-        log=aws.log,
+        pages=nothing,  # type: ignore[arg-type]
         poller=nothing,  # type: ignore[arg-type]
-        executor=nothing,  # type: ignore[arg-type]
         pacing=Pacing(1, 1),
         on_lag=lambda _: None,
         logger=nothing,  # type: ignore[arg-type]

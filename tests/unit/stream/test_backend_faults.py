@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.stream.follower import PAGE_SLOTS
+from functions.stream.pages import PAGE_SLOTS
 from tests.support.api_log import corrupt
 from tests.support.api_stream import Streams, run, streams
 from tests.support.faults import FAULTS, client_error

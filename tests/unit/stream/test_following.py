@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.stream.follower import PAGE_SLOTS
+from functions.stream.pages import PAGE_SLOTS
 from functions.stream.response import EventStreamResponse
 from tests.support.api_log import MemoryLog
 from tests.support.api_stream import Connection, Streams, run, streams
