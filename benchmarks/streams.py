@@ -22,19 +22,35 @@ EVENTS = 60
 MEASURED_EVENTS = 15
 """Of each stream at least, after the last viewer has come: fewer mean that the jobs ended too soon."""
 PAUSE_SECONDS = 1.0
+OPENING_SECONDS = 60
 
 
-async def follow(here: Instance, http: httpx.AsyncClient, job_id: str, lags: list[float], begin: asyncio.Event) -> int:
-    """Read one stream to its end; the number of events that came. Lags count once all viewers are there."""
+class Barrier:
+    """Tells when all viewers are there."""
+
+    def __init__(self) -> None:
+        self.here = asyncio.Event()
+        self._missing = VIEWERS
+
+    def arrived(self) -> None:
+        """One more is."""
+        self._missing -= 1
+        if self._missing == 0:
+            self.here.set()
+
+
+async def follow(here: Instance, http: httpx.AsyncClient, job_id: str, lags: list[float], everybody: Barrier) -> int:
+    """Read one stream to its end; the number of events that came. Lags count once all streams are open."""
     count = 0
     headers = {"authorization": f"Bearer {here.token}"}
     async with http.stream("GET", f"{here.stream_url}/stream/{job_id}", headers=headers) as answer:
         answer.raise_for_status()
+        everybody.arrived()
         async for line in answer.aiter_lines():
             if line.startswith("data: "):
                 count += 1
                 event = json.loads(line[6:])
-                if event["type"] == "work" and begin.is_set():
+                if event["type"] == "work" and everybody.here.is_set():
                     lags.append((time.time() - event["data"]["written_at"]) * 1000)
     return count
 
@@ -49,14 +65,15 @@ async def measure(here: Instance, jobs: list[str]) -> tuple[list[float], float, 
     """Lags in milliseconds, memory before and with all streams open."""
     before = resident_megabytes(here.pids["stream"])
     lags: list[float] = []
-    begin = asyncio.Event()
+    everybody = Barrier()
     limits = httpx.Limits(max_connections=VIEWERS)
     async with httpx.AsyncClient(limits=limits, timeout=120) as http:
         watchers = []
         for number in range(VIEWERS):
-            watchers.append(asyncio.create_task(follow(here, http, jobs[number % JOBS], lags, begin)))
+            watchers.append(asyncio.create_task(follow(here, http, jobs[number % JOBS], lags, everybody)))
             await asyncio.sleep(0.005)
-        begin.set()
+        async with asyncio.timeout(OPENING_SECONDS):
+            await everybody.here.wait()
         await asyncio.sleep(3)
         peak = resident_megabytes(here.pids["stream"])
         counts = await asyncio.gather(*watchers)
