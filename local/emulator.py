@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from local.child import end_with_parent, say_ready
+from local.keep_alive import KeepAlive
 from local.transactions import rolled_back_by_item
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -35,18 +36,6 @@ class OneAtATime:
             return self._app(environ, start_response)
         with self._lock:
             return list(self._app(environ, start_response))
-
-
-class KeepAlive(WSGIRequestHandler):
-    """HTTP/1.1, so that clients keep their connections."""
-
-    protocol_version = "HTTP/1.1"
-
-    # Answers are small and each is waited for: never hold one back to fill a packet.
-    disable_nagle_algorithm = True
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Requests are not logged."""
 
 
 def make_emulator(port: int) -> Any:
