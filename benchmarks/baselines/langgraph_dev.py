@@ -39,9 +39,9 @@ class LangGraphDev:
         answer.raise_for_status()
         return str(answer.json()["thread_id"])
 
-    def follow(self, prepared: str, graph_input: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """See `System.follow`. Resumable and from the start (-1), since a run may begin before it is joined."""
-        runs = f"{self._url}/threads/{prepared}/runs"
+    def submit(self, thread_id: str, graph_input: dict[str, Any]) -> str:
+        """Start a background run; the address of its stream. Resumable: its events are kept to be read again."""
+        runs = f"{self._url}/threads/{thread_id}/runs"
         body = {
             "assistant_id": ASSISTANT,
             "input": graph_input,
@@ -50,8 +50,15 @@ class LangGraphDev:
         }
         answer = self._http.post(runs, json=body)
         answer.raise_for_status()
-        url = f"{runs}/{answer.json()['run_id']}/stream?stream_mode=custom"
-        yield from follow_sse(self._http, url, {"last-event-id": "-1"}, _is_last)
+        return f"{runs}/{answer.json()['run_id']}/stream?stream_mode=custom"
+
+    def read(self, url: str) -> Iterator[dict[str, Any]]:
+        """A stream's events from the first on (-1), since a run may begin before it is joined."""
+        return follow_sse(self._http, url, {"last-event-id": "-1"}, _is_last)
+
+    def follow(self, prepared: str, graph_input: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """See `System.follow`."""
+        yield from self.read(self.submit(prepared, graph_input))
 
 
 def _is_last(message: Message) -> bool:
