@@ -36,7 +36,6 @@ MEMORY = {
     "stream": DEPLOYED.stream_memory_mb,
     "create_job": DEPLOYED.api_memory_mb,
 }
-SMALLER_MEMORY = {"worker": 512, "stream": 256, "create_job": 512}
 API_SECONDS = 0.03
 """Of a warm create_job on Lambda: three AWS calls; an assumption, since moto's times say nothing."""
 PLATFORM_LOG_BYTES = 1_000
@@ -169,11 +168,11 @@ def naive_units(meter: Meter, ran: Ran) -> Units:
     return Units(writes, ours.reads - meter.reads["events"] + polls * 0.5)
 
 
-def dollars(meter: Meter, ran: Ran, used: Units, memory: dict[str, int], prices: Prices) -> dict[str, float]:
+def dollars(meter: Meter, ran: Ran, used: Units, prices: Prices) -> dict[str, float]:
     """US dollars of `JOBS` jobs, by part."""
     sqs = sum(count for call, count in meter.calls.items() if call.startswith("sqs:"))
     one = {
-        f"Lambda: {name}, {memory[name]} MB": ran.seconds[name] * memory[name] / 1024 * prices.gb_second
+        f"Lambda: {name}, {MEMORY[name]} MB": ran.seconds[name] * MEMORY[name] / 1024 * prices.gb_second
         + prices.invocation
         for name in ("worker", "stream", "create_job")
     }
@@ -202,16 +201,14 @@ def main() -> None:
     rows += [[f"index {name}", "write", float(n)] for name, n in sorted(meter.index_writes.items())]
     rows += [[name, "read", n] for name, n in sorted(meter.reads.items())]
     print(table("DynamoDB units of one job", ["table", "unit", "units"], rows))
-    ours = dollars(meter, ran, units(meter), MEMORY, prices)
-    naive = dollars(meter, ran, naive_units(meter, ran), MEMORY, prices)
-    smaller = dollars(meter, ran, units(meter), SMALLER_MEMORY, prices)
+    ours = dollars(meter, ran, units(meter), prices)
+    naive = dollars(meter, ran, naive_units(meter, ran), prices)
     rows = [[part, f"{value:.4f}", f"{naive[part]:.4f}"] for part, value in ours.items()]
     total, naive_total = sum(ours.values()), sum(naive.values())
     rows += [["total", f"{total:.3f}", f"{naive_total:.3f}"], ["ratio", "1", f"{naive_total / total:.2f}"]]
     title = f"US dollars for {JOBS} jobs ({TOKENS} tokens, {SECONDS:.0f} s, one viewer)"
     print(table(title, ["part", "graphjobs", "one write a token, 100 ms polling"], rows))
-    sizes = ", ".join(f"{name} {megabytes} MB" for name, megabytes in SMALLER_MEMORY.items())
-    print(f"With {sizes}: {sum(smaller.values()):.3f}. Seconds: {ran.seconds}.\n")
+    print("Seconds of one job: " + ", ".join(f"{name} {value:.2f}" for name, value in ran.seconds.items()) + "\n")
 
 
 if __name__ == "__main__":
