@@ -57,6 +57,10 @@ class Memory(EventLog):
         """Not asked for by a writer."""
         raise NotImplementedError
 
+    def whole(self, slot: Slot) -> Slot:
+        """Not asked for by a writer."""
+        raise NotImplementedError
+
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
         """Not asked for by a writer."""
         raise NotImplementedError

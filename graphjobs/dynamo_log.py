@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws import error_code
 from graphjobs.event_log import Batch, Fenced, Key
-from graphjobs.slot import Slot, slot_from_item
+from graphjobs.slot import CorruptSlot, Slot, slot_from_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,23 +85,24 @@ class DynamoEventLog:
         wanted = list(dict.fromkeys(keys))
         if len(wanted) == 1:
             item = self._item_at(*wanted[0], consistent=False)
-            found = {} if item is None else {wanted[0]: self._payloads.inlined(slot_from_item(item))}
-            return Batch(found, frozenset())
-        batch = Batch({}, frozenset())
+            return _batch([] if item is None else [item])
+        batch = Batch({})
         remaining = iter(wanted)
         while part := list(islice(remaining, BATCH_LIMIT)):
             more = self._read_batch(part)
-            batch = Batch(batch.found | more.found, batch.unknown | more.unknown)
+            batch = Batch(batch.found | more.found, batch.unknown | more.unknown, batch.corrupt | more.corrupt)
         return batch
 
     def _read_batch(self, keys: list[Key]) -> Batch:
         asked = {self._table: {"Keys": [_key(*key) for key in keys]}}
         answer = self._client.batch_get_item(RequestItems=asked)  # type: ignore[arg-type]
-        slots = [slot_from_item(item) for item in answer["Responses"].get(self._table, [])]
         # An unprocessed key was not looked at: taking it for absent would be a guess.
         left = answer.get("UnprocessedKeys", {}).get(self._table, {"Keys": []})["Keys"]
-        unknown = frozenset((str(key["job_id"]["S"]), int(key["seq"]["N"])) for key in left)
-        return Batch({(slot.job_id, slot.seq): self._payloads.inlined(slot) for slot in slots}, unknown)
+        return _batch(answer["Responses"].get(self._table, []), frozenset(map(_key_of, left)))
+
+    def whole(self, slot: Slot) -> Slot:
+        """See `EventLog.whole`."""
+        return self._payloads.inlined(slot)
 
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
         """See `EventLog.following`."""
@@ -113,13 +114,17 @@ class DynamoEventLog:
         )
         slots: list[Slot] = []
         for item in answer["Items"]:
-            slot = slot_from_item(item)
             # An eventually consistent query may miss a slot that it shows a later one of: stop there.
-            if slot.seq != (slots[-1].next_seq if slots else seq):
+            if _key_of(item)[1] != (slots[-1].next_seq if slots else seq):
                 break
-            slots.append(self._payloads.inlined(slot))
+            try:
+                slots.append(self._payloads.inlined(slot_from_item(item)))
+            except (ClientError, BotoCoreError, CorruptSlot):
+                if not slots:
+                    raise
+                break
             # A page of bodies from S3 would be larger than the memory of a function that reads it.
-            if slot.object_key is not None:
+            if slots[-1].object_key is not None:
                 break
         return slots
 
@@ -130,3 +135,18 @@ class DynamoEventLog:
 
 def _key(job_id: str, seq: int) -> dict[str, Any]:
     return {"job_id": {"S": job_id}, "seq": {"N": str(seq)}}
+
+
+def _key_of(item: Any) -> Key:
+    return str(item["job_id"]["S"]), int(item["seq"]["N"])
+
+
+def _batch(items: list[Any], unknown: frozenset[Key] = frozenset()) -> Batch:
+    found: dict[Key, Slot] = {}
+    corrupt: set[Key] = set()
+    for item in items:
+        try:
+            found[_key_of(item)] = slot_from_item(item)
+        except CorruptSlot:
+            corrupt.add(_key_of(item))
+    return Batch(found, unknown, frozenset(corrupt))

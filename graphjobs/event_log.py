@@ -24,10 +24,17 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a read of many keys said: a key in neither is absent; one in `unknown` was not answered."""
+    """What a read of many keys said; a key that is in none of these is absent.
+
+    Attributes:
+        found: the slots that are there; the body of one that is in S3 is left there (`EventLog.whole`).
+        unknown: keys that were not answered.
+        corrupt: keys under which there is something that is no slot. Nothing is said against the others.
+    """
 
     found: dict[Key, Slot]
-    unknown: frozenset[Key]
+    unknown: frozenset[Key] = frozenset()
+    corrupt: frozenset[Key] = frozenset()
 
 
 class EventLog(Protocol):
@@ -49,8 +56,12 @@ class EventLog(Protocol):
     def read(self, keys: Iterable[Key]) -> Batch:
         """The slots at exactly these keys; may lag behind the newest write, never in another order."""
 
+    def whole(self, slot: Slot) -> Slot:
+        """`slot`, as `read` found it, with its body."""
+
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
         """Up to `max_slots` consecutive slots from key `seq` on, without a gap between them.
 
-        Fewer if a body is large; none only if there is none.
+        Fewer if a body is large; none only if there is none. Raises what it raises only for the first of them: those
+        before one that cannot be read are returned.
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphjobs.slot import Slot
+from graphjobs.slot import CorruptSlot, Slot
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,10 +40,15 @@ class PayloadStore:
 
         Raises:
             ClientError, BotoCoreError: as S3 answers.
+            CorruptSlot: what is there is no body.
         """
         if slot.object_key is None or slot.body:
             return slot
         answer = self._client.get_object(Bucket=self._bucket, Key=slot.object_key)
         body = answer["Body"].read()
-        deflated = answer["ContentType"] == "application/zlib"
-        return replace(slot, body=body if deflated else body.decode())
+        if answer["ContentType"] == "application/zlib":
+            return replace(slot, body=body)
+        try:
+            return replace(slot, body=body.decode())
+        except UnicodeDecodeError as error:
+            raise CorruptSlot(f"The body of slot {slot.seq} of {slot.job_id} is no text.") from error

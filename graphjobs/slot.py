@@ -64,6 +64,11 @@ class Slot:
         return self.seq + self.count - 1
 
     @property
+    def has_body(self) -> bool:
+        """Whether the body is here, not only in S3."""
+        return self.object_key is None or bool(self.body)
+
+    @property
     def stored_bytes(self) -> bytes:
         """The body's bytes as they are stored."""
         return self.body if isinstance(self.body, bytes) else self.body.encode()
@@ -72,11 +77,14 @@ class Slot:
         """The events, in order.
 
         Raises:
-            CorruptSlot: the body is still in S3, or holds another number of events than `count`.
+            CorruptSlot: the body is still in S3, is no text, or holds another number of events than `count`.
         """
-        if self.object_key is not None and not self.body:
+        if not self.has_body:
             raise CorruptSlot(f"The body of slot {self.seq} of {self.job_id} was not fetched from S3.")
-        text = zlib.decompress(self.body).decode() if isinstance(self.body, bytes) else self.body
+        try:
+            text = zlib.decompress(self.body).decode() if isinstance(self.body, bytes) else self.body
+        except (zlib.error, UnicodeDecodeError) as error:
+            raise CorruptSlot(f"The body of slot {self.seq} of {self.job_id} cannot be inflated.") from error
         lines = text.split("\n")
         if len(lines) != self.count:
             raise CorruptSlot(f"Slot {self.seq} of {self.job_id}: {len(lines)} events where {self.count} belong.")
@@ -122,18 +130,25 @@ def mark_from_attribute(attribute: dict[str, Any] | None) -> Mark | None:
 
 
 def slot_from_item(item: dict[str, Any]) -> Slot:
-    """The slot that a DynamoDB item holds; its body is empty when it is in S3."""
+    """The slot that a DynamoDB item holds; its body is empty when it is in S3.
+
+    Raises:
+        CorruptSlot: an attribute is missing or of another kind.
+    """
     body = item.get("body", {"S": ""})
-    return Slot(
-        job_id=item["job_id"]["S"],
-        seq=int(item["seq"]["N"]),
-        count=int(item["n"]["N"]),
-        nonce=item["nonce"]["S"],
-        body=bytes(body["B"]) if "B" in body else body["S"],
-        mark=mark_from_attribute(item.get("mark")),
-        expires_at=int(item["expires_at"]["N"]),
-        object_key=item["object"]["S"] if "object" in item else None,
-    )
+    try:
+        return Slot(
+            job_id=item["job_id"]["S"],
+            seq=int(item["seq"]["N"]),
+            count=int(item["n"]["N"]),
+            nonce=item["nonce"]["S"],
+            body=bytes(body["B"]) if "B" in body else body["S"],
+            mark=mark_from_attribute(item.get("mark")),
+            expires_at=int(item["expires_at"]["N"]),
+            object_key=item["object"]["S"] if "object" in item else None,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise CorruptSlot(f"What is under {item['job_id']} {item['seq']} is no slot.") from error
 
 
 def freeze(job_id: str, seq: int, lines: Sequence[str], *, nonce: str, mark: Mark | None, expires_at: int) -> Slot:

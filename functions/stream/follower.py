@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 RETRY_MS: Final = 1_000
 BEHIND_MS: Final = 1_000
 """A slot older than this when it is read means that a page of them is waiting, at a writer's twenty a second."""
+UNREADABLE: Final = (ClientError, BotoCoreError, CorruptSlot, ValueError, KeyError)
+"""What reading a log raises: its backend fails, a slot is not what it says, or its lines are no events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ class Follower:
                 self._caught_up = lag <= BEHIND_MS
                 while time.monotonic() < closes and (page := await self._page()):
                     yield self._frame(page)
-        except (ClientError, BotoCoreError, CorruptSlot) as error:
+        except UNREADABLE as error:
             self._logger.warning(
-                "stream closed, its backend fails", extra={"job_id": self._job_id, "error": str(error)}
+                "stream closed, its log cannot be read", extra={"job_id": self._job_id, "error": str(error)}
             )
             yield sse.comment("come back")
 

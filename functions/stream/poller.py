@@ -2,7 +2,8 @@
 
 Any number of streams wait on it. Keys that are due together are read in one `BatchGetItem` (two viewers of one
 job cost one key). How often a key is read depends on how long its job has been silent: `FASTEST` while events
-flow, `SLOWEST` at last. When the table throttles, the whole loop backs off, with jitter.
+flow, `SLOWEST` at last. When the table throttles, the whole loop backs off, with jitter. What is wrong with one
+slot (it is corrupt, or S3 does not give its body) concerns those who wait for it and nobody else.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs.aws import is_transient
 from graphjobs.event_log import Batch, EventLog, Key
-from graphjobs.slot import Slot
+from graphjobs.slot import CorruptSlot, Slot
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -35,6 +37,24 @@ GIVE_UP_AFTER: Final = 10.0
 
 
 @dataclass(slots=True)
+class _Failing:
+    """How long, and how often, something has failed."""
+
+    since: float | None = None
+    times: int = 0
+
+    def again(self, now: float) -> bool:
+        """Note a failure; whether it has gone on for too long."""
+        self.since = now if self.since is None else self.since
+        self.times += 1
+        return now - self.since > GIVE_UP_AFTER
+
+    def backoff(self) -> float:
+        """Seconds until the next try."""
+        return random.uniform(FASTEST, min(2.0, FASTEST * 2**self.times))
+
+
+@dataclass(slots=True)
 class _Wait:
     """One key that somebody waits for; `since` is when its job was last heard of."""
 
@@ -42,6 +62,8 @@ class _Wait:
     due: float
     futures: set[asyncio.Future[Slot]] = field(default_factory=set)
     in_flight: bool = False
+    failing: _Failing = field(default_factory=_Failing)
+    """Of this slot's body alone."""
 
 
 class Poller:
@@ -58,14 +80,14 @@ class Poller:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reads: set[asyncio.Task[None]] = set()
-        self._failing_since: float | None = None
-        self._failures = 0
+        self._failing = _Failing()
 
     async def slot(self, key: Key, since: float) -> Slot:
         """The slot at `key`, as soon as it is there; `since` is when the stream last got one (monotonic).
 
         Raises:
             ClientError, BotoCoreError: reads have failed for `GIVE_UP_AFTER` seconds.
+            CorruptSlot: what is there cannot be read.
         """
         future: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         now = self._monotonic()
@@ -98,7 +120,10 @@ class Poller:
     def _start_read(self, keys: list[Key]) -> None:
         for key in keys:
             self._waits[key].in_flight = True
-        task = asyncio.create_task(self._read(keys))
+        self._start(self._read(keys))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._reads.add(task)
         task.add_done_callback(self._reads.discard)
 
@@ -108,7 +133,7 @@ class Poller:
             batch = await loop.run_in_executor(self._executor, self._log.read, keys)
         except (ClientError, BotoCoreError) as error:
             self._failed(keys, error)
-        except Exception as error:  # a corrupt slot: whoever waits for it must not wait for ever
+        except Exception as error:  # a defect of ours: whoever waits must not wait for ever
             self._fail(keys, error)
         else:
             self._answered(keys, batch)
@@ -116,37 +141,67 @@ class Poller:
 
     def _answered(self, keys: list[Key], batch: Batch) -> None:
         if batch.unknown:
-            self._failures += 1  # part of the batch was throttled
+            self._failing.times += 1  # part of the batch was throttled
         else:
-            self._failures, self._failing_since = 0, None
+            self._failing = _Failing()
+        for key in batch.corrupt:
+            self._logger.error("slot is corrupt, its streams are closed", extra={"job_id": key[0], "seq": key[1]})
+            self._fail([key], CorruptSlot(f"What is under {key} is no slot."))
         now = self._monotonic()
         for key in keys:
             wait = self._waits.get(key)
             if wait is None:
                 continue
-            wait.in_flight = False
             slot = batch.found.get(key)
             if slot is None:
-                wait.due = now + (self._backoff() if key in batch.unknown else _interval(now - wait.since))
-                continue
-            del self._waits[key]
-            for future in wait.futures:
-                if not future.done():
-                    future.set_result(slot)
+                backoff = self._failing.backoff() if key in batch.unknown else _interval(now - wait.since)
+                self._later(key, now + backoff)
+            elif slot.has_body:
+                self._found(key, slot)
+            else:
+                self._start(self._fetch(key, slot))
+
+    async def _fetch(self, key: Key, slot: Slot) -> None:
+        """The body of one slot from S3: apart, so that nobody else waits for it, and one for all its streams."""
+        loop = asyncio.get_running_loop()
+        try:
+            whole = await loop.run_in_executor(self._executor, self._log.whole, slot)
+        except Exception as error:  # whatever it is, it is this slot's
+            wait = self._waits.get(key)
+            now = self._monotonic()
+            if wait is None:
+                return
+            if is_transient(error) and not wait.failing.again(now):
+                self._later(key, now + wait.failing.backoff())
+            else:
+                extra = {"job_id": key[0], "seq": key[1], "error": str(error)}
+                self._logger.warning("body of a slot not read, its streams are closed", extra=extra)
+                self._fail([key], error)
+        else:
+            self._found(key, whole)
+        self._changed.set()
 
     def _failed(self, keys: list[Key], error: Exception) -> None:
         now = self._monotonic()
-        self._failing_since = self._failing_since or now
-        self._failures += 1
-        if now - self._failing_since > GIVE_UP_AFTER:
+        if self._failing.again(now):
             self._logger.warning("reads keep failing, streams are closed", extra={"error": str(error)})
-            self._failing_since = None
+            self._failing.since = None
             self._fail(keys, error)
             return
         for key in keys:
-            if key in self._waits:
-                self._waits[key].in_flight = False
-                self._waits[key].due = now + self._backoff()
+            self._later(key, now + self._failing.backoff())
+
+    def _later(self, key: Key, due: float) -> None:
+        wait = self._waits.get(key)
+        if wait is not None:
+            wait.in_flight = False
+            wait.due = due
+
+    def _found(self, key: Key, slot: Slot) -> None:
+        wait = self._waits.pop(key, None)
+        for future in wait.futures if wait else ():
+            if not future.done():
+                future.set_result(slot)
 
     def _fail(self, keys: list[Key], error: Exception) -> None:
         for key in keys:
@@ -154,9 +209,6 @@ class Poller:
             for future in wait.futures if wait else ():
                 if not future.done():
                     future.set_exception(error)
-
-    def _backoff(self) -> float:
-        return random.uniform(FASTEST, min(2.0, FASTEST * 2**self._failures))
 
 
 def _interval(silence: float) -> float:

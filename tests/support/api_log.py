@@ -6,6 +6,7 @@ import threading
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphjobs.event import DONE, Event
@@ -25,6 +26,8 @@ class MemoryLog:
         failures: errors that the next calls of any reading method raise, one each.
         hidden: how many more eventually consistent reads do not see the slot under a key.
         withheld: how many more `read`s do not answer for a key.
+        corrupt: keys under which there is no slot but something else.
+        in_s3: keys of slots whose body is in S3, and what S3 does before it gives it.
         before: called at the start of every eventually consistent read.
     """
 
@@ -35,6 +38,8 @@ class MemoryLog:
         self.failures: deque[Exception] = deque()
         self.hidden: Counter[Key] = Counter()
         self.withheld: Counter[Key] = Counter()
+        self.corrupt: set[Key] = set()
+        self.in_s3: dict[Key, Callable[[], object]] = {}
         self.before: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
@@ -62,7 +67,16 @@ class MemoryLog:
         self._called("read")
         unknown = frozenset(key for key in wanted if _counted_down(self.withheld, key))
         found = {key: slot for key in wanted if key not in unknown and (slot := self._seen(key))}
-        return Batch(found, unknown)
+        for key in self.in_s3.keys() & found.keys():
+            found[key] = replace(found[key], body="", object_key="somewhere")
+        return Batch(found, unknown, frozenset(self.corrupt & set(wanted)))
+
+    def whole(self, slot: Slot) -> Slot:
+        key = (slot.job_id, slot.seq)
+        if key in self.in_s3:
+            self._called("whole")
+            self.in_s3[key]()
+        return self.slots[key]
 
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
         self.before()
@@ -98,6 +112,10 @@ class Script:
     def slot(self, *texts: str, ts: int | None = None) -> Slot:
         """Append a slot of one token an item."""
         return self._append([("token", {"text": text}) for text in texts], ts)
+
+    def foreign(self, *lines: str) -> Slot:
+        """The next slot as nobody of ours writes it: its lines need not be events. It is not appended."""
+        return freeze(self.job_id, len(self.events) + 1, lines, nonce="foreign", mark=None, expires_at=EXPIRES)
 
     def done(self, *texts: str) -> Slot:
         """Append the last slot: tokens, then `done`."""

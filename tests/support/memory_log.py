@@ -94,7 +94,11 @@ class MemoryLog:
         """See `EventLog.read`."""
         wanted = list(keys)
         found = {(slot.job_id, slot.seq): slot for job_id, _ in wanted for slot in self.slots(job_id)}
-        return Batch({key: found[key] for key in wanted if key in found}, frozenset())
+        return Batch({key: found[key] for key in wanted if key in found})
+
+    def whole(self, slot: Slot) -> Slot:
+        """See `EventLog.whole`."""
+        return slot
 
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
         """See `EventLog.following`."""

@@ -116,7 +116,7 @@ class EventLogSuite:
         for read in (
             log.tail(job_id),
             log.containing(job_id, 1),
-            log.read([(job_id, 1)]).found[job_id, 1],
+            log.whole(log.read([(job_id, 1)]).found[job_id, 1]),
             log.following(job_id, 1, max_slots=1)[0],
         ):
             assert read is not None and read.events()[0].parse().data["text"] == text

@@ -115,8 +115,8 @@ def test_a_table_that_throttles_is_asked_less_and_less(app: Streams, monkeypatch
 def test_the_back_off_is_bounded_and_ends_with_the_fault(app: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     poller = app.service.poller
     monkeypatch.setattr("functions.stream.poller.random.uniform", lambda low, high: high)
-    poller._failures = 50
-    assert poller._backoff() == 2.0
+    poller._failing.times = 50
+    assert poller._failing.backoff() == 2.0
 
     async def work() -> None:
         script = app.job()
@@ -124,7 +124,7 @@ def test_the_back_off_is_bounded_and_ends_with_the_fault(app: Streams, monkeypat
         await poller.slot((script.job_id, 1), time.monotonic())
 
     run(work())
-    assert poller._failures == 0
+    assert poller._failing.times == 0
 
 
 def test_a_key_that_was_not_answered_is_asked_again_and_not_taken_for_absent(
