@@ -82,7 +82,7 @@ class GraphLoader:
         try:
             module = self._module(where)
             return getattr(module, attribute)
-        except Exception as error:  # importing a user's module may raise anything
+        except (Exception, SystemExit) as error:  # importing a user's module may raise anything
             raise GraphLoadError(f"Graph {name!r} ({self._specs[name]}) cannot be imported.") from error
 
     def _module(self, where: str) -> ModuleType:
@@ -139,7 +139,7 @@ async def _made(name: str, factory: Any) -> Any:
         wants_config = len(inspect.signature(factory).parameters) > 0
         made = factory({"configurable": {}}) if wants_config else factory()
         return await made if inspect.isawaitable(made) else made
-    except Exception as error:  # a user's factory may raise anything
+    except (Exception, SystemExit) as error:  # a user's factory may raise anything
         raise GraphLoadError(f"The factory of graph {name!r} failed.") from error
 
 

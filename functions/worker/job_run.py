@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -34,6 +34,8 @@ from graphjobs.transition import Contended
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
+
+T = TypeVar("T")
 
 GRACE_SECONDS: Final = 1.0
 """How long a stopped run may take to react; with the watch interval at its side, a cancel stops within 2 s."""
@@ -126,9 +128,9 @@ class JobRun:
         loop.set_default_executor(executor)
         heartbeat.start()
         try:
-            outcome, drained = loop.run_until_complete(self._until_end())
+            outcome, drained = _completed(loop, loop.create_task(self._until_end()))
             ended = self._settle(outcome, heartbeat, drained=drained)
-        except Exception:
+        except BaseException:
             self._shut_down(heartbeat, executor)
             if not self._nothing_left(loop, executor):
                 self._logger.exception("the end of the job could not be written; another worker will do it")
@@ -164,21 +166,24 @@ class JobRun:
                 graph.cancel()
                 await asyncio.wait({graph}, timeout=GRACE_SECONDS)
                 return None, False
-            if graph.cancelled():
-                raise RuntimeError("The graph cancelled its own task.")
-            return graph.result(), False
-        except Drained:
-            return None, True
-        except WriterClosed:
-            return None, False  # the writer has failed, and its reason is on its way to `stop`
-        except CheckpointsUnavailable:
-            raise  # no end of the graph: as after a crash, another attempt goes on from the log's mark
-        except Exception:
-            self._logger.exception("graph failed")
-            return ends.failed(ends.GRAPH_ERROR), False
+            return self._result(graph)
         finally:
             self._stop_seen.set()
             waiting.cancel()
+
+    def _result(self, graph: asyncio.Task[Outcome]) -> tuple[Outcome | None, bool]:
+        error = RuntimeError("The graph cancelled its own task.") if graph.cancelled() else graph.exception()
+        if error is None:
+            return graph.result(), False
+        if isinstance(error, Drained):
+            return None, True
+        if isinstance(error, WriterClosed):
+            return None, False  # the writer has failed, and its reason is on its way to `stop`
+        if isinstance(error, CheckpointsUnavailable):
+            raise error  # no end of the graph: as after a crash, another attempt goes on from the log's mark
+        # Whatever a graph raises is its error, SystemExit too: another worker would only fare the same.
+        self._logger.error("graph failed", exc_info=error)
+        return ends.failed(ends.GRAPH_ERROR), False
 
     def _settle(self, outcome: Outcome | None, heartbeat: Heartbeat, *, drained: bool = False) -> Ended:
         with self._settling:
@@ -244,8 +249,22 @@ class JobRun:
             task.cancel()
         if not tasks:
             return True
-        done, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_SECONDS))
+        done, pending = _completed(loop, loop.create_task(asyncio.wait(tasks, timeout=GRACE_SECONDS)))
         for task in done:
             if not task.cancelled() and task.exception() is not None:
                 self._logger.warning("a task left behind failed", extra={"error": repr(task.exception())})
         return not pending
+
+
+def _completed(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
+    """The result of `task`, when it has ended.
+
+    A task that raises `SystemExit` or `KeyboardInterrupt`, as `sys.exit()` in a node does, ends the loop's run as
+    well as itself. It keeps the exception as its result, for whoever awaits it; the loop only has to go on.
+    """
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt):
+            if task.done():
+                raise

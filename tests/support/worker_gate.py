@@ -35,11 +35,11 @@ class Phase(StrEnum):
 
 
 class Gate:
-    """Counts the writes that pass it and cuts everything off at write `die_at` (from 1), of those that are `call`."""
+    """Counts the writes that pass it and cuts everything off at write `die_at` (from 1), of all or of kind `of`."""
 
-    def __init__(self, die_at: int | None = None, phase: Phase = Phase.BEFORE, call: str | None = None) -> None:
+    def __init__(self, die_at: int | None = None, phase: Phase = Phase.BEFORE, *, of: str = "") -> None:
         self.die_at = die_at
-        self.call = call
+        self.of = of
         self.phase = phase
         self.writes: list[str] = []
         self.died_in = ""
@@ -68,16 +68,11 @@ class Gate:
             if not counted:
                 return
             self.writes.append(call)
-            if self._number(call) == self.die_at:
+            if call.startswith(self.of) and sum(each.startswith(self.of) for each in self.writes) == self.die_at:
                 if self.phase is Phase.BEFORE:
                     self.died_in = call
                     raise Died
                 self._fatal.here = True
-
-    def _number(self, call: str) -> int:
-        if self.call is None:
-            return len(self.writes)
-        return self.writes.count(call) if call == self.call else 0
 
     def leave(self, call: str) -> None:
         """After a call, on the same thread.

@@ -26,6 +26,10 @@ def run_clean(workers: Rig, graph: str, given: dict[str, object] = INPUT) -> lis
     return workers.events(job)
 
 
+END = "worker.TransactWriteItems"
+"""The second transaction of a run: the first is its claim. How many puts are between is a matter of time."""
+
+
 def crash(workers: Rig, job: Job, gate: Gate, *, durable_saver: bool = False) -> bool:
     """Run a worker that dies as `gate` says; whether it did before the job was over."""
     worker = workers.worker(gate, durable_saver=durable_saver)
@@ -104,14 +108,10 @@ def test_a_crash_before_the_first_mark_starts_over(workers: Rig) -> None:
     check(workers, job, resumed, run_clean(workers, "tokens"))
 
 
-TRANSITION = "worker.TransactWriteItems"
-"""The claim is the first of a run, the end the second."""
-
-
 def test_a_crash_after_the_last_mark_runs_nothing_again(workers: Rig) -> None:
     clean = run_clean(workers, "rounds")
     job = workers.job("rounds", INPUT)
-    assert crash(workers, job, Gate(2, call=TRANSITION))
+    assert crash(workers, job, Gate(2, of=END))
     resumed = resume(workers, job)
     check(workers, job, resumed, clean)
     assert steps_of(resumed.name) == []
@@ -119,7 +119,7 @@ def test_a_crash_after_the_last_mark_runs_nothing_again(workers: Rig) -> None:
 
 def test_an_end_whose_answer_was_lost_is_not_made_again(workers: Rig) -> None:
     job = workers.job("rounds", INPUT)
-    crash(workers, job, Gate(2, Phase.AFTER, TRANSITION))
+    assert crash(workers, job, Gate(2, Phase.AFTER, of=END))
     before = workers.events(job)
     assert before[-1]["type"] == "done"
     resumed = resume(workers, job)

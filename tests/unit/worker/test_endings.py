@@ -19,7 +19,6 @@ from langgraph.types import interrupt
 from functions.worker import job_run
 from functions.worker import writer as writer_module
 from functions.worker.graph_run import GraphRun
-from functions.worker.heartbeat import Heartbeat
 from graphjobs.cancel import cancel
 from graphjobs.event import MAX_EVENT_BYTES
 from graphjobs.job import Job
@@ -49,7 +48,7 @@ def run(workers: Rig, graph: str, hook: Callable[[], Any], **settings: Any) -> t
     return worker, job
 
 
-def error(workers: Rig, job: Job) -> str:
+def error_code(workers: Rig, job: Job) -> str:
     """The code with which the job failed; the event and `done` agree on it."""
     *_, told, done = workers.events(job)
     assert told["type"] == "error" and done["data"]["status"] == "failed"
@@ -68,7 +67,7 @@ def ask() -> None:
 @pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
 def test_a_node_that_raises_fails_the_job_and_its_trace_stays_in_the_log(workers: Rig, graph: str) -> None:
     worker, job = run(workers, graph, fail)
-    assert error(workers, job) == "graph_error"
+    assert error_code(workers, job) == "graph_error"
     assert SECRET not in json.dumps(workers.events(job))
     logged = next(line for line in worker.logged if line["level"] == "ERROR")
     assert SECRET in logged["exception"] and "Traceback" in logged["exception"] and "def fail" not in logged["message"]
@@ -76,21 +75,44 @@ def test_a_node_that_raises_fails_the_job_and_its_trace_stays_in_the_log(workers
     assert "JobsFailed" in worker.metrics.names and worker.exits == []
 
 
-def test_a_node_that_ends_the_process_is_a_crash(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody below the runtime may hold `SystemExit` up; the next worker takes the job as after any crash."""
-    beating: list[Heartbeat] = []
-    start = Heartbeat.start
-    monkeypatch.setattr(Heartbeat, "start", lambda heartbeat: (beating.append(heartbeat), start(heartbeat)))
-    job, worker = workers.job("sync_hook"), workers.worker()
-    HOOKS["in_thread"] = lambda: sys.exit(3)
-    with pytest.raises(SystemExit):
-        worker.process(job)
-    beating[0].stop()
-    assert workers.row(job).status == "running"
-    workers.lapse()
-    workers.worker().process(job)
-    assert workers.row(job).status == "completed"
-    check_sound(workers.events(job), workers.row(job))
+class Rude(BaseException):
+    """What nothing that catches `Exception` catches."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Rude()], ids=repr)
+@pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
+def test_a_node_that_would_end_the_process_fails_its_job_like_any_other(
+    workers: Rig, graph: str, error: BaseException
+) -> None:
+    """asyncio lets `SystemExit` end its loop; as a crash the same node would be run again, to the same end."""
+
+    def leave() -> None:
+        raise error
+
+    worker, job = run(workers, graph, leave)
+    assert error_code(workers, job) == "graph_error"
+    assert workers.row(job).attempt == 1 and worker.exits == []
+    logged = next(line for line in worker.logged if line["level"] == "ERROR")
+    assert type(error).__name__ in logged["exception"]
+    after = workers.job("parallel", {"rounds": 1})
+    worker.process(after)
+    assert workers.row(after).status == "completed", "the worker goes on with its next job"
+
+
+def test_a_task_that_would_end_the_process_ends_itself_alone(workers: Rig) -> None:
+    async def leave() -> None:
+        await asyncio.sleep(0)
+        sys.exit(3)
+
+    async def spawn() -> None:
+        kept.append(asyncio.ensure_future(leave()))
+        await asyncio.wait(kept)
+        kept.append(asyncio.ensure_future(leave()))  # and one that outlives its graph
+
+    kept: list[Any] = []
+    worker, job = run(workers, "async_hook", spawn)
+    assert workers.row(job).status == "completed" and worker.exits == []
+    assert all(isinstance(task.exception(), SystemExit) for task in kept if not task.cancelled())
 
 
 def test_a_graph_that_cancels_itself_fails(workers: Rig) -> None:
@@ -98,13 +120,13 @@ def test_a_graph_that_cancels_itself_fails(workers: Rig) -> None:
         raise asyncio.CancelledError
 
     _, job = run(workers, "async_hook", give_up)
-    assert error(workers, job) == "graph_error"
+    assert error_code(workers, job) == "graph_error"
 
 
 @pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
 def test_an_interrupt_is_unsupported(workers: Rig, graph: str) -> None:
     worker, job = run(workers, graph, ask)
-    assert error(workers, job) == "interrupt_unsupported"
+    assert error_code(workers, job) == "interrupt_unsupported"
     assert worker.exits == []
 
 
@@ -113,7 +135,7 @@ def test_a_graph_without_end_exceeds_its_recursion_limit(workers: Rig, monkeypat
     monkeypatch.setattr(GraphRun, "_config", lambda run: {**made(run), "recursion_limit": 5})
     job = workers.job("rounds", {"rounds": 100})
     workers.worker().process(job)
-    assert error(workers, job) == "recursion_limit"
+    assert error_code(workers, job) == "recursion_limit"
 
 
 @pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
@@ -127,7 +149,7 @@ def test_what_is_too_large_fails_the_job(workers: Rig, where: str, graph: str) -
         return get_stream_writer()({"type": "big", "text": huge})
 
     _, job = run(workers, graph, write)
-    assert error(workers, job) == "event_too_large"
+    assert error_code(workers, job) == "event_too_large"
 
 
 def test_a_result_that_is_too_large_fails_the_job(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +157,7 @@ def test_a_result_that_is_too_large_fails_the_job(workers: Rig, monkeypatch: pyt
     monkeypatch.setattr("graphjobs.event.MAX_EVENT_BYTES", 300)
     job, worker = workers.job("rounds", {"rounds": 40}), workers.worker()
     worker.process(job)
-    assert error(workers, job) == "event_too_large"
+    assert error_code(workers, job) == "event_too_large"
     assert workers.row(job).status == "failed"
 
 
@@ -152,7 +174,7 @@ def test_a_result_of_any_kind_becomes_json(workers: Rig) -> None:
 
 def test_a_graph_that_nobody_knows_fails(workers: Rig) -> None:
     _, job = run(workers, "no-such-graph", fail)
-    assert error(workers, job) == "graph_unavailable"
+    assert error_code(workers, job) == "graph_unavailable"
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
@@ -282,7 +304,7 @@ def test_a_job_past_its_deadline_is_stopped_and_failed(workers: Rig) -> None:
     worker.process(job)
     assert time.monotonic() - since < SOON
     assert steps_of(worker.name) == ["on_loop"]
-    assert error(workers, job) == "timed_out"
+    assert error_code(workers, job) == "timed_out"
 
 
 def test_a_task_that_a_graph_leaves_behind_does_not_outlive_its_job(workers: Rig) -> None:
