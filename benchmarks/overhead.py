@@ -20,6 +20,7 @@ from benchmarks.measure import Series, table
 from functions.worker.checkpoints import ConfirmingSaver, Saved
 from functions.worker.graph_loader import GraphLoader
 from functions.worker.graph_run import GraphRun
+from functions.worker.node_loop import NodeLoop
 from functions.worker.translate import STREAM_MODES
 from functions.worker.writer import LogWriter
 from graphjobs.claims import Claim
@@ -120,9 +121,11 @@ def worker_seconds() -> float:
         loader=cast(GraphLoader, Loader()),
         saver=cast(ConfirmingSaver, Saver()),
         writer=writer,
+        loop=(loop := NodeLoop()),
         logger=logger("worker"),
     )
-    asyncio.run(run.run())
+    loop.run_until_complete(run.run())
+    loop.close()
     writer.close()
     took = time.perf_counter() - began
     if failures or sum(slot.count for slot in log.slots) < EVENTS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from functions.worker.checkpoints import Run as SaverRun
 from functions.worker.graph_loader import GraphLoader, GraphLoadError
 from functions.worker.jsonable import jsonable
 from functions.worker.marks import Marks
+from functions.worker.node_loop import NodeLoop
 from functions.worker.translate import STREAM_MODES, GraphInterrupted, boundary, translate
 from functions.worker.writer import LogWriter
 from graphjobs import outcome as ends
@@ -69,13 +72,16 @@ class GraphRun:
         loader: GraphLoader,
         saver: ConfirmingSaver,
         writer: LogWriter,
+        loop: NodeLoop,
         logger: Logger,
     ) -> None:
+        """`loop` is the one that `run` will be run on."""
         self._claim = claim
         self._job_input = job_input
         self._loader = loader
         self._saver = saver
         self._writer = writer
+        self._loop = loop
         self._logger = logger
         self._control = OwnSteps()
         self._values: Any = None
@@ -130,16 +136,22 @@ class GraphRun:
             control=self._control,
             version="v2",
         )
-        async with aclosing(stream) as parts:
-            async for part in parts:
-                checkpoint = boundary(part)
-                if checkpoint is not None:
-                    self._reached(checkpoint)
-                    continue
-                for kind, data in translate(part):
-                    self._writer.append(kind, data)
-                if self._writer.full:
-                    await asyncio.to_thread(self._writer.wait_for_room)
+        # A thread of its own: all those for nodes may be waiting for room themselves.
+        with ThreadPoolExecutor(1, "room") as waiter, self._loop.bounded() as taken:
+            async with aclosing(stream) as parts:
+                async for part in parts:
+                    taken()
+                    self._accept(part)
+                    if self._writer.full:
+                        await self._loop.run_in_executor(waiter, self._writer.wait_for_room)
+
+    def _accept(self, part: Mapping[str, Any]) -> None:
+        checkpoint = boundary(part)
+        if checkpoint is not None:
+            self._reached(checkpoint)
+            return
+        for kind, data in translate(part):
+            self._writer.append(kind, data)
 
     def _reached(self, checkpoint: dict[str, Any]) -> None:
         self._values = checkpoint["values"]

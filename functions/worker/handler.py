@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from functools import lru_cache
 from typing import Any
 
 from functions.worker.checkpoints import checkpoint_saver
 from functions.worker.graph_loader import GraphLoader
+from functions.worker.node_loop import NodeLoop
 from functions.worker.worker import Keepalive, Worker
 from graphjobs import aws
 from graphjobs.claims import Claims
@@ -48,7 +48,7 @@ def worker() -> Worker:
         loader=GraphLoader(settings.config),
         saver=checkpoint_saver(settings),
         # One loop a process: clients that a graph keeps between jobs are bound to it.
-        loop=asyncio.new_event_loop(),
+        loop=NodeLoop(),
         logger=logger,
         metrics=metrics,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functions.worker.graph_loader import GraphLoader
 from functions.worker.graph_run import GraphRun
 from functions.worker.heartbeat import Heartbeat, Stop, limits, visibility_seconds
 from functions.worker.job_run import Ended, JobRun
+from functions.worker.node_loop import NodeLoop
 from functions.worker.writer import LogWriter
 from graphjobs.claims import Claim, Claims, Refusal
 from graphjobs.event_log import EventLog, Fenced
@@ -52,7 +52,7 @@ class Worker:
     keepalive: Keepalive
     loader: GraphLoader
     saver: ConfirmingSaver
-    loop: asyncio.AbstractEventLoop
+    loop: NodeLoop
     logger: Logger
     metrics: Metrics
     exit: Callable[[int], Any] = os._exit
@@ -118,7 +118,13 @@ class Worker:
         job_input = self.jobs.input(claim.job.job_id)
         writer = LogWriter(self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure)
         graph_run = GraphRun(
-            claim, job_input or "{}", loader=self.loader, saver=self.saver, writer=writer, logger=self.logger
+            claim,
+            job_input or "{}",
+            loader=self.loader,
+            saver=self.saver,
+            writer=writer,
+            loop=self.loop,
+            logger=self.logger,
         )
         run = JobRun(
             claim,

@@ -87,7 +87,9 @@ class ModelWorker:
             world.log, claim, flush_seconds=0, on_failure=self._writer_failed, clock=world.aws.clock
         )
         nothing: Any = None
-        self._graph_run = GraphRun(claim, "{}", loader=nothing, saver=nothing, writer=self.writer, logger=world.logger)
+        self._graph_run = GraphRun(
+            claim, "{}", loader=nothing, saver=nothing, writer=self.writer, loop=nothing, logger=world.logger
+        )
         self.run = JobRun(
             claim,
             graph_run=self._graph_run,

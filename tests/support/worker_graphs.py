@@ -214,3 +214,12 @@ def _single(node: Any) -> StateGraph[Any]:
     builder.add_node("only", node)
     builder.add_edge(START, "only")
     return builder  # type: ignore[no-any-return]
+
+
+def crowd() -> StateGraph[Any]:
+    """Three synchronous steps side by side."""
+    builder: Any = StateGraph(State)
+    for number in range(3):
+        builder.add_node(f"crowd-{number}", lambda state, number=number: _output("crowd", _hook(f"crowd-{number}")))
+        builder.add_edge(START, f"crowd-{number}")
+    return builder  # type: ignore[no-any-return]

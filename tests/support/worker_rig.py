@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import time
@@ -19,6 +18,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from functions.worker.checkpoints import checkpoint_saver
 from functions.worker.graph_loader import GraphLoader
+from functions.worker.node_loop import NodeLoop
 from functions.worker.worker import Keepalive, Worker
 from graphjobs.claims import Claims
 from graphjobs.dynamo_log import DynamoEventLog
@@ -191,7 +191,7 @@ class Rig:
             keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), queue),  # type: ignore[arg-type]
             loader=GraphLoader(values.config),
             saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
-            loop=asyncio.new_event_loop(),
+            loop=NodeLoop(),
             logger=Logger(service=name, stream=text),
             metrics=metrics,  # type: ignore[arg-type]
             exit=exits.append,

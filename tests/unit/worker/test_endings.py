@@ -19,6 +19,7 @@ from langgraph.types import interrupt
 from functions.worker import job_run
 from functions.worker import writer as writer_module
 from functions.worker.graph_run import GraphRun
+from functions.worker.heartbeat import Heartbeat
 from graphjobs.cancel import cancel
 from graphjobs.event import MAX_EVENT_BYTES
 from graphjobs.job import Job
