@@ -2,7 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+
+def _integral(value: Any) -> Any:
+    """JSON has one kind of number: 60.0, as some encoders write it, is the integer 60 (JSON Schema, 6.1.1)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class JobRequest(BaseModel):
@@ -15,7 +20,7 @@ class JobRequest(BaseModel):
     input: dict[str, JsonValue] | None = None
     user_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     metadata: dict[str, JsonValue] | None = None
-    timeout_seconds: Annotated[int, Field(ge=1)] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = None
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> "JobRequest":

@@ -69,6 +69,16 @@ def test_a_timeout_above_the_limit_is_the_limit(service: Api) -> None:
     assert job.deadline_at == job.created_at + service.aws.settings.max_timeout_seconds * 1000
 
 
+@pytest.mark.parametrize("number", [b"60.0", b"6e1", b"60.000", b"600E-1"])
+def test_an_integer_is_one_however_json_writes_it(service: Api, number: bytes) -> None:
+    plain = service.submit(key="k", query="a", timeout_seconds=60)
+    headers = {"idempotency-key": "k"}
+    answer = service.call("POST", "/jobs", body=b'{"query": "a", "timeout_seconds": %s}' % number, headers=headers)
+    assert (answer.status, answer.body["job_id"]) == (200, plain.body["job_id"]), "the same body"
+    row = service.aws.jobs.get(plain.body["job_id"])
+    assert row is not None and row.deadline_at - row.created_at == 60_000
+
+
 def test_the_address_of_the_api_may_be_set(aws: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     with api(aws, monkeypatch, GRAPHJOBS_API_URL="https://jobs.example.test/v1/") as service:
         body = service.submit().body

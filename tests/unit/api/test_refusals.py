@@ -44,6 +44,8 @@ INVALID: dict[str, tuple[bytes, str]] = {
     "timeout 0": (b'{"query": "a", "timeout_seconds": 0}', "invalid_request"),
     "timeout negative": (b'{"query": "a", "timeout_seconds": -5}', "invalid_request"),
     "timeout a fraction": (b'{"query": "a", "timeout_seconds": 1.5}', "invalid_request"),
+    "timeout 0.0": (b'{"query": "a", "timeout_seconds": 0.0}', "invalid_request"),
+    "timeout just above": (b'{"query": "a", "timeout_seconds": 1.0000000001}', "invalid_request"),
     "timeout a text": (b'{"query": "a", "timeout_seconds": "60"}', "invalid_request"),
     "timeout true": (b'{"query": "a", "timeout_seconds": true}', "invalid_request"),
     "timeout endless": (b'{"query": "a", "timeout_seconds": Infinity}', "invalid_request"),
