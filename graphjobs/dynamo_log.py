@@ -67,7 +67,8 @@ class DynamoEventLog:
 
     def containing(self, job_id: str, seq: int) -> Slot | None:
         """See `EventLog.containing`."""
-        return self._last(job_id, "job_id = :job AND seq <= :seq", {":seq": {"N": str(seq)}})
+        slot = self._last(job_id, "job_id = :job AND seq <= :seq", {":seq": {"N": str(seq)}})
+        return self.whole(slot) if slot else None
 
     def _last(self, job_id: str, condition: str, values: dict[str, Any]) -> Slot | None:
         answer = self._client.query(
@@ -78,7 +79,7 @@ class DynamoEventLog:
             ScanIndexForward=False,
             Limit=1,
         )
-        return self._payloads.inlined(slot_from_item(answer["Items"][0])) if answer["Items"] else None
+        return slot_from_item(answer["Items"][0]) if answer["Items"] else None
 
     def read(self, keys: Iterable[Key]) -> Batch:
         """See `EventLog.read`."""

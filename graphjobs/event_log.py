@@ -48,7 +48,10 @@ class EventLog(Protocol):
         """
 
     def tail(self, job_id: str) -> Slot | None:
-        """The last slot, read consistently; None for an empty log."""
+        """The last slot, read consistently; None for an empty log.
+
+        Its body stays in S3 if it is there (`whole`): what hands a job on must not depend on S3.
+        """
 
     def containing(self, job_id: str, seq: int) -> Slot | None:
         """The slot that holds event `seq`, or the last one before it; read consistently."""
@@ -57,7 +60,7 @@ class EventLog(Protocol):
         """The slots at exactly these keys; may lag behind the newest write, never in another order."""
 
     def whole(self, slot: Slot) -> Slot:
-        """`slot`, as `read` found it, with its body."""
+        """`slot`, as `read` or `tail` found it, with its body."""
 
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
         """Up to `max_slots` consecutive slots from key `seq` on, without a gap between them.

@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler import Response
 
 from graphjobs import aws
 from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event import DONE
 from graphjobs.http_api import http_app, json_answer, own_job, owner_of
 from graphjobs.job_answer import summary
 from graphjobs.job_store import JobStore
@@ -40,12 +39,10 @@ def job_status(job_id: str) -> Response[str]:
     body = summary(job) | {"last_seq": 0, "result": None, "error": None}
     tail = log.tail(job.job_id)
     if tail is not None:
-        last = tail.events()[-1]
+        body["last_seq"] = tail.last_seq
         # Read after the row, the log may have ended since: say so only of a row that says so too.
-        ended = last.type == DONE and job.status.terminal
-        body["last_seq"] = last.seq
-        if ended:
-            data = last.parse().data
+        if job.status.terminal:
+            data = log.whole(tail).events()[-1].parse().data
             body |= {"result": data["result"], "error": data.get("error")}
     return json_answer(200, body)
 

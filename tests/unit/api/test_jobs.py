@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from graphjobs.auth import AuthError
 from graphjobs.claims import Claim
+from graphjobs.event import event_line
 from graphjobs.job import Job, Status
 from graphjobs.outcome import completed, failed
+from graphjobs.slot import freeze
 from graphjobs.times import from_rfc3339, rfc3339
 from tests.support.api_calls import Answer, Api, open_ticket
 from tests.support.backend import Backend
@@ -80,6 +84,17 @@ def test_a_result_too_large_for_an_item_is_read_all_the_same(service: Api) -> No
     service.aws.claims.finish(claim, completed(noise), claim.tail)
     assert status(service, job).body["result"] == noise
     assert service.clients["s3"].calls == ["get_object"]
+
+
+def test_the_status_of_a_running_job_needs_no_body(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    noise = json.dumps([hash((i, "noise")) for i in range(60_000)])
+    line = event_line(2, "big", rfc3339(0), noise)
+    slot = freeze(job.job_id, 2, [line], nonce=claim.nonce, mark=None, expires_at=job.expires_at)
+    service.aws.log.append(slot)
+    assert slot.object_key is not None
+    assert (status(service, job).body["last_seq"], service.clients["s3"].calls) == (2, [])
 
 
 def test_a_job_that_ends_between_the_two_reads_is_not_half_ended(service: Api) -> None:

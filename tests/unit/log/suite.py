@@ -114,7 +114,7 @@ class EventLogSuite:
         log.append(slot(job_id, 1, text))
         log.append(slot(job_id, 1, text))
         for read in (
-            log.tail(job_id),
+            log.whole(found) if (found := log.tail(job_id)) else None,
             log.containing(job_id, 1),
             log.whole(log.read([(job_id, 1)]).found[job_id, 1]),
             log.following(job_id, 1, max_slots=1)[0],

@@ -142,3 +142,14 @@ def test_what_is_before_a_slot_that_cannot_be_read_is_given(aws: Backend, wrong:
 def test_a_body_that_is_not_what_it_says_is_a_corrupt_slot(body: str | bytes) -> None:
     with pytest.raises(CorruptSlot):
         replace(slot("job-a", 1, "x"), body=body).events()
+
+
+def test_a_job_is_handed_on_and_ended_though_s3_gives_nothing(aws: Backend) -> None:
+    """The tail says what follows it without its body: a claim, a cancel and the reconciler need no S3."""
+    s3 = Faults(aws.s3)
+    log = DynamoEventLog(aws.dynamodb, "events", PayloadStore(s3.client, "payloads"))
+    log.append(_large("job-a", 1))
+    s3.fail("get_object", client_error("NoSuchKey", 404), times=9)
+    tail = log.tail("job-a")
+    assert tail is not None and (tail.next_seq, tail.has_body) == (2, False)
+    assert tail.same_write(_large("job-a", 1))
