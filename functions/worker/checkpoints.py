@@ -1,11 +1,16 @@
-"""LangGraph's own DynamoDB checkpointer, made to read consistently and to tell when a save is confirmed."""
+"""LangGraph's own DynamoDB checkpointer, made to read consistently and to tell when a save is confirmed.
+
+What fails for a moment is tried again, as the log's writer does: each of its calls may be made twice. A backend that
+goes on failing is `CheckpointsUnavailable`, which is no error of the graph: another worker resumes from the mark.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from langchain_core.runnables import RunnableConfig
@@ -21,11 +26,16 @@ from langgraph_checkpoint_aws import DynamoDBSaver
 from graphjobs.aws import WORKER, is_transient
 from graphjobs.schema import EVENTS_KEEP_SECONDS
 from graphjobs.settings import Settings
+from graphjobs.transition import backoff
+
+T = TypeVar("T")
 
 Saved = Callable[[RunnableConfig, str], None]
 
 PREFIX: Final = "checkpoints"
 """Of large checkpoints in the payload bucket, which expire by a rule on this prefix."""
+
+TRIES: Final = 10
 
 
 class CheckpointsUnavailable(RuntimeError):
@@ -69,8 +79,7 @@ class ConfirmingSaver(DynamoDBSaver):
         # Without the job's metadata, by which `DynamoDBSaver` overwrites LangGraph's own: a "step" of the caller's
         # would be read for the graph's.
         own: RunnableConfig = {**config, "metadata": {}}
-        with _passing_faults():
-            result = super().put(own, checkpoint, metadata, new_versions)
+        result = _persistently(partial(super().put, own, checkpoint, metadata, new_versions))
         if self.run is not None:
             self.run.saved.add(checkpoint["id"])
         if self.on_saved is not None:
@@ -81,34 +90,18 @@ class ConfirmingSaver(DynamoDBSaver):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task has written."""
-        with _passing_faults():
-            super().put_writes(config, writes, task_id, task_path)
+        _persistently(partial(super().put_writes, config, writes, task_id, task_path))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Read one; "the newest" of a subgraph, which keeps its state on the thread, is the newest that `run` knows."""
-        with _passing_faults():
-            found = super().get_tuple(config)
-            wanted, run = config["configurable"], self.run
-            if found is None or run is None or run.thread != wanted["thread_id"] or get_checkpoint_id(config):
-                return found
-            if not wanted.get("checkpoint_ns") or run.knows(found.checkpoint["id"]):
-                return found
-            return next((each for each in super().list(config) if run.knows(each.checkpoint["id"])), None)
-
-    def list(self, config: RunnableConfig | None, **query: Any) -> Iterator[CheckpointTuple]:
-        """Read several, the newest first."""
-        with _passing_faults():
-            yield from super().list(config, **query)
-
-
-@contextmanager
-def _passing_faults() -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        if is_transient(error):
-            raise CheckpointsUnavailable(str(error)) from error
-        raise
+        found = _persistently(partial(super().get_tuple, config))
+        wanted, run = config["configurable"], self.run
+        if found is None or run is None or run.thread != wanted["thread_id"] or get_checkpoint_id(config):
+            return found
+        if not wanted.get("checkpoint_ns") or run.knows(found.checkpoint["id"]):
+            return found
+        listed = partial(super().list, config)
+        return _persistently(lambda: next((each for each in listed() if run.knows(each.checkpoint["id"])), None))
 
 
 def checkpoint_saver(settings: Settings) -> ConfirmingSaver:
@@ -125,6 +118,19 @@ def checkpoint_saver(settings: Settings) -> ConfirmingSaver:
     saver.client.meta.events.register("provide-client-params.dynamodb.GetItem", _consistent)
     saver.client.meta.events.register("provide-client-params.dynamodb.Query", _consistent)
     return saver
+
+
+def _persistently(call: Callable[[], T]) -> T:
+    for attempt in range(TRIES):
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            if not is_transient(error):
+                raise
+            if attempt == TRIES - 1:
+                raise CheckpointsUnavailable(str(error)) from error
+        time.sleep(backoff(attempt))
+    raise AssertionError("unreachable")
 
 
 def _consistent(params: dict[str, Any], **_: Any) -> dict[str, Any]:

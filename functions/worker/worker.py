@@ -24,6 +24,7 @@ from graphjobs.observability import ENDS, Metric, record
 from graphjobs.outcome import error_code
 from graphjobs.queue import BadMessage, JobQueue, job_id_of
 from graphjobs.settings import Settings
+from graphjobs.slot import CorruptSlot
 from graphjobs.times import now_ms
 
 if TYPE_CHECKING:
@@ -178,8 +179,9 @@ class Worker:
     def _error_code(self, job: Job) -> str | None:
         """For the log only: a read that fails must not bring back the message of a job that has ended."""
         try:
-            return error_code(self.log.tail(job.job_id))
-        except (ClientError, BotoCoreError):
+            tail = self.log.tail(job.job_id)
+            return error_code(self.log.whole(tail)) if tail else None
+        except (ClientError, BotoCoreError, CorruptSlot):
             return None
 
     def _leave(self, ended: Ended, receipt: str) -> None:

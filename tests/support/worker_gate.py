@@ -85,6 +85,39 @@ class Gate:
             raise Died
 
 
+class Trouble(Gate):
+    """A backend in trouble: calls number `nth` (from 1) and following of one kind, `times` of them, raise `error`.
+
+    With `lost` they are made first, and their answer is what is lost.
+    """
+
+    def __init__(self, of: str, error: Exception, *, nth: int = 1, times: int = 1, lost: bool = False) -> None:
+        super().__init__(of=of)
+        self.error = error
+        self.fatal = range(nth, nth + times)
+        self.lost = lost
+        self.calls: list[str] = []
+
+    @property
+    def met(self) -> bool:
+        """Whether the worker ran into it."""
+        return self.calls.count(self.of) >= self.fatal.start
+
+    def enter(self, call: str, *, counted: bool = True) -> None:
+        """Before a call; raises `error` in its place."""
+        with self._lock:
+            self.calls.append(call)
+            self._fatal.here = call == self.of and self.calls.count(call) in self.fatal
+        if self._fatal.here and not self.lost:
+            raise self.error
+
+    def leave(self, call: str) -> None:
+        """After a call, on the same thread; raises `error` in place of its answer."""
+        if self._fatal.here:
+            self._fatal.here = False
+            raise self.error
+
+
 class Wire:
     """AWS clients that pass a gate, which is changed when another process takes them over: making one is slow."""
 

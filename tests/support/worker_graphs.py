@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import operator
+import random
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
@@ -222,4 +223,33 @@ def crowd() -> StateGraph[Any]:
     for number in range(3):
         builder.add_node(f"crowd-{number}", lambda state, number=number: _output("crowd", _hook(f"crowd-{number}")))
         builder.add_edge(START, f"crowd-{number}")
+    return builder  # type: ignore[no-any-return]
+
+
+def _noise(size: int) -> str:
+    """Text that does not shrink."""
+    return random.Random(size).randbytes(size).hex()
+
+
+def load(state: State) -> dict[str, Any]:
+    """A step whose event and state are long, and do not shrink."""
+    _began("load")
+    get_stream_writer()({"type": "work", "step": "load-0", "text": _noise(2_500)})
+    return {"done": ["load"], "words": [_noise(3_000)]}
+
+
+def unload(state: State) -> dict[str, Any]:
+    """A step that needs it."""
+    _began("unload")
+    _hook("unload")
+    return {"done": ["unload"], "words": [str(len(state["words"][0]))]}
+
+
+def heavy() -> StateGraph[Any]:
+    """Two steps with much between them."""
+    builder: Any = StateGraph(State)
+    builder.add_node("load", load)
+    builder.add_node("unload", unload)
+    builder.add_edge(START, "load")
+    builder.add_edge("load", "unload")
     return builder  # type: ignore[no-any-return]

@@ -103,6 +103,7 @@ class Parts:
     wire: Wire
     dynamodb: Any
     heartbeat: Any
+    s3: Any
     saver: Any = None
 
 
@@ -177,7 +178,7 @@ class Rig:
         values = replace(self.aws.settings, config=str(self.config), **settings)
         name = f"worker-{uuid.uuid4().hex}"
         jobs = JobStore(parts.dynamodb, "jobs")
-        log = DynamoEventLog(parts.dynamodb, "events", PayloadStore(self.aws.s3, "payloads"))
+        log = DynamoEventLog(parts.dynamodb, "events", PayloadStore(parts.s3, "payloads"))
         transitions = Transitions(parts.dynamodb, jobs, log, clock=self.aws.clock, sleep=lambda _: None)
         claims = Claims(jobs, transitions, values, clock=self.aws.clock)
         queue, metrics, text = FakeQueue(), FakeMetrics(), io.StringIO()
@@ -215,10 +216,11 @@ class Rig:
         wire = Wire()
         dynamodb = wire.attach(boto3.client("dynamodb"), "worker")
         heartbeat = wire.attach(boto3.client("dynamodb"), "heartbeat", counted=False)
-        parts = Parts(wire, dynamodb, heartbeat)
+        parts = Parts(wire, dynamodb, heartbeat, wire.attach(boto3.client("s3"), "s3"))
         if durable_saver:
             parts.saver = checkpoint_saver(self.aws.settings)
             wire.attach(parts.saver.client, "saver")
+            wire.attach(parts.saver.storage.s3_client, "saver-s3")
         return parts
 
     def until_logged(self, job: Job, kind: str, number: int = 1) -> None:

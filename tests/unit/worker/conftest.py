@@ -13,7 +13,7 @@ from tests.support import worker_graphs
 from tests.support.backend import Backend, backend
 from tests.support.worker_rig import Parts, Rig, rig
 
-GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async_hook", "crowd")
+GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async_hook", "crowd", "heavy")
 
 
 @pytest.fixture(scope="module")
