@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from graphjobs.job import is_job_id
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
@@ -56,6 +58,6 @@ def job_id_of(body: str) -> str:
         job_id = json.loads(body)["job_id"]
     except (ValueError, KeyError, TypeError):
         raise BadMessage("The message body is not a JSON object with a job_id.") from None
-    if not isinstance(job_id, str):
-        raise BadMessage("The job_id of the message is not a string.")
+    if not isinstance(job_id, str) or not is_job_id(job_id):
+        raise BadMessage("The job_id of the message is none.")
     return job_id

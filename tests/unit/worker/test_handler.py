@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 from functions.worker import handler as module
 from graphjobs.cancel import cancel
 from graphjobs.claims import Claim
+from graphjobs.job import new_job_id
 from local.lambda_context import LambdaContext
 from local.poller import sqs_event
 from tests.support.faults import client_error
-from tests.support.worker_gate import Died, Gate
+from tests.support.worker_gate import Died, Gate, Trouble
 from tests.support.worker_graphs import steps_of
 from tests.support.worker_rig import Rig, message
 
@@ -72,7 +73,9 @@ def test_a_message_goes_through_the_whole_worker(
     assert any("_aws" in line and "JobsCompleted" in line for line in printed), "metrics are flushed with each event"
 
 
-@pytest.mark.parametrize("body", ["", "not json", "[]", "5", "null", '{"job_id": 5}', '{"other": "x"}', "{" * 5000])
+@pytest.mark.parametrize(
+    "body", ["", "not json", "[]", "5", "null", '{"job_id": 5}', '{"job_id": "job-1"}', '{"other": "x"}', "{" * 5000]
+)
 def test_a_poison_body_is_dropped_and_logged(workers: Rig, body: str) -> None:
     worker = workers.worker()
     worker.worker.process(message(body), 900_000)
@@ -82,7 +85,7 @@ def test_a_poison_body_is_dropped_and_logged(workers: Rig, body: str) -> None:
 
 def test_a_job_that_is_gone_is_acknowledged(workers: Rig) -> None:
     worker = workers.worker()
-    worker.worker.process(message('{"job_id": "job-of-nobody"}'), 900_000)
+    worker.worker.process(message(json.dumps({"job_id": new_job_id()})), 900_000)
     assert worker.gate.writes == []
 
 
@@ -150,3 +153,13 @@ def test_one_warm_worker_runs_job_after_job(workers: Rig) -> None:
     worker.worker.logger.info("between jobs")
     assert "job_id" not in worker.logged[-1]
     assert worker.worker.saver.on_saved is None
+
+
+@pytest.mark.parametrize("job_id", ["x\n{}\r\n{}", "\u2028\x1b[2J\x00", "input#x", new_job_id() + "\n", "Bearer a.b.c"])
+def test_an_id_that_is_none_is_neither_looked_up_nor_logged(workers: Rig, job_id: str) -> None:
+    """Whoever can send to the queue can write any text."""
+    worker = workers.worker(gate := Trouble("", RuntimeError()))
+    worker.worker.process(message(json.dumps({"job_id": job_id})), 900_000)
+    assert gate.calls == [] and worker.exits == []
+    (line,) = worker.logged
+    assert job_id not in json.dumps(line, ensure_ascii=False) and "dropped" in line["message"]
