@@ -124,9 +124,8 @@ class DynamoEventLog:
                 if not slots:
                     raise
                 break
-            # A page of bodies from S3 would be larger than the memory of a function that reads it.
             if slots[-1].object_key is not None:
-                break
+                break  # megabytes: what holds a page in memory holds one such body at most
         return slots
 
     def _item_at(self, job_id: str, seq: int, *, consistent: bool = True) -> dict[str, Any] | None:

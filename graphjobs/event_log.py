@@ -63,7 +63,7 @@ class EventLog(Protocol):
         """`slot`, as `read` or `tail` found it, with its body."""
 
     def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
-        """Up to `max_slots` consecutive slots from key `seq` on, without a gap between them.
+        """Up to `max_slots` consecutive slots from key `seq` on, without a gap between them; fewer if they are large.
 
         Fewer if a body is large; none only if there is none. Raises what it raises only for the first of them: those
         before one that cannot be read are returned.

@@ -153,3 +153,14 @@ def test_a_job_is_handed_on_and_ended_though_s3_gives_nothing(aws: Backend) -> N
     tail = log.tail("job-a")
     assert tail is not None and (tail.next_seq, tail.has_body) == (2, False)
     assert tail.same_write(_large("job-a", 1))
+
+
+def test_a_page_holds_one_large_body_at_most(aws: Backend) -> None:
+    """A slow reader holds a page in memory: sixteen bodies of megabytes would be no bound."""
+    for each in (slot("job-a", 1, "x"), _large("job-a", 2), _large("job-a", 3), slot("job-a", 4, "y")):
+        aws.log.append(each)
+    pages, seq = [], 1
+    while page := aws.log.following("job-a", seq, max_slots=16):
+        pages.append([each.seq for each in page])
+        seq = page[-1].next_seq
+    assert pages == [[1, 2], [3], [4]]
