@@ -15,6 +15,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from graphjobs.claims import Claims
 from graphjobs.dynamo_log import DynamoEventLog
+from graphjobs.event import Event
 from graphjobs.job import Job, Status, new_job_id
 from graphjobs.job_store import JobStore
 from graphjobs.payload_store import PayloadStore
@@ -86,8 +87,9 @@ class Backend:
 
     def events(self, job_id: str) -> list[dict[str, Any]]:
         """The whole log, as plain members."""
-        slots = self.log.following(job_id, 1, max_slots=10_000)
-        parsed = [event.parse() for slot in slots for event in slot.events()]
+        parsed: list[Event] = []
+        while slots := self.log.following(job_id, len(parsed) + 1, max_slots=10_000):
+            parsed += [event.parse() for slot in slots for event in slot.events()]
         return [{"seq": e.seq, "type": e.type, "ts": e.ts, "data": e.data} for e in parsed]
 
 
