@@ -43,7 +43,6 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "cancel_job": {
         JOBS: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
         EVENTS: ("dynamodb:PutItem", "dynamodb:Query"),
-        EVENT_PAYLOADS: ("s3:GetObject",),
     },
     "stream_ticket": {JOBS: ("dynamodb:GetItem",), TICKET_SECRET: ("secretsmanager:GetSecretValue",)},
     "not_found": {},
@@ -57,7 +56,7 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         JOBS: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
         EVENTS: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
         CHECKPOINTS: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
-        EVENT_PAYLOADS: ("s3:GetObject", "s3:PutObject"),
+        EVENT_PAYLOADS: ("s3:PutObject",),
         # The saver tags its objects with their time to live.
         CHECKPOINT_PAYLOADS: ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"),
         QUEUE: (
@@ -72,7 +71,6 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         JOBS: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
         JOBS_ACTIVE: ("dynamodb:Query",),
         EVENTS: ("dynamodb:PutItem", "dynamodb:Query"),
-        EVENT_PAYLOADS: ("s3:GetObject",),
         QUEUE: ("sqs:SendMessage",),
     },
     "empty_bucket": {BUCKET: ("s3:ListBucket",), ANY_PAYLOAD: ("s3:DeleteObject",)},

@@ -38,7 +38,6 @@ ALLOWED = {
         dynamodb:UpdateItem jobs
         dynamodb:PutItem    events
         dynamodb:Query      events
-        s3:GetObject        bucket/events/*
     """,
     "stream_ticket": """
         dynamodb:GetItem                jobs
@@ -62,7 +61,6 @@ ALLOWED = {
         dynamodb:GetItem                checkpoints
         dynamodb:PutItem                checkpoints
         dynamodb:Query                  checkpoints
-        s3:GetObject                    bucket/events/*
         s3:PutObject                    bucket/events/*
         s3:GetObject                    bucket/checkpoints/*
         s3:PutObject                    bucket/checkpoints/*
@@ -79,7 +77,6 @@ ALLOWED = {
         dynamodb:UpdateItem jobs
         dynamodb:PutItem    events
         dynamodb:Query      events
-        s3:GetObject        bucket/events/*
         sqs:SendMessage     queue
     """,
     "empty_bucket": """
