@@ -49,18 +49,6 @@ def test_a_lost_answer_followed_by_another_writer_is_still_told_apart(aws: Backe
         aws.log.append(slot("job-a", 1, "x", nonce="old owner"))
 
 
-def test_a_page_holds_one_large_body_at_most(aws: Backend) -> None:
-    """Sixteen events of 5 MB in one page would be more than the stream function's memory."""
-    for seq in range(1, 7):
-        large = random.Random(seq).randbytes(300_000).hex() if seq in (3, 4, 6) else "small"
-        aws.log.append(slot("job-a", seq, large))
-    pages, seq = [], 1
-    while page := aws.log.following("job-a", seq, max_slots=16):
-        pages.append([s.seq for s in page])
-        seq = page[-1].next_seq
-    assert pages == [[1, 2, 3], [4], [5, 6]]
-
-
 def test_an_unprocessed_key_is_unknown_not_absent(aws: Backend) -> None:
     aws.log.append(slot("job-a", 1, "x"))
 

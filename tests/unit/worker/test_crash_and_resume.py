@@ -6,12 +6,10 @@ import threading
 
 import pytest
 
-from functions.worker.checkpoints import CheckpointsUnavailable
 from graphjobs.job import Job
-from tests.support.faults import FAULTS
 from tests.support.worker_checks import check_nothing_repeated, check_sound, kept, story
 from tests.support.worker_gate import Died, Gate, Phase
-from tests.support.worker_graphs import HOOKS, steps_of
+from tests.support.worker_graphs import steps_of
 from tests.support.worker_rig import Rig, RiggedWorker
 
 INPUT: dict[str, object] = {"rounds": 2}
@@ -167,31 +165,3 @@ def test_checkpoints_that_the_log_never_named_are_as_if_never_saved(
     resumed = resume(workers, job)
     check(workers, job, resumed, clean)
     assert steps_of(resumed.name) == ["plan-1", "plan-2"]
-
-
-@pytest.mark.parametrize("operation", ["PutItem", "GetItem", "Query"])
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_checkpoints_that_cannot_be_had_for_a_while_do_not_fail_the_job(
-    workers: Rig, monkeypatch: pytest.MonkeyPatch, operation: str, fault: str
-) -> None:
-    """The graph has not failed: the next attempt goes on from the mark."""
-    clean = run_clean(workers, "rounds")
-    job, gate = workers.job("rounds", INPUT), Gate()
-    HOOKS["plan-2"] = lambda: (workers.until_logged(job, "update"), gate.die())
-    assert crash(workers, job, gate, durable_saver=True)
-    failing = workers.worker(durable_saver=True)
-    real, left = failing.worker.saver.client._make_api_call, [1]
-
-    def call(name: str, params: dict[str, object]) -> object:
-        if name == operation and left[0]:
-            left[0] = 0
-            raise FAULTS[fault]()
-        return real(name, params)
-
-    monkeypatch.setattr(failing.worker.saver.client, "_make_api_call", call)
-    with pytest.raises(CheckpointsUnavailable):
-        failing.process(job)
-    monkeypatch.undo()
-    assert workers.row(job).status == "running"
-    workers.lapse()
-    check(workers, job, resume(workers, job, durable_saver=True), clean)
