@@ -55,8 +55,10 @@ class NodeLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Hand over to the loop; a part of a stream only when there is room for it."""
+        if self._run is None or asyncio._get_running_loop() is self:
+            return super().call_soon_threadsafe(callback, *args, context=context)
         queue = getattr(callback, "__self__", None)
-        if self._run is None or not isinstance(queue, AsyncQueue) or asyncio._get_running_loop() is self:
+        if not isinstance(queue, AsyncQueue):
             return super().call_soon_threadsafe(callback, *args, context=context)
         self._wait_for_room(queue)
         return super().call_soon_threadsafe(self._arrived, callback, args, context=context)

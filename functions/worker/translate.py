@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -91,6 +92,13 @@ def _custom(value: Any) -> Translated:
     kind = data.get("type")
     if type(kind) is not str:
         kind = jsonable(kind)
-    if isinstance(kind, str) and kind not in RESERVED_TYPES and TYPE_NAME.fullmatch(kind):
-        return kind, {name: item for name, item in data.items() if name != "type"}
+    if isinstance(kind, str) and _names_a_type(kind):
+        data = data.copy()
+        del data["type"]
+        return kind, data
     return CUSTOM, data
+
+
+@lru_cache(maxsize=256)
+def _names_a_type(name: str) -> bool:
+    return name not in RESERVED_TYPES and TYPE_NAME.fullmatch(name) is not None

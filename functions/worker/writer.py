@@ -113,11 +113,12 @@ class LogWriter:
             line = event_line(seq, kind, self._timestamp(), encoded)
             # Waking the writer's thread costs more than all the rest: only for what changes how long it waits.
             wake = not pending or self._held_until
+            before = self._characters
             self._held_until = time.monotonic() + UPDATE_HOLD_SECONDS if kind == UPDATE else 0.0
             pending.append(line)
-            self._characters += len(line)
+            self._characters = before + len(line)
             self._next_seq = seq + 1
-            if wake or len(pending) >= MAX_SLOT_EVENTS or self._characters >= MAX_SLOT_CHARACTERS:
+            if wake or len(pending) == MAX_SLOT_EVENTS or before < MAX_SLOT_CHARACTERS <= self._characters:
                 self._changed.notify_all()
             return seq
 
