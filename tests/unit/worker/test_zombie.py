@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from functions.worker import writer as writer_module
 from graphjobs.job import Job
 from tests.support import worker_graphs
 from tests.support.worker_checks import check_nothing_repeated, check_sound, story
@@ -12,11 +15,20 @@ from tests.support.worker_rig import Rig, RiggedWorker
 INPUT = {"rounds": 3}
 
 
-def sleeps_while(zombie: RiggedWorker, workers: Rig, step: str, others: object) -> None:
+@pytest.fixture(autouse=True)
+def patient_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark of a step is in the slot of its `update`, however slow the machine."""
+    monkeypatch.setattr(writer_module, "UPDATE_HOLD_SECONDS", 60.0)
+
+
+def sleeps_while(zombie: RiggedWorker, workers: Rig, job: Job, step: str, others: object) -> None:
     """Within `step` the zombie's lease lapses and `others` happen; its heartbeat does not tell it."""
     zombie.blind()
+    written = int(step.removeprefix("plan-")) - 1
 
     def asleep() -> None:
+        # It falls asleep, is not overtaken: what it has done so far is in the log.
+        workers.until_logged(job, "update", written)
         workers.lapse()
         others()  # type: ignore[operator]
         worker_graphs.begin(zombie.name)
@@ -40,7 +52,7 @@ def test_a_woken_worker_is_fenced_and_leaves_quietly(workers: Rig) -> None:
         heir.process(job)
         after_heir.append((workers.row(job), workers.events(job)))
 
-    sleeps_while(zombie, workers, "plan-2", taken_over)
+    sleeps_while(zombie, workers, job, "plan-2", taken_over)
     zombie.process(job)
     assert [(workers.row(job), workers.events(job))] == after_heir
     check_sound(workers.events(job), workers.row(job))
@@ -66,7 +78,7 @@ def test_what_a_woken_worker_saved_is_never_resumed_from(workers: Rig) -> None:
         except Died:
             workers.lapse()
 
-    sleeps_while(zombie, workers, "plan-2", taken_over_and_lost)
+    sleeps_while(zombie, workers, job, "plan-2", taken_over_and_lost)
     zombie.process(job)
     assert gate.dead
     saved = workers.checkpoints.get_tuple({"configurable": {"thread_id": f"{job.job_id}:1"}})
@@ -86,7 +98,7 @@ def test_a_worker_that_slept_through_its_whole_job_cannot_fail_it_either(workers
         heir.process(job)
         raise ValueError("the zombie's node fails")
 
-    sleeps_while(zombie, workers, "plan-1", taken_over)
+    sleeps_while(zombie, workers, job, "plan-1", taken_over)
     zombie.process(job)
     assert workers.row(job).status == "completed"
     check_sound(workers.events(job), workers.row(job))
