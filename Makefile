@@ -26,7 +26,7 @@ install: $(if $(findstring .tools,$(UV)),.tools/bin/uv) ## install everything fr
 
 .PHONY: demo
 demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
-	@$(RUN) python -m client.demo
+	@$(RUN) python -m graphjobs.cli.demo
 
 .PHONY: test
 test: install ## all tests that CI runs
@@ -82,4 +82,4 @@ bench: install ## what is measured, side by side: make bench, or make bench BENC
 
 .PHONY: local
 local: install ## keep everything running on this machine
-	@$(RUN) graphjobs local
+	@$(RUN) graphjobs local --config examples/starter/langgraph.json

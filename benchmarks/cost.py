@@ -25,7 +25,7 @@ import boto3
 from benchmarks.billing import Meter
 from benchmarks.graphs.answer import SECONDS, TOKENS
 from benchmarks.measure import table
-from graphjobs.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
+from graphjobs.aws.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
 from infra.config import Config
 
 JOBS = 1000
@@ -83,14 +83,14 @@ def run_one_job(meter: Meter) -> Ran:
         boto3.setup_default_session(region_name=REGION)
         session: Any = boto3.DEFAULT_SESSION
         meter.attach(session.events)
-        from functions.create_job.model import JobRequest
-        from functions.create_job.service import Submission
-        from functions.stream.app import create_app_from_env
-        from functions.worker.handler import metrics, worker
-        from graphjobs import aws as clients
-        from graphjobs.job_store import JobStore
-        from graphjobs.queue import JobQueue
-        from graphjobs.settings import Settings
+        from graphjobs.api.job_request import JobRequest
+        from graphjobs.api.submission import Submission
+        from graphjobs.aws import clients
+        from graphjobs.aws.job_store import JobStore
+        from graphjobs.aws.queue import JobQueue
+        from graphjobs.core.settings import Settings
+        from graphjobs.stream.app import create_app_from_env
+        from graphjobs.worker.handler import metrics, worker
 
         settings = Settings.from_env(os.environ)
         submission = Submission(
@@ -132,7 +132,7 @@ def _follow(app: Any, settings: Any, job: Any, ran: Ran) -> None:
 
     import httpx
 
-    from graphjobs.stream_url import stream_urls
+    from graphjobs.auth.stream_url import stream_urls
 
     async def follow() -> None:
         url = stream_urls(settings).url(job)

@@ -16,15 +16,15 @@ API = f"{POWERTOOLS}, aws_lambda_powertools.event_handler, pydantic"
 BOTO = "import boto3; boto3.client('dynamodb', region_name='us-east-1')"
 
 FUNCTIONS = {
-    "create_job": ("functions.create_job.handler", f"{BOTO}; {API}"),
-    "job_status": ("functions.job_status.handler", f"{BOTO}; {API}"),
-    "list_jobs": ("functions.list_jobs.handler", f"{BOTO}; {API}"),
-    "cancel_job": ("functions.cancel_job.handler", f"{BOTO}; {API}"),
-    "stream_ticket": ("functions.stream_ticket.handler", f"{BOTO}; {API}"),
-    "reconcile": ("functions.reconcile.handler", f"{BOTO}; {POWERTOOLS}"),
+    "create_job": ("graphjobs.api.create_job", f"{BOTO}; {API}"),
+    "job_status": ("graphjobs.api.job_status", f"{BOTO}; {API}"),
+    "list_jobs": ("graphjobs.api.list_jobs", f"{BOTO}; {API}"),
+    "cancel_job": ("graphjobs.api.cancel_job", f"{BOTO}; {API}"),
+    "stream_ticket": ("graphjobs.api.stream_ticket", f"{BOTO}; {API}"),
+    "reconcile": ("graphjobs.reconcile.handler", f"{BOTO}; {POWERTOOLS}"),
     # `run.sh` starts uvicorn, which then imports the app.
-    "stream": ("uvicorn, functions.stream.app", f"{BOTO}; {POWERTOOLS}; import starlette.applications, uvicorn, jwt"),
-    "worker": ("functions.worker.handler", f"{BOTO}; {POWERTOOLS}; import langgraph.graph, langgraph_checkpoint_aws"),
+    "stream": ("uvicorn, graphjobs.stream.app", f"{BOTO}; {POWERTOOLS}; import starlette.applications, uvicorn, jwt"),
+    "worker": ("graphjobs.worker.handler", f"{BOTO}; {POWERTOOLS}; import langgraph.graph, langgraph_checkpoint_aws"),
 }
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from client.client import Client
-from client.local_process import LocalProcess, local_command
-from local.issuer import mint_token
+from graphjobs.cli.local_process import LocalProcess, local_command
+from graphjobs.client.client import Client
+from graphjobs.local.issuer import mint_token
 
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 

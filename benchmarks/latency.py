@@ -26,11 +26,11 @@ from benchmarks.baselines.queue_and_poll import queue_and_poll
 from benchmarks.baselines.system import System, run
 from benchmarks.instance import Instance, instance
 from benchmarks.measure import Series, table
-from client.client import Client
-from client.local_process import LocalStartError
 from deploy.steps import Failed, show_logs
-from graphjobs.schema import EVENTS_TABLE
-from local.resources import CREDENTIALS
+from graphjobs.aws.schema import EVENTS_TABLE
+from graphjobs.cli.local_process import LocalStartError
+from graphjobs.client.client import Client
+from graphjobs.local.resources import CREDENTIALS
 
 TURNS = 8
 SUBMITS = 4

@@ -17,19 +17,19 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.graphs.work import builder, graph
 from benchmarks.measure import Series, table
-from functions.worker.checkpoints import ConfirmingSaver, Saved
-from functions.worker.graph_loader import GraphLoader
-from functions.worker.graph_run import GraphRun
-from functions.worker.node_loop import NodeLoop
-from functions.worker.translate import STREAM_MODES
-from functions.worker.writer import LogWriter
-from graphjobs.claims import Claim
-from graphjobs.event import METADATA, Event
-from graphjobs.event_log import Batch, EventLog, Key
-from graphjobs.job import Job, Status, new_job_id
+from graphjobs.aws.claims import Claim
+from graphjobs.core.event import METADATA, Event
+from graphjobs.core.event_log import Batch, EventLog, Key
+from graphjobs.core.job import Job, Status, new_job_id
+from graphjobs.core.slot import Slot, freeze
+from graphjobs.core.times import now_ms, rfc3339
 from graphjobs.observability import logger
-from graphjobs.slot import Slot, freeze
-from graphjobs.times import now_ms, rfc3339
+from graphjobs.worker.checkpoints import ConfirmingSaver, Saved
+from graphjobs.worker.graph_loader import GraphLoader
+from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.translate import STREAM_MODES
+from graphjobs.worker.writer import LogWriter
 
 EVENTS = 10_000
 RUNS = 7

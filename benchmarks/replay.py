@@ -14,9 +14,9 @@ from benchmarks.baselines import environment
 from benchmarks.baselines.langgraph_dev import LangGraphDev, langgraph_dev
 from benchmarks.instance import Instance, instance
 from benchmarks.measure import Series, table
-from client.client import Client
-from client.local_process import LocalStartError
 from deploy.steps import Failed, show_logs
+from graphjobs.cli.local_process import LocalStartError
+from graphjobs.client.client import Client
 
 EVENTS = 10_000
 RUNS = 5

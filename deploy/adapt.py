@@ -14,7 +14,8 @@ from typing import Any, Final
 Template = dict[str, Any]
 
 POLICIES: Final = ("AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy")
-TELLS_ADDRESSES: Final = "functions.create_job.handler.handler"
+TELLS_ADDRESSES: Final = ": create_job"
+"""How the description ends of the function whose answers hold the API's address."""
 SIMPLE_METRIC: Final = {"Namespace": "graphjobs", "MetricName": "MetricMath", "Period": 300, "Statistic": "Sum"}
 
 
@@ -103,7 +104,9 @@ def _no_tls_only(resources: dict[str, Any]) -> int:
 def _reachable_api(resources: dict[str, Any], apis: str) -> int:
     api = next((name for name, resource in resources.items() if resource["Type"] == "AWS::ApiGatewayV2::Api"), None)
     tellers = [
-        resource for resource in resources.values() if resource.get("Properties", {}).get("Handler") == TELLS_ADDRESSES
+        resource
+        for resource in resources.values()
+        if str(resource.get("Properties", {}).get("Description", "")).endswith(TELLS_ADDRESSES)
     ]
     for resource in tellers:
         resource["Properties"]["Environment"]["Variables"]["GRAPHJOBS_API_URL"] = {

@@ -12,7 +12,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from deploy.steps import Failed
-from graphjobs.schema import ACTIVE_INDEX, BY_OWNER_INDEX
+from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
 from infra.permissions import FUNCTIONS, PERMISSIONS
 
 Outputs = Mapping[str, str]

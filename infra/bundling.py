@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Final
 
 from infra import uv
-from infra.graph_project import GraphProject, graph_project
+from infra.graph_project import BUILT_IN, GraphProject, graph_project
 from infra.trim import stamp, trim
 from infra.uv import Platform
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 BUILD: Final = ROOT / "build"
+ENTRY: Final = "graphjobs_function"
+"""The module that Lambda calls: no name that a user's project would have."""
 
 GROUPS: Final[dict[str, str | None]] = {
     "create_job": "api",
@@ -97,13 +99,12 @@ class Bundler:
         group = GROUPS[name]
         if group is not None:
             shutil.copytree(self._dependencies(group), folder, copy_function=_link, dirs_exist_ok=True)
-        shutil.copytree(ROOT / "graphjobs", folder / "graphjobs", ignore=SOURCE_JUNK)
-        shutil.copytree(ROOT / "functions" / name, folder / "functions" / name, ignore=SOURCE_JUNK)
-        shutil.copy2(ROOT / "functions" / "__init__.py", folder / "functions")
+        shutil.copytree(ROOT / "src" / "graphjobs", folder / "graphjobs", ignore=SOURCE_JUNK)
+        shutil.copy2(ROOT / "functions" / name / "handler.py", folder / f"{ENTRY}.py")
         if name == "worker":
             self._project.copy_into(folder)
         if name == "stream":
-            script = shutil.move(folder / "functions" / name / "run.sh", folder / "run.sh")
+            script = shutil.copy2(ROOT / "functions" / name / "run.sh", folder / "run.sh")
             os.chmod(script, 0o755)
         stamp(folder)
         bundle = Bundle(name, folder, *self._sizes(folder))
@@ -165,7 +166,7 @@ def _manifests(sources: tuple[str, ...]) -> list[str]:
 
 def main() -> None:
     """Build every bundle for the default Lambda platform and print the sizes."""
-    bundler = Bundler(Platform.of_lambda("python3.13", "arm64"), graph_project(ROOT, "langgraph.json"))
+    bundler = Bundler(Platform.of_lambda("python3.13", "arm64"), graph_project(ROOT, f"{BUILT_IN}/langgraph.json"))
     for name in GROUPS:
         print(bundler.bundle(name))
 

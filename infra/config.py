@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
+from infra.graph_project import BUILT_IN
 from infra.values import Parser, flag, one_of, text, texts, variables, whole
 
 PRODUCTION_STAGES: Final = ("prod", "production")
@@ -58,7 +59,7 @@ class Config:
     cors_origins: tuple[str, ...] = _key(texts(r"\*|https?://[^\s/]+", "https://app.example.com"), ("*",))
 
     # What runs.
-    graphs: str = _key(text(r".*\.json", "langgraph.json"), "langgraph.json", "Path of a langgraph.json.")
+    graphs: str = _key(text(r".*\.json", "langgraph.json"), f"{BUILT_IN}/langgraph.json", "Path of a langgraph.json.")
     model: str = _key(text(r"[a-z_]+:\S+", "bedrock_converse:MODEL_ID"), "", "Default: the offline model.")
     bedrock_resources: tuple[str, ...] = _key(texts(_ARN, "arn:aws:bedrock:..."), (), "Default: from the model.")
     worker_environment: tuple[tuple[str, str], ...] = _key(variables, (), "Plain variables of the worker.")

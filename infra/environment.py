@@ -1,4 +1,4 @@
-"""The environment variables of each function: only those that it reads (`graphjobs.settings`)."""
+"""The environment variables of each function: only those that it reads (`graphjobs.core.settings`)."""
 
 from __future__ import annotations
 

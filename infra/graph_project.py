@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 FOLDER: Final = "project"
+BUILT_IN: Final = "examples/starter"
 LEFT_OUT: Final = ("__pycache__", "node_modules", "venv", "build", "dist", "cdk.out", "*.egg-info")
 
 
@@ -41,15 +42,11 @@ class GraphProject:
     @property
     def deployed_path(self) -> str:
         """Where the file is in the bundle."""
-        return self.path.name if self.built_in else f"{FOLDER}/{self.path.name}"
+        return f"{FOLDER}/{self.path.name}"
 
     def copy_into(self, bundle: Path) -> None:
         """Put the project's files into a bundle."""
         folder = self.path.parent
-        if self.built_in:
-            shutil.copy2(self.path, bundle / self.path.name)
-            shutil.copytree(folder / "graphs", bundle / "graphs", ignore=shutil.ignore_patterns(*LEFT_OUT))
-            return
 
         def left_out(where: str, names: list[str]) -> set[str]:
             hidden = {name for name in names if name.startswith(".")}
@@ -76,7 +73,7 @@ def graph_project(root: Path, graphs: str) -> GraphProject:
         raise GraphProjectError(f"graphs: {graphs} is not a langgraph.json with graphs: {error}.") from None
     if not names or any("," in name for name in names):
         raise GraphProjectError(f"graphs: {graphs} names no graph, or one with a comma.")
-    built_in = path.parent == root.resolve()
+    built_in = path.parent == (root / BUILT_IN).resolve()
     env = content.get("env")
     return GraphProject(
         path=path,

@@ -15,7 +15,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.bundling import Bundler
+from infra.bundling import ENTRY, Bundler
 from infra.config import Config
 from infra.findings import accept, accept_wildcard
 from infra.permissions import PERMISSIONS, WILDCARDS, Resources, statements
@@ -87,7 +87,7 @@ class LambdaFactory:
             runtime=RUNTIMES[config.runtime],
             architecture=lambda_.Architecture.custom(config.architecture),
             code=code or self._code(name),
-            handler=handler or f"functions.{name}.handler.handler",
+            handler=handler or f"{ENTRY}.handler",
             memory_size=memory_mb,
             timeout=timeout,
             environment=dict(environment or {}),

@@ -12,7 +12,7 @@ from typing import Final
 
 from aws_cdk import aws_iam as iam
 
-from graphjobs.schema import ACTIVE_INDEX, BY_OWNER_INDEX
+from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
 from infra.config import API_FUNCTIONS, Config
 
 # Names of resources, for the tables here and in the tests.

@@ -1,4 +1,4 @@
-"""Where jobs are kept: three tables made from the key schema of `graphjobs.schema`, and a bucket for large payloads.
+"""Where jobs are kept: three tables, made from the key schema of `graphjobs.aws.schema`, and a bucket for large bodies.
 
 In production all of it outlives the stack; in any other stage it goes with it.
 """
@@ -13,7 +13,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from graphjobs import schema
+from graphjobs.aws import schema
 from infra.config import Config
 from infra.findings import accept
 

@@ -12,8 +12,8 @@ import httpx
 from benchmarks.baselines.environment import running
 from benchmarks.baselines.system import follow_sse
 from benchmarks.instance import GRAPHS
-from client.sse import Message
 from deploy.environment import clean_environ, free_port, wait_for
+from graphjobs.client.sse import Message
 
 START_SECONDS = 60.0
 ASSISTANT = "work"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from client.sse import EventParser, Message
+from graphjobs.client.sse import EventParser, Message
 
 
 class System(Protocol):

@@ -1,12 +1,5 @@
-"""The HTTP API's ``$default`` route: what no other route answers is our 404. Needs no package but our own."""
+"""What Lambda calls: in the bundle this file is `graphjobs_function.py`."""
 
-from __future__ import annotations
+from graphjobs.api.not_found import handler
 
-from typing import Any
-
-from graphjobs.problem import problem_response, route_not_found
-
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """404 problem+json with the code ``not_found``, whatever was asked for."""
-    return problem_response(route_not_found())
+__all__ = ["handler"]

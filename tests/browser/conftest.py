@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 collect_ignore = [] if importlib.util.find_spec("playwright") else ["test_snippet.py"]
 
 ROOT = Path(__file__).resolve().parents[2]
+STARTER = ROOT / "examples" / "starter" / "langgraph.json"
 SETTINGS = {
     "GRAPHJOBS_OFFLINE_TOKEN_MS": "40",
     # An answer takes some connections.
@@ -43,7 +44,7 @@ QUIET = [
 @pytest.fixture(scope="session")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A local instance."""
-    with target_from_environment(tmp_path_factory.mktemp("instance"), ROOT / "langgraph.json", **SETTINGS) as target:
+    with target_from_environment(tmp_path_factory.mktemp("instance"), STARTER, **SETTINGS) as target:
         yield target
 
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.client import Client
-from client.retry import RetryPolicy
+from graphjobs.client.client import Client
+from graphjobs.client.retry import RetryPolicy
 
 # Far longer than any job needs, whatever is done to its workers: a job that times out is a job that was lost.
 TIMEOUT_SECONDS = 900

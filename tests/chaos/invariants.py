@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphjobs.event import ATTEMPT, DONE, METADATA
-from graphjobs.job import Job, Status
+from graphjobs.core.event import ATTEMPT, DONE, METADATA
+from graphjobs.core.job import Job, Status
 from tests.chaos.graphs.steps import EVENTS_PER_BRANCH
 
 Event = dict[str, Any]

@@ -18,13 +18,13 @@ from typing import Any
 import boto3
 import pytest
 
-from client.client import Client
-from client.local_process import LocalProcess, local_command
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.job import Status
-from graphjobs.job_store import JobStore
-from graphjobs.payload_store import PayloadStore
-from local.issuer import STATE_FILE, mint_token
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.cli.local_process import LocalProcess, local_command
+from graphjobs.client.client import Client
+from graphjobs.core.job import Status
+from graphjobs.local.issuer import STATE_FILE, mint_token
 from tests.chaos.crowd import Crowd
 from tests.chaos.invariants import check_all
 from tests.chaos.monkey import Monkey

@@ -29,7 +29,7 @@ def policy(kind: str, *statements: dict[str, Any]) -> dict[str, Any]:
 def function(handler: str) -> dict[str, Any]:
     return {
         "Type": "AWS::Lambda::Function",
-        "Properties": {"Handler": handler, "Environment": {"Variables": {"TICKET_SECRET": {"Ref": "Secret"}}}},
+        "Properties": {"Description": handler, "Environment": {"Variables": {"TICKET_SECRET": {"Ref": "Secret"}}}},
     }
 
 
@@ -40,8 +40,8 @@ def template() -> dict[str, Any]:
             "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {}},
             "Jobs": {"Type": "AWS::DynamoDB::Table", "Properties": {"Name": "jobs"}},
             "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {}},
-            "Create": function("functions.create_job.handler.handler"),
-            "Status": function("functions.job_status.handler.handler"),
+            "Create": function("graphjobs dev: create_job"),
+            "Status": function("graphjobs dev: job_status"),
             "Saved": {"Type": "AWS::Logs::QueryDefinition", "Properties": {}},
             "Rate": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [1], "Threshold": 5}},
             "Depth": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Depth", "Threshold": 1}},

@@ -19,14 +19,14 @@ def archive(mode: int, name: str = "run.sh") -> bytes:
         entry = zipfile.ZipInfo(name)
         entry.external_attr = (0o100000 | mode) << 16
         bundle.writestr(entry, "#!/bin/sh\n")
-        bundle.writestr("functions/stream/app.py", "")
+        bundle.writestr("graphjobs/stream/app.py", "")
     return buffer.getvalue()
 
 
 def test_the_start_script_keeps_its_mode(tmp_path: Path) -> None:
     unpack(archive(0o755), tmp_path)
     assert os.access(tmp_path / "run.sh", os.X_OK)
-    assert (tmp_path / "functions" / "stream" / "app.py").is_file()
+    assert (tmp_path / "graphjobs" / "stream" / "app.py").is_file()
 
 
 def test_a_start_script_that_cannot_be_executed_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local.issuer import ensure_key, key_id, sign
+from graphjobs.local.issuer import ensure_key, key_id, sign
 from tests.e2e.user import User, ticket_in
 from tests.support.instance import Target
 

@@ -33,7 +33,7 @@ class Cli:
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """What `graphjobs` prints; it has to end with `code`."""
         done = subprocess.run(
-            [sys.executable, "-m", "client.cli", *arguments],
+            [sys.executable, "-m", "graphjobs.cli.main", *arguments],
             env=self.environ,
             capture_output=True,
             encoding="utf-8",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(VARIABLE in os.environ, reason="of the local ins
 
 PARENT = """
 import json, os, sys, time
-from client.local_process import LocalProcess, local_command
+from graphjobs.cli.local_process import LocalProcess, local_command
 with LocalProcess(local_command("--workers", "1", "--config", sys.argv[1]), os.environ) as process:
     facts = process.ready(90)
     print(json.dumps([process._process.pid, *(facts["pids"][n] for n in ("api", "stream", "emulator", "scheduler")),

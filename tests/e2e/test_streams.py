@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client.client import Client
+from graphjobs.client.client import Client
 from tests.e2e.user import User, at, ticket_in
 from tests.e2e.wire import Event, check_whole
 from tests.support.instance import Target

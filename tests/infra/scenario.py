@@ -14,16 +14,22 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from graphjobs.claims import Claim
-from graphjobs.event import Event
-from graphjobs.job import Job
-from graphjobs.outcome import completed
-from graphjobs.slot import freeze
-from graphjobs.ticket_keys import SecretKeyring
-from graphjobs.tickets import Tickets
-from graphjobs.times import now_ms, rfc3339
+from graphjobs.auth.ticket_keys import SecretKeyring
+from graphjobs.auth.tickets import Tickets
+from graphjobs.aws.claims import Claim
+from graphjobs.core.event import Event
+from graphjobs.core.job import Job
+from graphjobs.core.outcome import completed
+from graphjobs.core.slot import freeze
+from graphjobs.core.times import now_ms, rfc3339
 from tests.infra.recorded import Recording
 from tests.support.backend import Backend, backend
+
+MODULES = {
+    "worker": "graphjobs.worker.handler",
+    "reconcile": "graphjobs.reconcile.handler",
+    "stream": "graphjobs.stream.app",
+}
 
 GRAPHS = '''
 import asyncio
@@ -85,7 +91,7 @@ class Scenario:
 
     def call(self, function: str, event: Any, *, remaining_ms: int = 900_000) -> Any:
         """One invocation in a fresh process, as far as a test can make one."""
-        module = importlib.import_module(f"functions.{function}.handler")
+        module = importlib.import_module(MODULES.get(function, f"graphjobs.api.{function}"))
         made = {"worker": "worker", "reconcile": "reconciler"}.get(function, "wiring")
         getattr(module, made).cache_clear()
         try:
@@ -157,7 +163,7 @@ class Scenario:
 
     def stream(self, job_id: str, *, after: int = 0) -> bytes:
         """What a viewer with a ticket is sent, until the end."""
-        from functions.stream.app import create_app_from_env
+        from graphjobs.stream.app import create_app_from_env
 
         ticket = Tickets(SecretKeyring(self.aws.secrets, self.environ["GRAPHJOBS_TICKET_SECRET"])).issue(
             job_id, now_ms() // 1000 + 60

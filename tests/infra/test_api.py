@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.ticket_keys import _parse
+from graphjobs.auth.ticket_keys import _parse
 from tests.infra.template import Template, arn_text
 
 ROUTES = {

@@ -40,7 +40,7 @@ LOADED = {
 
 @pytest.fixture(scope="module")
 def bundler(tmp_path_factory: pytest.TempPathFactory) -> Bundler:
-    project = graph_project(ROOT, "langgraph.json")
+    project = graph_project(ROOT, "examples/starter/langgraph.json")
     return Bundler(Platform.of_host(), project, build=tmp_path_factory.mktemp("build"))
 
 
@@ -71,8 +71,7 @@ def alone(folder: Path, code: str) -> str:
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_bundle_imports_alone_and_brings_no_more_than_its_group(bundle: Make, name: str) -> None:
-    module = "functions.stream.app" if name == "stream" else f"functions.{name}.handler"
-    imported = set(alone(bundle(name).folder, f"import {module}; print(*sys.modules)").split())
+    imported = set(alone(bundle(name).folder, "import graphjobs_function; print(*sys.modules)").split())
     has, has_not = LOADED[GROUPS[name]]
     assert has <= imported
     assert not {package for package in has_not if (bundle(name).folder / package).exists()}
@@ -91,10 +90,23 @@ def test_a_bundle_is_no_larger_than_it_should_be(bundle: Make, name: str) -> Non
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_bundle_has_its_own_function_and_no_other(bundle: Make, name: str) -> None:
     folder = bundle(name).folder
-    assert {path.name for path in (folder / "functions").iterdir()} == {"__init__.py", name}
-    ours = {"graphjobs", "functions", "graphs", "local", "client", "infra", "tests", "benchmarks", "docs"}
-    graphs = {"graphs"} if name == "worker" else set()
-    assert {path.name for path in folder.iterdir()} & ours == {"graphjobs", "functions"} | graphs
+    assert (folder / "graphjobs_function.py").read_bytes() == (ROOT / "functions" / name / "handler.py").read_bytes()
+    ours = {
+        "src",
+        "graphjobs",
+        "functions",
+        "graphs",
+        "local",
+        "client",
+        "infra",
+        "tests",
+        "benchmarks",
+        "docs",
+        "examples",
+    }
+    project = {"project"} if name == "worker" else set()
+    names = {path.name for path in folder.iterdir()}
+    assert names & (ours | {"project"}) == {"graphjobs"} | project
 
 
 def test_the_api_models_of_other_services_are_left_out(bundle: Make) -> None:
@@ -107,15 +119,18 @@ def test_the_api_models_of_other_services_are_left_out(bundle: Make) -> None:
 
 def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make) -> None:
     folder = bundle("worker").folder
-    assert json.loads((folder / "langgraph.json").read_text()) == json.loads((ROOT / "langgraph.json").read_text())
-    knowledge = sorted(path.relative_to(ROOT) for path in (ROOT / "graphs").rglob("*.md"))
+    example = ROOT / "examples" / "starter"
+    assert json.loads((folder / "project/langgraph.json").read_text()) == json.loads(
+        (example / "langgraph.json").read_text()
+    )
+    knowledge = sorted(path.relative_to(example) for path in example.rglob("*.md"))
     assert knowledge
-    assert all((folder / path).is_file() for path in knowledge)
+    assert all((folder / "project" / path).is_file() for path in knowledge)
     answer = alone(
         folder,
         "import asyncio\n"
-        "from functions.worker.graph_loader import GraphLoader\n"
-        "loader = GraphLoader('langgraph.json')\n"
+        "from graphjobs.worker.graph_loader import GraphLoader\n"
+        "loader = GraphLoader('project/langgraph.json')\n"
         "graph = asyncio.run(loader.load('chat', None))\n"
         "print(*loader.names, len(str(asyncio.run(graph.ainvoke({'query': 'refund policy'})))))",
     )
@@ -127,7 +142,6 @@ def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make) -> No
 def test_the_stream_starts_from_a_script_that_may_be_run(bundle: Make) -> None:
     folder = bundle("stream").folder
     assert (folder / "run.sh").stat().st_mode & 0o777 == 0o755
-    assert not (folder / "functions" / "stream" / "run.sh").exists()
     assert (folder / "uvicorn" / "__main__.py").is_file()
 
 
@@ -143,7 +157,7 @@ def test_the_same_inputs_make_the_same_bundle(bundler: Bundler, bundle: Make) ->
 
 
 def test_a_bundle_that_has_grown_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = GraphProject(ROOT / "langgraph.json", ("chat",), (), None, True)
+    project = GraphProject(ROOT / "examples/starter/langgraph.json", ("chat",), (), None, True)
     bundler = Bundler(Platform.of_host(), project, build=tmp_path)
     monkeypatch.setattr(bundling, "LARGEST_WITHOUT_GROUP", 0)
     with pytest.raises(bundling.BundleTooLarge, match=r"not_found .* at most 0 MB zipped"):

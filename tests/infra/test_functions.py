@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from graphjobs.settings import Settings
+from graphjobs.core.settings import Settings
 from infra.bundling import ROOT
 from tests.infra.template import Template, construct
 
@@ -75,7 +75,7 @@ def test_the_settings_that_the_functions_read_are_those_of_the_configuration(els
     assert settings.max_timeout_seconds == 90_000
     assert settings.retention_seconds == 3 * 86_400
     assert plain["TAVILY_REGION"] == "eu"
-    assert plain["GRAPHJOBS_CONFIG"] == "langgraph.json"
+    assert plain["GRAPHJOBS_CONFIG"] == "project/langgraph.json"
     assert elsewhere.environment("create_job")["GRAPHJOBS_GRAPHS"] == "chat,report"
 
 

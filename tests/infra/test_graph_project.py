@@ -36,7 +36,7 @@ builder.add_edge("node", END)
 
 LOAD = """
 import asyncio
-from functions.worker.graph_loader import GraphLoader
+from graphjobs.worker.graph_loader import GraphLoader
 graph = asyncio.run(GraphLoader('project/langgraph.json').load('mine', None))
 print(asyncio.run(graph.ainvoke({}))['text'])
 """
@@ -93,7 +93,7 @@ def test_a_project_and_its_dependencies_run_from_the_workers_bundle(tmp_path: Pa
     assert sorted(item.name for item in (made / "project").iterdir() if item.name != "__pycache__") == sorted(
         ["agent.py", "langgraph.json", "pyproject.toml", "settings.env", "tools"]
     )
-    assert not (made / "graphs").exists(), "the built-in graphs stay behind"
+    assert not (made / "starter").exists(), "the built-in graphs stay behind"
     assert len(list((made / "botocore" / "data").iterdir())) > 100, "its code may call any service"
 
 

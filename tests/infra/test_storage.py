@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from functions.worker.checkpoints import PREFIX as CHECKPOINT_PREFIX
-from graphjobs import schema
-from graphjobs.slot import freeze
+from graphjobs.aws import schema
+from graphjobs.core.slot import freeze
+from graphjobs.worker.checkpoints import PREFIX as CHECKPOINT_PREFIX
 from tests.infra.template import Template
 
 TABLES = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from functions.stream.app import create_app
+from graphjobs.stream.app import create_app
 from infra.bundling import ROOT
 from tests.infra.template import Template, arn_text
 

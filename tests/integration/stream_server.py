@@ -13,9 +13,9 @@ import httpx
 import pytest
 import uvicorn
 
-from functions.stream.app import create_app_from_env
-from graphjobs.ticket_keys import SecretKeyring
-from graphjobs.tickets import Tickets
+from graphjobs.auth.ticket_keys import SecretKeyring
+from graphjobs.auth.tickets import Tickets
+from graphjobs.stream.app import create_app_from_env
 from tests.support.backend import Backend
 
 PATIENCE_SECONDS = 30.0

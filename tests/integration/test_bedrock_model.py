@@ -13,9 +13,9 @@ import httpx
 import pytest
 from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError
+from starter.chat import ChatInput, graph
+from starter.passage import passage
 
-from graphs.chat import ChatInput, graph
-from graphs.passage import passage
 from tests.integration.converse_server import Script, converse_server, event
 
 MODEL_ID = "anthropic.claude-3-5-sonnet-20240620-v1:0"

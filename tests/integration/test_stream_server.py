@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from client.event_stream import EventStream
-from client.retry import RetryPolicy
-from functions.worker.writer import LogWriter
-from graphjobs.claims import Claim
-from graphjobs.event import MAX_EVENT_BYTES
-from graphjobs.outcome import completed
-from graphjobs.times import now_ms
+from graphjobs.aws.claims import Claim
+from graphjobs.client.event_stream import EventStream
+from graphjobs.client.retry import RetryPolicy
+from graphjobs.core.event import MAX_EVENT_BYTES
+from graphjobs.core.outcome import completed
+from graphjobs.core.times import now_ms
+from graphjobs.worker.writer import LogWriter
 from tests.integration.stream_server import StreamServer, running
 from tests.support.backend import Backend, backend
 

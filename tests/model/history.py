@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from graphjobs.event import Event
-from graphjobs.job import Job, Status
-from graphjobs.settings import Settings
-from graphjobs.slot import Slot
+from graphjobs.core.event import Event
+from graphjobs.core.job import Job, Status
+from graphjobs.core.settings import Settings
+from graphjobs.core.slot import Slot
 from tests.model.worker import STEPS, TOKENS
 
 GRAPH = ("token", "update")

@@ -52,10 +52,10 @@ class JobMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._patches = ExitStack()
-        self._patches.enter_context(patch("functions.worker.writer.backoff", lambda _: 0.0))
+        self._patches.enter_context(patch("graphjobs.worker.writer.backoff", lambda _: 0.0))
         # The reconciler's order comes from the ids: the same example must do the same again.
         ids = (f"job-{number:08x}-0000-4000-8000-000000000000" for number in count(1))
-        self._patches.enter_context(patch("functions.create_job.service.new_job_id", lambda: next(ids)))
+        self._patches.enter_context(patch("graphjobs.api.submission.new_job_id", lambda: next(ids)))
         self.aws.clock.now = START
         self.world = World(self.aws)
 

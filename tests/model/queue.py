@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphjobs.queue import job_id_of
+from graphjobs.aws.queue import job_id_of
 
 
 @dataclass

@@ -14,15 +14,16 @@ from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
-from functions.worker.graph_run import GraphRun
-from functions.worker.job_run import JobRun
-from graphjobs import dynamo_log, job_store
-from graphjobs.claims import Claim, Claims
-from graphjobs.job import Job, Status
-from graphjobs.job_store import JobStore
-from graphjobs.outcome import Outcome
-from graphjobs.slot import Slot
-from graphjobs.transition import Applied, Change, Decide, Transitions
+from graphjobs.aws import dynamo_log, job_store
+from graphjobs.aws.claims import Claim, Claims
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.transition import Transitions
+from graphjobs.core.change import Applied, Change, Decide
+from graphjobs.core.job import Job, Status
+from graphjobs.core.outcome import Outcome
+from graphjobs.core.slot import Slot
+from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.job_run import JobRun
 from tests.model.machine import SETTINGS, JobMachine, on_backend
 
 Mutate = Callable[[MonkeyPatch], None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from client.sse import EventParser
-from functions.stream.follower import Follower, Pacing
-from functions.stream.opening import Credentials, Door
+from graphjobs.client.sse import EventParser
+from graphjobs.stream.follower import Follower, Pacing
+from graphjobs.stream.opening import Credentials, Door
 
 BEARER = Credentials(bearer="token", ticket=None)
 

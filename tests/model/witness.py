@@ -16,10 +16,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from graphjobs.job import Job, job_from_item
-from graphjobs.schema import ACTIVE_INDEX
-from graphjobs.slot import Slot, slot_from_item
-from graphjobs.times import Clock
+from graphjobs.aws.schema import ACTIVE_INDEX
+from graphjobs.core.job import Job, job_from_item
+from graphjobs.core.slot import Slot, slot_from_item
+from graphjobs.core.times import Clock
 
 WRITES = frozenset({"put_item", "update_item", "transact_write_items"})
 

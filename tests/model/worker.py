@@ -12,16 +12,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.worker.graph_run import GraphRun
-from functions.worker.heartbeat import Heartbeat, Limits, Stop
-from functions.worker.job_run import Ended, JobRun
-from functions.worker.writer import LogWriter, WriterClosed
-from graphjobs.claims import Claim
-from graphjobs.event_log import Fenced
-from graphjobs.job_store import JobStore
-from graphjobs.outcome import Outcome, completed
-from graphjobs.slot import Slot
-from graphjobs.transition import Contended
+from graphjobs.aws.claims import Claim
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.transition import Contended
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.outcome import Outcome, completed
+from graphjobs.core.slot import Slot
+from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.heartbeat import Heartbeat, Limits, Stop
+from graphjobs.worker.job_run import Ended, JobRun
+from graphjobs.worker.writer import LogWriter, WriterClosed
 from tests.model.queue import Message
 from tests.model.witness import Actor
 

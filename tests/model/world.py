@@ -9,18 +9,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.create_job.model import JobRequest
-from functions.create_job.service import Submission
-from functions.reconcile.service import Reconciler
-from functions.worker.heartbeat import Stop
-from graphjobs.cancel import cancel
-from graphjobs.claims import Claim, Claims, Refusal
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.job import Job, Release
-from graphjobs.job_store import JobStore
-from graphjobs.payload_store import PayloadStore
-from graphjobs.queue import JobQueue
-from graphjobs.transition import Contended, JobGone, Transitions
+from graphjobs.api.job_request import JobRequest
+from graphjobs.api.submission import Submission
+from graphjobs.aws.cancel import cancel
+from graphjobs.aws.claims import Claim, Claims, Refusal
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.transition import Contended, JobGone, Transitions
+from graphjobs.core.job import Job, Release
+from graphjobs.reconcile.service import Reconciler
+from graphjobs.worker.heartbeat import Stop
 from tests.model.history import judge
 from tests.model.queue import MemoryQueue
 from tests.model.trouble import Trouble, arm

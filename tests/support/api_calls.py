@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from graphjobs.ticket_keys import SecretKeyring
-from graphjobs.tickets import Tickets
-from graphjobs.times import now_ms
-from local.edge import ROUTES
-from local.gateway import payload
-from local.lambda_context import LambdaContext
+from graphjobs.auth.ticket_keys import SecretKeyring
+from graphjobs.auth.tickets import Tickets
+from graphjobs.core.times import now_ms
+from graphjobs.local.edge import ROUTES
+from graphjobs.local.gateway import payload
+from graphjobs.local.lambda_context import LambdaContext
 from tests.support.backend import Backend
 from tests.support.faults import Faults
 
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass
 class Api:
-    """The functions on one backend; `clients` are what they call AWS with, by name in `graphjobs.aws`."""
+    """The functions on one backend; `clients` are what they call AWS with, by name in `graphjobs.aws.clients`."""
 
     aws: Backend
     clients: dict[str, Faults]
@@ -90,7 +90,7 @@ class Api:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         sent = {"host": HOST, **({"content-type": JSON} if raw else {}), **(headers or {})}
         name, event = http_event(method, path, raw, sent, user)
-        handler = importlib.import_module(f"functions.{name}.handler").handler
+        handler = importlib.import_module(f"graphjobs.api.{name}").handler
         result = json.loads(json.dumps(handler(event, LambdaContext(name, time.monotonic() + 29))))
         return answer_of(result)
 
@@ -150,11 +150,11 @@ def api(aws: Backend, monkeypatch: pytest.MonkeyPatch, **environ: str) -> Iterat
         "secrets_manager": Faults(aws.secrets),
     }
     for name, client in clients.items():
-        monkeypatch.setattr(f"graphjobs.aws.{name}", lambda *_, client=client: client)
+        monkeypatch.setattr(f"graphjobs.aws.clients.{name}", lambda *_, client=client: client)
     for variable, value in {**aws.environ, **environ}.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
-    monkeypatch.setattr("graphjobs.transition.backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("graphjobs.aws.transition.backoff", lambda attempt: 0.0)
     rewire()
     try:
         yield Api(aws, clients)
@@ -174,7 +174,7 @@ def empty(aws: Backend) -> None:
 def rewire() -> None:
     """Let every function build itself anew, as a new Lambda environment does."""
     for name in FUNCTIONS:
-        importlib.import_module(f"functions.{name}.handler").wiring.cache_clear()
+        importlib.import_module(f"graphjobs.api.{name}").wiring.cache_clear()
 
 
 def open_ticket(aws: Backend, job_id: str, address: str, now: int) -> None:

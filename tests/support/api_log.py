@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from graphjobs.event import DONE, Event
-from graphjobs.event_log import Batch, Fenced, Key
-from graphjobs.slot import Slot, freeze
-from graphjobs.times import now_ms, rfc3339
+from graphjobs.core.event import DONE, Event
+from graphjobs.core.event_log import Batch, Fenced, Key
+from graphjobs.core.slot import Slot, freeze
+from graphjobs.core.times import now_ms, rfc3339
 
 EXPIRES = 1_900_000_000
 

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from functions.stream.app import StreamService, create_app
-from functions.stream.follower import Pacing
-from functions.stream.opening import Door
-from functions.stream.pages import Pages
-from functions.stream.poller import Poller
-from graphjobs.job import Job, Status, new_job_id
+from graphjobs.auth.tickets import Tickets
+from graphjobs.core.job import Job, Status, new_job_id
+from graphjobs.core.times import now_ms
 from graphjobs.observability import logger
-from graphjobs.tickets import Tickets
-from graphjobs.times import now_ms
+from graphjobs.stream.app import StreamService, create_app
+from graphjobs.stream.follower import Pacing
+from graphjobs.stream.opening import Door
+from graphjobs.stream.pages import Pages
+from graphjobs.stream.poller import Poller
 from tests.support.api_log import MemoryLog, Script
 from tests.support.api_tokens import NOW, Issuer
 from tests.support.backend import FakeClock

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from graphjobs.jwks import Jwks
-from graphjobs.jwt_auth import JwtVerifier
+from graphjobs.auth.jwks import Jwks
+from graphjobs.auth.jwt_auth import JwtVerifier
 
 ISSUER = "https://issuer.example.test"
 AUDIENCE = "graphjobs-test"

@@ -13,17 +13,17 @@ import pytest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
-from graphjobs.claims import Claims
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event import Event
-from graphjobs.job import Job, Status, new_job_id
-from graphjobs.job_store import JobStore
-from graphjobs.payload_store import PayloadStore
-from graphjobs.queue import JobQueue
-from graphjobs.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
-from graphjobs.settings import Settings
-from graphjobs.transition import Transitions
-from local.transactions import rolled_back_by_item
+from graphjobs.aws.claims import Claims
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
+from graphjobs.aws.transition import Transitions
+from graphjobs.core.event import Event
+from graphjobs.core.job import Job, Status, new_job_id
+from graphjobs.core.settings import Settings
+from graphjobs.local.transactions import rolled_back_by_item
 
 START = 1_800_000_000_000
 TICKET_KEYS = '{"current": "k1", "k1": "first-key-of-the-tests-0123456789abcdef"}'

@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 import boto3
 import pytest
 
-from client.local_process import LocalProcess, local_command
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.job_store import JobStore
-from graphjobs.payload_store import PayloadStore
-from local.issuer import STATE_FILE, mint_token
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.cli.local_process import LocalProcess, local_command
+from graphjobs.local.issuer import STATE_FILE, mint_token
 
 Event = dict[str, Any]
 

@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from graphjobs.event import Event
-from graphjobs.event_log import Batch, Fenced, Key
-from graphjobs.slot import Slot
+from graphjobs.core.event import Event
+from graphjobs.core.event_log import Batch, Fenced, Key
+from graphjobs.core.slot import Slot
 
 
 class MemoryLog:

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
-from functions.worker.checkpoints import Saved
+from graphjobs.worker.checkpoints import Saved
 from tests.support.worker_gate import Gate
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphjobs.job import Job
+from graphjobs.core.job import Job
 from tests.support.worker_graphs import steps_of
 
 Event = dict[str, Any]

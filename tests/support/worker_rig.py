@@ -16,17 +16,17 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import EndpointConnectionError
 
-from functions.worker.checkpoints import checkpoint_saver
-from functions.worker.graph_loader import GraphLoader
-from functions.worker.node_loop import NodeLoop
-from functions.worker.worker import Keepalive, Worker
-from graphjobs.claims import Claims
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.job import Job
-from graphjobs.job_store import JobStore
-from graphjobs.payload_store import PayloadStore
-from graphjobs.times import now_ms
-from graphjobs.transition import Transitions
+from graphjobs.aws.claims import Claims
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.aws.transition import Transitions
+from graphjobs.core.job import Job
+from graphjobs.core.times import now_ms
+from graphjobs.worker.checkpoints import checkpoint_saver
+from graphjobs.worker.graph_loader import GraphLoader
+from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.worker import Keepalive, Worker
 from tests.support import worker_graphs
 from tests.support.backend import Backend
 from tests.support.worker_checkpoints import MemoryCheckpoints, MemorySaver

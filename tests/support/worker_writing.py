@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.worker.writer import LogWriter, WriterClosed
-from graphjobs.claims import Claim
-from graphjobs.event import Event
-from graphjobs.event_log import EventLog, Fenced
-from graphjobs.job import Job, Status, new_job_id
-from graphjobs.slot import Mark, Slot, freeze
+from graphjobs.aws.claims import Claim
+from graphjobs.core.event import Event
+from graphjobs.core.event_log import EventLog, Fenced
+from graphjobs.core.job import Job, Status, new_job_id
+from graphjobs.core.slot import Mark, Slot, freeze
+from graphjobs.worker.writer import LogWriter, WriterClosed
 from tests.support.backend import START
 from tests.support.memory_log import MemoryLog
 

@@ -10,10 +10,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from graphjobs import aws
-from graphjobs.aws import HEARTBEAT, REQUEST, WORKER, is_transient
-from graphjobs.settings import Settings
-from local.edge import TIMEOUT_SECONDS as API_SECONDS
+from graphjobs.aws import clients as aws
+from graphjobs.aws.clients import HEARTBEAT, REQUEST, WORKER, is_transient
+from graphjobs.core.settings import Settings
+from graphjobs.local.edge import TIMEOUT_SECONDS as API_SECONDS
 
 CLIENTS: dict[str, tuple[Callable[[Config], Any], Callable[[Any], object]]] = {
     "dynamodb": (aws.dynamodb, lambda client: client.get_item(TableName="t", Key={"pk": {"S": "x"}})),

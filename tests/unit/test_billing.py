@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.billing import Meter, blocks, changed_names
-from graphjobs.job import Job, Status
-from graphjobs.job_store import Idempotency
-from graphjobs.schema import JOBS_TABLE
+from graphjobs.aws.job_store import Idempotency
+from graphjobs.aws.schema import JOBS_TABLE
+from graphjobs.core.job import Job, Status
 from tests.support.backend import Backend, backend
 
 

@@ -13,14 +13,14 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
-from functions.create_job.model import JobRequest
-from graphjobs import outcome
-from graphjobs.claims import Claim
-from graphjobs.event import RESERVED_TYPES, Event
-from graphjobs.job import JOB_ID, Job, Release, Status, new_job_id
-from graphjobs.job_answer import accepted, summary
-from graphjobs.problem import job_not_found, unavailable
-from graphjobs.slot import Mark
+from graphjobs.api.job_request import JobRequest
+from graphjobs.aws.claims import Claim
+from graphjobs.core import outcome
+from graphjobs.core.event import RESERVED_TYPES, Event
+from graphjobs.core.job import JOB_ID, Job, Release, Status, new_job_id
+from graphjobs.core.slot import Mark
+from graphjobs.http.job_answer import accepted, summary
+from graphjobs.http.problem import job_not_found, unavailable
 from tests.support.backend import backend
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def problems_of(name: str, value: object) -> list[str]:
 
 def sources() -> str:
     """The source text of all that answers requests."""
-    paths = [*(ROOT / "graphjobs").glob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    paths = [*(ROOT / "src" / "graphjobs").rglob("*.py")]
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from graphjobs.problem import Problem, job_not_found, problem_response, route_not_found, unavailable
+from graphjobs.http.problem import Problem, job_not_found, problem_response, route_not_found, unavailable
 
 
 def test_a_problem_is_rfc_9457_with_a_code() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.settings import PREFIX, Settings, SettingsError
+from graphjobs.core.settings import PREFIX, Settings, SettingsError
 
 SPECS = {spec.name: spec for spec in fields(Settings)}
 NUMBERS = [name for name, spec in SPECS.items() if spec.metadata]

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphjobs import sse
-from graphjobs.event import Event, StoredEvent
+from graphjobs.core.event import Event, StoredEvent
+from graphjobs.http import sse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

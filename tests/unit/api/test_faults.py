@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graphjobs.claims import Claim
-from graphjobs.job import Status
+from graphjobs.aws.claims import Claim
+from graphjobs.core.job import Status
 from tests.support.api_calls import Answer, Api, rewire
 from tests.support.faults import FAULTS, client_error
 

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from graphjobs.auth import AuthError
-from graphjobs.claims import Claim
-from graphjobs.event import event_line
-from graphjobs.job import Job, Status
-from graphjobs.outcome import completed, failed
-from graphjobs.slot import freeze
-from graphjobs.times import from_rfc3339, rfc3339
+from graphjobs.auth.principal import AuthError
+from graphjobs.aws.claims import Claim
+from graphjobs.core.event import event_line
+from graphjobs.core.job import Job, Status
+from graphjobs.core.outcome import completed, failed
+from graphjobs.core.slot import freeze
+from graphjobs.core.times import from_rfc3339, rfc3339
 from tests.support.api_calls import Answer, Api, open_ticket
 from tests.support.backend import Backend
 

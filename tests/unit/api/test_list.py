@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from functions.list_jobs.handler import encode_cursor
-from graphjobs.job import Status, new_job_id
+from graphjobs.api.list_jobs import encode_cursor
+from graphjobs.core.job import Status, new_job_id
 from tests.support.api_calls import Answer, Api
 from tests.support.faults import FAULTS
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from graphjobs.claims import Claim
-from graphjobs.job import Job, new_job_id
-from graphjobs.job_store import JobStore
-from graphjobs.outcome import completed
-from local.edge import ROUTES
+from graphjobs.aws.claims import Claim
+from graphjobs.aws.job_store import JobStore
+from graphjobs.core.job import Job, new_job_id
+from graphjobs.core.outcome import completed
+from graphjobs.local.edge import ROUTES
 from tests.support.api_calls import Answer, Api
 from tests.support.api_stream import run, streams
 

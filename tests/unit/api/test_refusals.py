@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.job import new_job_id
+from graphjobs.core.job import new_job_id
 from tests.support.api_calls import Api, api
 from tests.support.backend import Backend
 
@@ -99,7 +99,7 @@ def test_the_limit_is_on_the_bytes_that_the_caller_sent(
     aws: Backend, monkeypatch: pytest.MonkeyPatch, char: str, base64: bool
 ) -> None:
     """The HTTP API hands on as base64, a third longer, what it does not take for text."""
-    monkeypatch.setattr("local.gateway.TEXT_TYPES", () if base64 else ("application/json",))
+    monkeypatch.setattr("graphjobs.local.gateway.TEXT_TYPES", () if base64 else ("application/json",))
     with api(aws, monkeypatch, GRAPHJOBS_MAX_BODY_BYTES=str(LIMIT)) as service:
         for size in (LIMIT - 2, LIMIT - 1, LIMIT):
             assert service.call("POST", "/jobs", body=sized(size, char)).status == 202
@@ -110,7 +110,7 @@ def test_the_limit_is_on_the_bytes_that_the_caller_sent(
 
 
 def test_a_body_in_base64_is_read(service: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.gateway.TEXT_TYPES", ())
+    monkeypatch.setattr("graphjobs.local.gateway.TEXT_TYPES", ())
     answer = service.call("POST", "/jobs", body='{"query": "환불"}'.encode())
     assert answer.status == 202
     assert json.loads(service.aws.jobs.input(answer.body["job_id"]) or "") == {"query": "환불"}
@@ -161,7 +161,7 @@ def test_a_job_lives_to_its_last_second(service: Api) -> None:
 
 
 def test_what_no_route_answers_is_our_404() -> None:
-    from functions.not_found.handler import handler
+    from graphjobs.api.not_found import handler
 
     result: dict[str, Any] = handler({"rawPath": "/nothing"}, None)
     assert result["statusCode"] == 404

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graphjobs.auth import AuthError, AuthUnavailable
-from graphjobs.jwks import FRESHNESS, Jwks
+from graphjobs.auth.jwks import FRESHNESS, Jwks
+from graphjobs.auth.principal import AuthError, AuthUnavailable
 from tests.support.api_tokens import ISSUER, Issuer, rsa_key, segment
 
 

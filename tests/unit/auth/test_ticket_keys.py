@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from graphjobs.auth import AuthError, AuthUnavailable
-from graphjobs.job import new_job_id
-from graphjobs.ticket_keys import FRESHNESS, SecretKeyring
-from graphjobs.tickets import Tickets
+from graphjobs.auth.principal import AuthError, AuthUnavailable
+from graphjobs.auth.ticket_keys import FRESHNESS, SecretKeyring
+from graphjobs.auth.tickets import Tickets
+from graphjobs.core.job import new_job_id
 from tests.support.api_tokens import Monotonic
 from tests.support.faults import FAULTS, Faults, client_error
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from graphjobs import tickets as tickets_module
-from graphjobs.auth import AuthError
-from graphjobs.job import Job, Status, new_job_id
-from graphjobs.tickets import AFTER_DEADLINE_SECONDS, MAX_SECONDS, Tickets, expires_at
+from graphjobs.auth import tickets as tickets_module
+from graphjobs.auth.principal import AuthError
+from graphjobs.auth.tickets import AFTER_DEADLINE_SECONDS, MAX_SECONDS, Tickets, expires_at
+from graphjobs.core.job import Job, Status, new_job_id
 
 NOW = 1_800_000_000
 JOB = new_job_id()
@@ -144,14 +144,14 @@ def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
         compared.append((a, b))
         return bool(genuine(a, b))
 
-    monkeypatch.setattr("graphjobs.tickets.hmac.compare_digest", compare)
+    monkeypatch.setattr("graphjobs.auth.tickets.hmac.compare_digest", compare)
     tickets = Tickets(Keys())
     good = tickets.issue(JOB, NOW + 60)
     tickets.check(JOB, good, NOW)
     refused(tickets, good[:-43] + "A" * 43)
     signature = good.rpartition(".")[2].encode()
     assert compared == [(signature, signature), (signature, b"A" * 43)]
-    monkeypatch.setattr("graphjobs.tickets.hmac.compare_digest", lambda a, b: False)
+    monkeypatch.setattr("graphjobs.auth.tickets.hmac.compare_digest", lambda a, b: False)
     assert refused(tickets, good) == "ticket_invalid", "nothing but this comparison decides"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from graphjobs.auth import AuthError, AuthUnavailable
-from graphjobs.jwt_auth import MAX_TOKEN_LENGTH
+from graphjobs.auth.jwt_auth import MAX_TOKEN_LENGTH
+from graphjobs.auth.principal import AuthError, AuthUnavailable
 from tests.support.api_tokens import AUDIENCE, ISSUER, NOW, Issuer, public_pem, rsa_key, segment
 
 

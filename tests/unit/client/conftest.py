@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from client.client import Client
-from client.retry import RetryPolicy
+from graphjobs.client.client import Client
+from graphjobs.client.retry import RetryPolicy
 from tests.unit.client.log import chat_log
 from tests.unit.client.service import Service, running
 

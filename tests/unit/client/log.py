@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from client.event_stream import Event
-from graphjobs.event import Event as EventModel
-from graphjobs.event import StoredEvent
-from graphjobs.sse import encode
+from graphjobs.client.event_stream import Event
+from graphjobs.core.event import Event as EventModel
+from graphjobs.core.event import StoredEvent
+from graphjobs.http.sse import encode
 
 JOB_ID = "job-00000000-0000-4000-8000-000000000001"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from client.cli import main
+from graphjobs.cli.main import main
 from tests.unit.client.conftest import TOKENS
 from tests.unit.client.log import JOB_ID, chat_log, event, wire
 from tests.unit.client.service import Answer, Seen, Service, problem, stream_answer
@@ -180,7 +180,7 @@ def command(*argv: str, **environ: str) -> subprocess.Popen[bytes]:
     """The command line in a process of its own."""
     root = Path(__file__).parents[3]
     return subprocess.Popen(
-        [sys.executable, "-m", "client.cli", *argv],
+        [sys.executable, "-m", "graphjobs.cli.main", *argv],
         env={**os.environ, "PYTHONPATH": str(root), **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

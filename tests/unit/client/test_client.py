@@ -9,8 +9,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from client.client import Client
-from client.errors import (
+from graphjobs.client.client import Client
+from graphjobs.client.errors import (
     ApiError,
     ConfigurationError,
     ContractViolation,
@@ -18,7 +18,7 @@ from client.errors import (
     api_error,
     retry_after_seconds,
 )
-from client.retry import RetryPolicy
+from graphjobs.client.retry import RetryPolicy
 from tests.unit.client.log import JOB_ID
 from tests.unit.client.service import Answer, Service, answer_json, problem
 

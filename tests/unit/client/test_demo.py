@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from client import demo, local_process
-from client.client import Client
-from client.demo import DemoError, demonstrate, main, time_limit
-from client.local_process import LocalProcess, LocalStartError
+from graphjobs.cli import demo, local_process
+from graphjobs.cli.demo import DemoError, demonstrate, main, time_limit
+from graphjobs.cli.local_process import LocalProcess, LocalStartError
+from graphjobs.client.client import Client
 from tests.unit.client.log import JOB_ID, chat_log
 from tests.unit.client.service import Service, answer_json
 
@@ -58,7 +58,7 @@ def test_the_whole_demo_with_a_stand_in_for_the_local_instance(
 ) -> None:
     state = json.dumps({"api_url": long_answer.url, "stream_url": long_answer.url, "pids": {}})
     monkeypatch.setattr(demo, "LOCAL_COMMAND", (sys.executable, "-c", stand_in(state)))
-    monkeypatch.setattr("client.target.mint_local_token", lambda folder, user, seconds: "good")
+    monkeypatch.setattr("graphjobs.cli.target.mint_local_token", lambda folder, user, seconds: "good")
     assert main() == 0
     assert capsys.readouterr().out.endswith("Stopped the local instance.\ndemo: everything held.\n")
 
@@ -76,7 +76,7 @@ def test_a_demo_that_fails_later_shows_what_the_local_instance_said(
 ) -> None:
     state = json.dumps({"api_url": service.url, "stream_url": service.url, "pids": {}})
     monkeypatch.setattr(demo, "LOCAL_COMMAND", (sys.executable, "-c", stand_in(state, "words of warning")))
-    monkeypatch.setattr("client.target.mint_local_token", lambda folder, user, seconds: "good")
+    monkeypatch.setattr("graphjobs.cli.target.mint_local_token", lambda folder, user, seconds: "good")
     assert main() == 1
     err = capsys.readouterr().err
     assert "over after 4 tokens" in err

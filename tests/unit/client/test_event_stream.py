@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.client import Client
-from client.errors import ApiError, ContractViolation, SequenceError, ServiceUnreachable
-from client.retry import RetryPolicy
+from graphjobs.client.client import Client
+from graphjobs.client.errors import ApiError, ContractViolation, SequenceError, ServiceUnreachable
+from graphjobs.client.retry import RetryPolicy
 from tests.unit.client.conftest import TOKENS
 from tests.unit.client.log import JOB_ID, chat_log, event, wire
 from tests.unit.client.service import Answer, Service, answer_json, problem, stream_answer

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from client.event_stream import Event
-from client.event_view import Readable
+from graphjobs.cli.event_view import Readable
+from graphjobs.client.event_stream import Event
 from tests.unit.client.log import event
 
 Capture = pytest.CaptureFixture[str]

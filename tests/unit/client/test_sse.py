@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.sse import EventParser, Message
+from graphjobs.client.sse import EventParser, Message
 
 
 def parsed(*chunks: bytes) -> list[Message]:

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from client.cli import main
-from client.errors import ConfigurationError
-from client.target import NOT_CONFIGURED, UNIDENTIFIED, USER_IS_LOCAL, Options, Target, resolve
+from graphjobs.cli.main import main
+from graphjobs.cli.target import NOT_CONFIGURED, UNIDENTIFIED, USER_IS_LOCAL, Options, Target, resolve
+from graphjobs.client.errors import ConfigurationError
 from tests.unit.client.log import JOB_ID
 from tests.unit.client.service import Service
 
@@ -36,7 +36,7 @@ def minted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str, int]]:
             raise FileNotFoundError(state_dir)
         return "good"
 
-    monkeypatch.setitem(sys.modules, "local.issuer", SimpleNamespace(mint_token=mint_token))
+    monkeypatch.setitem(sys.modules, "graphjobs.local.issuer", SimpleNamespace(mint_token=mint_token))
     return calls
 
 
@@ -158,7 +158,9 @@ def test_token_without_a_local_instance(
     assert "No local instance has run in" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "argv"), [("local.issuer", ["token"]), ("local.command", ["local"])])
+@pytest.mark.parametrize(
+    ("name", "argv"), [("graphjobs.local.issuer", ["token"]), ("graphjobs.local.command", ["local"])]
+)
 def test_without_the_local_package_one_line_says_how_to_install_it(
     bare_environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, name: str, argv: list[str]
 ) -> None:
@@ -177,6 +179,6 @@ def test_local_has_a_grammar_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
         return int(args.api_port)
 
     module = SimpleNamespace(add_arguments=add_arguments, run=run)
-    monkeypatch.setitem(sys.modules, "local.command", module)
+    monkeypatch.setitem(sys.modules, "graphjobs.local.command", module)
     assert main(["local", "--api-port", "7"]) == 7
     assert main(["local", "--nonsense"]) == 2

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from starter.chat import builder, graph
+from starter.passage import passage
 
-from graphs.chat import builder, graph
-from graphs.passage import passage
 from tests.unit.graphs.streaming import run
 
 

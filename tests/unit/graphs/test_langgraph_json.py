@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[3] / "examples" / "starter"
 CONFIG = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
 
 

@@ -6,9 +6,8 @@ import traceback
 
 import pytest
 from pydantic import BaseModel
-
-from graphs.model import ModelError, chat_model
-from graphs.offline_model import OfflineChatModel
+from starter.model import ModelError, chat_model
+from starter.offline_model import OfflineChatModel
 
 
 @pytest.mark.parametrize("name", ["", "  "])
@@ -58,6 +57,6 @@ def test_a_refused_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_graphs_import_no_provider() -> None:
     heavy = "{'langchain', 'langchain_aws', 'boto3', 'botocore'} & set(sys.modules)"
-    code = f"import sys, graphs.chat, graphs.report; print(sorted({heavy}))"
+    code = f"import sys, starter.chat, starter.report; print(sorted({heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-
-from graphs.offline_model import OfflineChatModel
-from graphs.passage import passage
-from graphs.prompt import chat_messages
+from starter.offline_model import OfflineChatModel
+from starter.passage import passage
+from starter.prompt import chat_messages
 
 MODEL = OfflineChatModel(token_seconds=0)
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from graphs import passage as module
-from graphs.passage import language_of, passage, passages
+from starter import passage as module
+from starter.passage import language_of, passage, passages
 
 
 def test_every_topic_is_told_in_both_languages() -> None:

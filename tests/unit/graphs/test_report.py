@@ -9,10 +9,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
+from starter import report
+from starter.offline_model import OfflineChatModel
+from starter.report import builder, graph
 
-from graphs import report
-from graphs.offline_model import OfflineChatModel
-from graphs.report import builder, graph
 from tests.unit.graphs.streaming import Run, run
 
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-
-from graphs.passage import passages
-from graphs.retrieve import Index, retrieve
-from graphs.terms import words
+from starter.passage import passages
+from starter.retrieve import Index, retrieve
+from starter.terms import words
 
 
 @pytest.mark.parametrize(

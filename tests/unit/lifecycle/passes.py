@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functions.reconcile.service import Reconciler
-from graphjobs.job import Job
+from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue, job_id_of
+from graphjobs.core.job import Job
 from graphjobs.observability import logger
-from graphjobs.queue import RESEND_AFTER_MS, JobQueue, job_id_of
+from graphjobs.reconcile.service import Reconciler
 from tests.support.backend import Backend
 from tests.support.faults import Faults
 from tests.unit.lifecycle.steps import Shaky

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from graphjobs import cancel as cancelling
-from graphjobs.claims import Claim, Claims
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.job import Job
-from graphjobs.job_store import JobStore
-from graphjobs.payload_store import PayloadStore
-from graphjobs.transition import Transitions
+from graphjobs.aws import cancel as cancelling
+from graphjobs.aws.claims import Claim, Claims
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.aws.transition import Transitions
+from graphjobs.core.job import Job
 from tests.support.backend import Backend
 from tests.support.faults import Faults
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from graphjobs.claims import Refusal
-from graphjobs.event_log import Fenced
-from graphjobs.job import Job, Release, Status
-from graphjobs.outcome import completed, failed
-from graphjobs.transition import Contended
+from graphjobs.aws.claims import Refusal
+from graphjobs.aws.transition import Contended
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.job import Job, Release, Status
+from graphjobs.core.outcome import completed, failed
 from tests.support.backend import Backend
 from tests.support.faults import client_error
 from tests.unit.lifecycle.steps import Shaky, cancel, claimed, done, lapse, row, types

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from graphjobs.claims import Claim, Claims, Refusal
-from graphjobs.event import Event
-from graphjobs.event_log import Fenced
-from graphjobs.job import Release, Status
-from graphjobs.outcome import completed, failed
-from graphjobs.slot import Mark, Slot, freeze
-from graphjobs.transition import Transitions
+from graphjobs.aws.claims import Claim, Claims, Refusal
+from graphjobs.aws.transition import Transitions
+from graphjobs.core.event import Event
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.job import Release, Status
+from graphjobs.core.outcome import completed, failed
+from graphjobs.core.slot import Mark, Slot, freeze
 from tests.support.backend import Backend
 from tests.support.faults import Faults, client_error
 from tests.unit.lifecycle.steps import claimed, lapse, row, types

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from graphjobs.job import Job, Status
-from graphjobs.outcome import completed
-from graphjobs.queue import RESEND_AFTER_MS
+from graphjobs.aws.queue import RESEND_AFTER_MS
+from graphjobs.core.job import Job, Status
+from graphjobs.core.outcome import completed
 from tests.support.backend import Backend
 from tests.unit.lifecycle.passes import Pass, announced, overdue, sent, unsent
 from tests.unit.lifecycle.steps import cancel, claimed, done, lapse, row, types

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from functions.reconcile import handler as entry
-from functions.reconcile import service
-from functions.reconcile.service import Done
-from graphjobs.claims import Refusal
-from graphjobs.job import Status
-from graphjobs.queue import RESEND_AFTER_MS
-from graphjobs.transition import MAX_TRIES
+from graphjobs.aws.claims import Refusal
+from graphjobs.aws.queue import RESEND_AFTER_MS
+from graphjobs.aws.transition import MAX_TRIES
+from graphjobs.core.job import Status
+from graphjobs.reconcile import handler as entry
+from graphjobs.reconcile import service
+from graphjobs.reconcile.service import Done
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS
 from tests.unit.lifecycle.passes import Pass, overdue, sent, unsent

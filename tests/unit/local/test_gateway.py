@@ -11,9 +11,9 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from local.edge import create_edge
-from local.gateway import answer, payload
-from local.issuer import ensure_key, sign
+from graphjobs.local.edge import create_edge
+from graphjobs.local.gateway import answer, payload
+from graphjobs.local.issuer import ensure_key, sign
 
 ISSUER = "http://127.0.0.1:1/oidc"
 

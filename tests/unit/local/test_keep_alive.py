@@ -11,9 +11,9 @@ import boto3
 import pytest
 from werkzeug.serving import make_server
 
-from local.emulator import make_emulator
-from local.keep_alive import KeepAlive
-from local.resources import CREDENTIALS
+from graphjobs.local.emulator import make_emulator
+from graphjobs.local.keep_alive import KeepAlive
+from graphjobs.local.resources import CREDENTIALS
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from graphjobs.event import Event
-from graphjobs.event_log import EventLog, Fenced
-from graphjobs.job import new_job_id
-from graphjobs.slot import Mark, Slot, freeze
+from graphjobs.core.event import Event
+from graphjobs.core.event_log import EventLog, Fenced
+from graphjobs.core.job import new_job_id
+from graphjobs.core.slot import Mark, Slot, freeze
 
 EXPIRES = 1_900_000_000
 

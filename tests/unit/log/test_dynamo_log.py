@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event_log import Fenced
-from graphjobs.payload_store import PayloadStore
-from graphjobs.slot import CorruptSlot, Slot
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.slot import CorruptSlot, Slot
 from tests.support.backend import Backend, backend
 from tests.support.faults import Faults, client_error
 from tests.unit.log.suite import EventLogSuite, slot

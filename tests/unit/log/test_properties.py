@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.stream.follower import Follower, Pacing
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event import Event
-from graphjobs.event_log import Fenced
-from graphjobs.job import new_job_id
-from graphjobs.payload_store import PayloadStore
-from graphjobs.slot import MAX_INLINE_BYTES, Mark, Slot, freeze
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.core.event import Event
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.job import new_job_id
+from graphjobs.core.slot import MAX_INLINE_BYTES, Mark, Slot, freeze
+from graphjobs.stream.follower import Follower, Pacing
 from tests.support.backend import Backend, backend
 from tests.support.faults import FAULTS, Faults
 from tests.unit.log.suite import EXPIRES, slot

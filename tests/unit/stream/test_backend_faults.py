@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.stream.pages import PAGE_SLOTS
+from graphjobs.stream.pages import PAGE_SLOTS
 from tests.support.api_log import corrupt
 from tests.support.api_stream import Streams, run, streams
 from tests.support.faults import FAULTS, client_error
@@ -43,7 +43,7 @@ def test_a_backend_that_fails_from_the_start_still_sends_a_byte() -> None:
 
 
 def test_a_backend_that_keeps_failing_closes_the_streams_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.stream.poller.GIVE_UP_AFTER", 0.05)
+    monkeypatch.setattr("graphjobs.stream.poller.GIVE_UP_AFTER", 0.05)
 
     async def work(app: Streams) -> None:
         script = app.job()

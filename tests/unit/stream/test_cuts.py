@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.sse import EventParser
+from graphjobs.client.sse import EventParser
 from tests.support.api_log import Script
 from tests.support.api_stream import Connection, Event, Streams, parsed, run, streams
 

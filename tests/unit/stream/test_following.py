@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.stream.pages import PAGE_SLOTS
-from functions.stream.response import EventStreamResponse
+from graphjobs.stream.pages import PAGE_SLOTS
+from graphjobs.stream.response import EventStreamResponse
 from tests.support.api_log import MemoryLog
 from tests.support.api_stream import Connection, Streams, run, streams
 

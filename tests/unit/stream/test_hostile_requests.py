@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from graphjobs.tickets import SIGNATURE_LENGTH
+from graphjobs.auth.tickets import SIGNATURE_LENGTH
 from tests.support.api_stream import Streams, run, streams
 from tests.support.api_tokens import NOW
 from tests.support.faults import client_error

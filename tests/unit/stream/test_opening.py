@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from graphjobs.auth import AuthUnavailable
-from graphjobs.job import new_job_id
+from graphjobs.auth.principal import AuthUnavailable
+from graphjobs.core.job import new_job_id
 from tests.support.api_stream import Connection, Streams, run, streams
 from tests.support.api_tokens import NOW
 from tests.support.faults import FAULTS, client_error

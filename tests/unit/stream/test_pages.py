@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from functions.stream.pages import PAGE_SLOTS, Pages
-from graphjobs.slot import CorruptSlot
+from graphjobs.core.slot import CorruptSlot
+from graphjobs.stream.pages import PAGE_SLOTS, Pages
 from tests.support.api_stream import run, streams
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.stream.response import EventStreamResponse
+from graphjobs.stream.response import EventStreamResponse
 
 Message = MutableMapping[str, Any]
 SCOPE: Message = {"type": "http"}

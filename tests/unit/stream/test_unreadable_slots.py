@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from botocore.exceptions import BotoCoreError, IncompleteReadError
 
-from graphjobs.slot import CorruptSlot
+from graphjobs.core.slot import CorruptSlot
 from tests.support.api_log import Script
 from tests.support.api_stream import Connection, Streams, run, streams
 from tests.support.faults import FAULTS, client_error
@@ -106,7 +106,7 @@ def test_a_body_that_does_not_come_for_a_moment_is_not_noticed(app: Streams, fau
 
 
 def test_a_body_that_does_not_come_for_long_closes_its_streams(app: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.stream.poller.GIVE_UP_AFTER", 0.05)
+    monkeypatch.setattr("graphjobs.stream.poller.GIVE_UP_AFTER", 0.05)
 
     async def work() -> None:
         bad, good = app.job(), app.job()

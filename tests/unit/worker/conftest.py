@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from functions.worker import worker as worker_module
-from functions.worker.job_run import JobRun
+from graphjobs.worker import worker as worker_module
+from graphjobs.worker.job_run import JobRun
 from tests.support import worker_graphs
 from tests.support.backend import Backend, backend
 from tests.support.worker_rig import Parts, Rig, rig

@@ -15,10 +15,10 @@ from langchain_core.messages import AIMessage
 from langgraph._internal._queue import AsyncQueue  # type: ignore[attr-defined]
 from langgraph.config import get_stream_writer
 
-from functions.worker import node_executor, node_loop
-from functions.worker import writer as writer_module
-from functions.worker.node_loop import MAX_PARTS, NodeLoop
-from graphjobs.job import Job
+from graphjobs.core.job import Job
+from graphjobs.worker import node_executor, node_loop
+from graphjobs.worker import writer as writer_module
+from graphjobs.worker.node_loop import MAX_PARTS, NodeLoop
 from tests.support.faults import client_error
 from tests.support.worker_checks import check_sound
 from tests.support.worker_graphs import HOOKS

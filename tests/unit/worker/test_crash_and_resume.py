@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from graphjobs.job import Job
+from graphjobs.core.job import Job
 from tests.support.worker_checks import check_nothing_repeated, check_sound, kept, story
 from tests.support.worker_gate import Died, Gate, Phase
 from tests.support.worker_graphs import steps_of

@@ -16,13 +16,13 @@ import pytest
 from langgraph.config import get_stream_writer
 from langgraph.types import interrupt
 
-from functions.worker import job_run
-from functions.worker import writer as writer_module
-from functions.worker.graph_run import GraphRun
-from functions.worker.heartbeat import Heartbeat
-from graphjobs.cancel import cancel
-from graphjobs.event import MAX_EVENT_BYTES
-from graphjobs.job import Job
+from graphjobs.aws.cancel import cancel
+from graphjobs.core.event import MAX_EVENT_BYTES
+from graphjobs.core.job import Job
+from graphjobs.worker import job_run
+from graphjobs.worker import writer as writer_module
+from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.heartbeat import Heartbeat
 from tests.support.faults import FAULTS
 from tests.support.worker_checks import check_sound
 from tests.support.worker_graphs import HOOKS, steps_of
@@ -155,7 +155,7 @@ def test_what_is_too_large_fails_the_job(workers: Rig, where: str, graph: str) -
 
 def test_a_result_that_is_too_large_fails_the_job(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parts fit, the whole does not."""
-    monkeypatch.setattr("graphjobs.event.MAX_EVENT_BYTES", 300)
+    monkeypatch.setattr("graphjobs.core.event.MAX_EVENT_BYTES", 300)
     job, worker = workers.job("rounds", {"rounds": 40}), workers.worker()
     worker.process(job)
     assert error_code(workers, job) == "event_too_large"

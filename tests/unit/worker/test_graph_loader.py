@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from functions.worker.graph_loader import GraphLoader, GraphLoadError
+from graphjobs.worker.graph_loader import GraphLoader, GraphLoadError
 
 GRAPH = """
 from __future__ import annotations

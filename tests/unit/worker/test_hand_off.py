@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from functions.worker import worker as worker_module
-from functions.worker.heartbeat import Limits, limits
-from functions.worker.job_run import JobRun
-from graphjobs.job import Job
-from graphjobs.times import now_ms
+from graphjobs.core.job import Job
+from graphjobs.core.times import now_ms
+from graphjobs.worker import worker as worker_module
+from graphjobs.worker.heartbeat import Limits, limits
+from graphjobs.worker.job_run import JobRun
 from tests.support.worker_checks import check_sound, kept
 from tests.support.worker_gate import Died, Gate
 from tests.support.worker_graphs import HOOKS, JOURNAL

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.worker import handler as module
-from graphjobs.cancel import cancel
-from graphjobs.claims import Claim
-from graphjobs.job import new_job_id
-from local.lambda_context import LambdaContext
-from local.poller import sqs_event
+from graphjobs.aws.cancel import cancel
+from graphjobs.aws.claims import Claim
+from graphjobs.core.job import new_job_id
+from graphjobs.local.lambda_context import LambdaContext
+from graphjobs.local.poller import sqs_event
+from graphjobs.worker import handler as module
 from tests.support.faults import client_error
 from tests.support.worker_gate import Died, Gate, Trouble
 from tests.support.worker_graphs import steps_of

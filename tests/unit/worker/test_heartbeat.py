@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 
-from functions.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Limits, Stop
-from graphjobs.claims import Claim, Claims
-from graphjobs.job import Job, Status
-from graphjobs.job_store import RowChanged
-from graphjobs.settings import Settings
+from graphjobs.aws.claims import Claim, Claims
+from graphjobs.aws.job_store import RowChanged
+from graphjobs.core.job import Job, Status
+from graphjobs.core.settings import Settings
+from graphjobs.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Limits, Stop
 from tests.support.backend import START, FakeClock
 from tests.support.faults import FAULTS, client_error
 from tests.support.memory_log import MemoryLog

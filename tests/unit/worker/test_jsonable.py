@@ -20,8 +20,8 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
-from functions.worker.jsonable import MAX_DEPTH, MAX_REPR, encode, jsonable
-from graphjobs.event import Event
+from graphjobs.core.event import Event
+from graphjobs.worker.jsonable import MAX_DEPTH, MAX_REPR, encode, jsonable
 
 
 class Colour(enum.Enum):

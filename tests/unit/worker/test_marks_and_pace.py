@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from langgraph.checkpoint.base import empty_checkpoint
 
-from functions.worker.checkpoints import checkpoint_saver
-from functions.worker.marks import Marks
-from functions.worker.node_executor import NodeExecutor
-from functions.worker.pace import GROW_AFTER_PUTS, GROW_OVER_PUTS, GROWTH, PAUSE_INTERVALS, Pace
-from graphjobs.slot import Mark
+from graphjobs.core.slot import Mark
+from graphjobs.worker.checkpoints import checkpoint_saver
+from graphjobs.worker.marks import Marks
+from graphjobs.worker.node_executor import NodeExecutor
+from graphjobs.worker.pace import GROW_AFTER_PUTS, GROW_OVER_PUTS, GROWTH, PAUSE_INTERVALS, Pace
 from tests.support.backend import Backend
 
 
@@ -99,7 +99,7 @@ def test_an_executor_knows_what_still_runs_in_it() -> None:
 
 
 def test_what_never_began_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.worker.node_executor.MAX_THREADS", 1)
+    monkeypatch.setattr("graphjobs.worker.node_executor.MAX_THREADS", 1)
     executor, go_on = NodeExecutor(), threading.Event()
     executor.submit(go_on.wait, 30)
     queued = executor.submit(go_on.wait, 30)

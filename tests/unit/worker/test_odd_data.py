@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.config import get_stream_writer
 from pydantic import BaseModel
 
-from graphjobs.job import Job
+from graphjobs.core.job import Job
 from tests.support.worker_checks import check_sound
 from tests.support.worker_graphs import HOOKS
 from tests.support.worker_rig import Rig

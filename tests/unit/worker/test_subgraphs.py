@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.job import Job
+from graphjobs.core.job import Job
 from tests.support import worker_graphs, worker_subgraphs
 from tests.support.backend import Backend
 from tests.support.worker_checks import check_sound

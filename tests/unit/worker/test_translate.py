@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 
-from functions.worker.jsonable import encode
-from functions.worker.translate import GraphInterrupted, boundary, translate
-from graphjobs.event import RESERVED_TYPES, Event, StoredEvent
+from graphjobs.core.event import RESERVED_TYPES, Event, StoredEvent
+from graphjobs.worker.jsonable import encode
+from graphjobs.worker.translate import GraphInterrupted, boundary, translate
 
 
 def part(kind: str, data: Any, *ns: str) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.worker import checkpoints
-from functions.worker import writer as writer_module
-from functions.worker.checkpoints import CheckpointsUnavailable
-from graphjobs import transition
-from graphjobs.job import Job
+from graphjobs.aws import transition
+from graphjobs.core.job import Job
+from graphjobs.worker import checkpoints
+from graphjobs.worker import writer as writer_module
+from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from tests.support.faults import FAULTS, client_error
 from tests.support.worker_checks import check_nothing_repeated, check_sound, story
 from tests.support.worker_gate import Gate, Trouble
@@ -49,7 +49,7 @@ UNDISTURBED = Trouble("", RuntimeError())
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (writer_module, transition, checkpoints):
         monkeypatch.setattr(module, "backoff", lambda attempt: 0.0)
-    monkeypatch.setattr("graphjobs.slot.MAX_INLINE_BYTES", LARGE)
+    monkeypatch.setattr("graphjobs.core.slot.MAX_INLINE_BYTES", LARGE)
     monkeypatch.setattr("langgraph_checkpoint_aws.checkpoint.dynamodb.storage_strategy.S3_OFFLOAD_THRESHOLD", LARGE)
 
 

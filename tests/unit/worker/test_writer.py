@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from functions.worker import writer as writer_module
-from functions.worker.writer import MAX_SLOT_CHARACTERS, MAX_SLOT_EVENTS, WriterClosed
-from graphjobs.dynamo_log import DynamoEventLog
-from graphjobs.event import MAX_EVENT_BYTES, EventTooLarge
-from graphjobs.event_log import Fenced
-from graphjobs.payload_store import PayloadStore
-from graphjobs.slot import MAX_INLINE_BYTES, Mark
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.core.event import MAX_EVENT_BYTES, EventTooLarge
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.slot import MAX_INLINE_BYTES, Mark
+from graphjobs.worker import writer as writer_module
+from graphjobs.worker.writer import MAX_SLOT_CHARACTERS, MAX_SLOT_EVENTS, WriterClosed
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS, Faults, client_error
 from tests.support.memory_log import MemoryLog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.worker import writer as writer_module
-from graphjobs.job import Job
+from graphjobs.core.job import Job
+from graphjobs.worker import writer as writer_module
 from tests.support import worker_graphs
 from tests.support.worker_checks import check_nothing_repeated, check_sound, story
 from tests.support.worker_gate import Died, Gate

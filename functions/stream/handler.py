@@ -1,0 +1,5 @@
+"""What `run.sh` starts: in the bundle this file is `graphjobs_function.py`."""
+
+from graphjobs.stream.app import create_app_from_env
+
+__all__ = ["create_app_from_env"]

@@ -1,1 +1,0 @@
-"""What the functions share. Imports no function, no langgraph and no langchain."""

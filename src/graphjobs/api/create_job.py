@@ -1,0 +1,110 @@
+"""``POST /jobs``: accept a job and say where to follow it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from functools import lru_cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from graphjobs.api.job_request import JobRequest
+from graphjobs.api.submission import Submission
+from graphjobs.auth.stream_url import StreamUrls, stream_urls
+from graphjobs.aws import clients as aws
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.queue import JobQueue
+from graphjobs.core.settings import Settings
+from graphjobs.http.job_answer import accepted
+from graphjobs.http.problem import Problem, problem_response
+from graphjobs.http.resolver import api_url, http_app, json_answer, not_json, owner_of
+from graphjobs.observability import Metric, record
+from graphjobs.observability import logger as make_logger
+from graphjobs.observability import metrics as make_metrics
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+
+logger = make_logger("create_job")
+metrics = make_metrics("create_job")
+app = http_app(logger)
+
+
+@lru_cache(maxsize=1)
+def wiring() -> tuple[Settings, Submission, StreamUrls]:
+    """What this function is made of, built once a process."""
+    settings = Settings.from_env(os.environ, required=("jobs_table", "queue_url", "stream_url", "ticket_secret"))
+    jobs = JobStore(aws.dynamodb(), settings.jobs_table)
+    queue = JobQueue(aws.sqs(), settings.queue_url)
+    return settings, Submission(jobs, queue, settings), stream_urls(settings)
+
+
+@app.post("/jobs")
+def create_job(request: Annotated[JobRequest, Body()]) -> Response[str]:
+    """202 with the new job; 200 with the earlier one of the same key and body."""
+    settings, submission, urls = wiring()
+    urls.tickets.keys.current()  # before anything is stored: without the keys there would be no answer to give
+    job, new = submission.submit(owner_of(app), request, _idempotency_key())
+    if new:
+        record(metrics, Metric.JOBS_CREATED)
+    logger.info("accepted", extra={"job_id": job.job_id, "graph": job.graph, "new": new})
+    body = accepted(job, api_url(app, settings), urls.url(job))
+    return json_answer(202, body) if new else json_answer(200, body, {"Idempotent-Replayed": "true"})
+
+
+def _idempotency_key() -> str | None:
+    key = app.current_event.headers.get("idempotency-key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise Problem(400, "invalid_idempotency_key", "Idempotency-Key is 1 to 255 visible ASCII characters.")
+    return key
+
+
+def _unreadable(event: dict[str, Any]) -> Problem | None:
+    """Why the body is no JSON object, if it is none.
+
+    Before the resolver, which takes forms as well, and knows of fewer ways in which a text is not JSON.
+    """
+    media_type = event.get("headers", {}).get("content-type", "").partition(";")[0].strip()
+    if media_type not in ("", "application/json"):
+        return not_json()
+    try:
+        body = event.get("body") or "null"
+        value = json.loads(base64.b64decode(body).decode() if event.get("isBase64Encoded") else body)
+    except (ValueError, RecursionError) as error:
+        # Also bytes that are not UTF-8, a number of too many digits, and brackets nested too deep.
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        return Problem(400, "invalid_json", f"The body is not JSON: {reason}.")
+    if not isinstance(value, dict):
+        # The resolver would take the first item of a list for the body.
+        return Problem(400, "invalid_request", "The body is not a JSON object.")
+    return None
+
+
+def _size(event: dict[str, Any]) -> int:
+    """Bytes of the body as the caller sent it, which the HTTP API may have put into base64."""
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return len(body.rstrip("=")) * 3 // 4
+    return len(body.encode("utf-8", "surrogatepass"))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one HTTP API request."""
+    limit = wiring()[0].max_body_bytes
+    if _size(event) > limit:
+        return problem_response(Problem(413, "body_too_large", f"The body is over {limit} bytes."))
+    refusal = _unreadable(event)
+    if refusal is not None:
+        return problem_response(refusal)
+    try:
+        return app.resolve(event, context)
+    finally:
+        if metrics.metric_set:
+            metrics.flush_metrics()
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    wiring()

@@ -1,0 +1,100 @@
+"""Accepting a job: stored in one transaction, then announced to the workers.
+
+Two calls and one update a job: the transaction (row, input, idempotency record), the SQS message, ``sent_at``.
+If the message cannot be sent the caller gets 503: a retry with the same key sends it, and so does the reconciler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Final
+
+from graphjobs.api.job_request import JobRequest
+from graphjobs.aws.job_store import Idempotency, JobStore, KeyReused, RowChanged
+from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
+from graphjobs.core.job import Job, Status, new_job_id
+from graphjobs.core.settings import Settings
+from graphjobs.core.times import Clock, now_ms
+from graphjobs.http.problem import Problem
+
+UNSENT_GRACE_MS: Final = 15_000
+"""A row still without a message after this long was left by a create that crashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Accepts jobs."""
+
+    jobs: JobStore
+    queue: JobQueue
+    settings: Settings
+    clock: Clock = now_ms
+
+    def submit(self, owner: str, request: JobRequest, key: str | None) -> tuple[Job, bool]:
+        """Accept `request`; returns the job and whether it is new.
+
+        Raises:
+            Problem: the request cannot be accepted.
+            ClientError, BotoCoreError: the backend is failing; a retry with the same key is safe.
+        """
+        if request.user_id is not None and request.user_id != owner:
+            raise Problem(403, "user_mismatch", "user_id is not the caller.")
+        stored = _stored(request)
+        idempotency = Idempotency(owner, key, _digest(request)) if key else None
+        job = self._job(owner, request)
+        try:
+            job, new = self.jobs.create(job, stored, idempotency, self.clock())
+        except KeyReused:
+            raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.") from None
+        if job.status is Status.QUEUED and job.sent_at is None:
+            job = self._announce(job)
+        return job, new
+
+    def _job(self, owner: str, request: JobRequest) -> Job:
+        graphs = self.settings.graphs
+        graph = request.graph or graphs[0]
+        if graph not in graphs:
+            names = ", ".join(graphs)
+            raise Problem(400, "unknown_graph", f"There is no such graph; there are: {names}.")
+        now = self.clock()
+        timeout = min(
+            request.timeout_seconds or self.settings.default_timeout_seconds, self.settings.max_timeout_seconds
+        )
+        deadline = now + timeout * 1000
+        return Job(
+            job_id=new_job_id(),
+            owner=owner,
+            graph=graph,
+            status=Status.QUEUED,
+            created_at=now,
+            deadline_at=deadline,
+            expires_at=deadline // 1000 + self.settings.retention_seconds,
+            due_at=min(now + UNSENT_GRACE_MS, deadline),
+        )
+
+    def _announce(self, job: Job) -> Job:
+        self.queue.send(job.job_id)
+        now = self.clock()
+        sent = replace(job, sent_at=now, sends=1, due_at=min(now + RESEND_AFTER_MS, job.deadline_at))
+        try:
+            return self.jobs.update(job, sent)
+        except RowChanged:
+            return job  # a worker has it already, which is all that was wanted
+
+
+def _stored(request: JobRequest) -> str:
+    try:
+        text = json.dumps(request.stored(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
+    except ValueError:
+        # Python's parser takes NaN and lone surrogates, which are neither JSON nor text.
+        raise Problem(400, "invalid_request", "The body holds a number or a text that JSON has no form for.") from None
+    return text
+
+
+def _digest(request: JobRequest) -> str:
+    """Of what the caller asked for: two texts of the same JSON are the same body."""
+    canonical = json.dumps(request.model_dump(exclude_none=True), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

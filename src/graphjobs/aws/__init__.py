@@ -1,0 +1,12 @@
+"""Adapters to AWS: DynamoDB, SQS, S3.
+
+* `cancel`: cancel
+* `claims`: claim, finish, release
+* `clients`: clients, time-outs, which errors may pass
+* `dynamo_log`: the log in DynamoDB
+* `job_store`: rows, inputs, idempotency records: conditional reads and writes
+* `payload_store`: large slot bodies in S3
+* `queue`: the SQS message
+* `schema`: keys and indexes of the three tables
+* `transition`: the transaction over row and next slot
+"""

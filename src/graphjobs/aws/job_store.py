@@ -1,0 +1,281 @@
+"""The Jobs table: rows, inputs and idempotency records.
+
+Every change of a row is conditional on what was read of it (`GUARD`), so that of two writers who read the same
+row one wins and the other is told (`RowChanged`). Changes that also write the log are in `transition.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from graphjobs.aws.clients import CONFLICT_CODES, error_code
+from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
+from graphjobs.core.job import Job, job_from_item, row_attributes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+GUARD: Final = ("status", "epoch", "lease_until")
+"""A row in which these three are as they were read is in the same state, held by the same claim or by none."""
+
+MAX_LIST_PAGES: Final = 10
+"""Pages that one `list_by_owner` reads at most while a filter matches little."""
+
+
+class RowChanged(Exception):
+    """The row is no longer as it was read."""
+
+
+class KeyReused(Exception):
+    """An idempotency key was used before with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's key and the digest of the body that came with it."""
+
+    owner: str
+    key: str
+    body_hash: str
+
+    @property
+    def record_key(self) -> str:
+        """Key of the record: hashed, since a caller's key may be of any length and form."""
+        return "idem#" + hashlib.sha256(f"{self.owner}\0{self.key}".encode()).hexdigest()
+
+
+class JobStore:
+    """Rows of the Jobs table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def create(self, job: Job, body: str, idempotency: Idempotency | None, now: int) -> tuple[Job, bool]:
+        """Store row, input and idempotency record in one transaction.
+
+        Returns the job and whether it is new; an earlier one under the same key and body is not new.
+
+        Raises:
+            KeyReused: the key was used with another body.
+            ClientError, BotoCoreError: as DynamoDB answers; nothing was stored, or all of it was.
+        """
+        expires = {"expires_at": {"N": str(job.expires_at)}}
+        row = {"pk": _row_key(job.job_id), **row_attributes(job), **_index_keys(job)}
+        items: list[dict[str, Any]] = [
+            {"Item": row, "ConditionExpression": "attribute_not_exists(pk)"},
+            {"Item": {"pk": _input_key(job.job_id), "body": {"S": body}, **expires}},
+        ]
+        if idempotency is not None:
+            record = {
+                "pk": {"S": idempotency.record_key},
+                "job_id": {"S": job.job_id},
+                "body_hash": {"S": idempotency.body_hash},
+                **expires,
+            }
+            items.append(
+                {
+                    "Item": record,
+                    "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+                    "ExpressionAttributeValues": {":now": {"N": str(now // 1000)}},
+                }
+            )
+        puts = [{"Put": {"TableName": self._table, **item}} for item in items]
+        try:
+            self._client.transact_write_items(TransactItems=puts)  # type: ignore[arg-type]
+        except ClientError as error:
+            if idempotency is None or "ConditionalCheckFailed" not in cancellation_codes(error):
+                raise
+            return self._recorded(idempotency, job, error)
+        return job, True
+
+    def _recorded(self, idempotency: Idempotency, job: Job, error: ClientError) -> tuple[Job, bool]:
+        answer = self._client.get_item(
+            TableName=self._table, Key={"pk": {"S": idempotency.record_key}}, ConsistentRead=True
+        )
+        record = answer.get("Item")
+        if record is None:
+            raise error
+        if record["job_id"]["S"] == job.job_id:
+            return job, True  # our own write, whose answer was lost
+        if record["body_hash"]["S"] != idempotency.body_hash:
+            raise KeyReused(idempotency.key)
+        earlier = self.get(record["job_id"]["S"])
+        if earlier is None:
+            raise error
+        return earlier, False
+
+    def get(self, job_id: str) -> Job | None:
+        """The row, read consistently; None if there is none. Half a kilobyte: one read unit."""
+        answer = self._client.get_item(TableName=self._table, Key={"pk": _row_key(job_id)}, ConsistentRead=True)
+        return job_from_item(answer["Item"]) if "Item" in answer else None
+
+    def peek(self, job_id: str) -> Job | None:
+        """The row, perhaps a moment old: half a read unit."""
+        answer = self._client.get_item(TableName=self._table, Key={"pk": _row_key(job_id)})
+        return job_from_item(answer["Item"]) if "Item" in answer else None
+
+    def input(self, job_id: str) -> str | None:
+        """The JSON text that the job was created with."""
+        answer = self._client.get_item(TableName=self._table, Key={"pk": _input_key(job_id)}, ConsistentRead=True)
+        return answer["Item"]["body"]["S"] if "Item" in answer else None
+
+    def update(self, before: Job, after: Job, *, guard: tuple[str, ...] = GUARD) -> Job:
+        """Change the row from `before` to `after`.
+
+        Raises:
+            RowChanged: one of the attributes in `guard` is no longer as in `before`.
+        """
+        try:
+            self._client.update_item(**self.change(before, after, guard))
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise RowChanged(before.job_id) from error
+            raise
+        return after
+
+    def change(self, before: Job, after: Job, guard: tuple[str, ...] = GUARD) -> dict[str, Any]:
+        """The conditional update from `before` to `after`, for `update` and for a transaction."""
+        old = {**row_attributes(before), **_index_keys(before)}
+        new = {**row_attributes(after), **_index_keys(after)}
+        changed = {name: value for name, value in new.items() if old.get(name) != value}
+        gone = [name for name in old if name not in new]
+        names = {f"#{name}": name for name in (*changed, *gone, *guard)}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changed) if changed else ""
+        if gone:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        return {
+            "TableName": self._table,
+            "Key": {"pk": _row_key(before.job_id)},
+            "UpdateExpression": expression.strip(),
+            "ConditionExpression": " AND ".join(f"#{name} = :old_{name}" for name in guard),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                **{f":{name}": value for name, value in changed.items()},
+                **{f":old_{name}": old[name] for name in guard},
+            },
+        }
+
+    def renew(self, job: Job, lease_until: int, due_at: int) -> Job:
+        """Extend the lease of the claim with `job`'s epoch, whether or not a cancel has been asked for since.
+
+        Returns the row as it is now, so that a heartbeat is also a look for cancellation.
+
+        Raises:
+            RowChanged: another claim has taken over, or the job is terminal.
+        """
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"pk": _row_key(job.job_id)},
+                UpdateExpression="SET lease_until = :lease, due_at = :due",
+                ConditionExpression="epoch = :epoch AND #status IN (:running, :cancelling)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":lease": {"N": str(lease_until)},
+                    ":due": {"N": str(due_at)},
+                    ":epoch": {"N": str(job.epoch)},
+                    ":running": {"S": "running"},
+                    ":cancelling": {"S": "cancelling"},
+                },
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise RowChanged(job.job_id) from error
+            raise
+        return job_from_item(answer["Attributes"])
+
+    def list_by_owner(
+        self, owner: str, *, now: int, limit: int, status: str | None, after: tuple[str, str] | None
+    ) -> tuple[list[Job], tuple[str, str] | None]:
+        """Up to `limit` of an owner's jobs, newest first, and where to go on; `after` is such a place."""
+        values: dict[str, Any] = {":owner": {"S": owner}, ":now": {"N": str(now // 1000)}}
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": BY_OWNER_INDEX,
+            "KeyConditionExpression": "#owner = :owner",
+            "FilterExpression": "expires_at > :now",
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": False,
+            "Limit": limit + 1,
+        }
+        if status is not None:
+            query["FilterExpression"] += " AND #status = :status"
+            query["ExpressionAttributeNames"]["#status"] = "status"
+            values[":status"] = {"S": status}
+        start: Any = _list_start(owner, after) if after else None
+        jobs: list[Job] = []
+        for _ in range(MAX_LIST_PAGES):
+            page = query | ({"ExclusiveStartKey": start} if start else {})
+            answer = self._client.query(**page)
+            jobs += [job_from_item(item) for item in answer["Items"]]
+            start = answer.get("LastEvaluatedKey")
+            if len(jobs) > limit:
+                last = jobs[limit - 1]
+                return jobs[:limit], (last.job_id, _created(last))
+            if start is None:
+                return jobs, None
+        return jobs, (_job_id(start["pk"]["S"]), start["created"]["S"])
+
+    def due(self, shard: int, now: int, *, limit: int, after: Any = None) -> tuple[list[str], Any]:
+        """Ids of up to `limit` jobs of one shard of the active index that are due, the most overdue first.
+
+        And where to go on, to be given as `after`; None at the end.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": ACTIVE_INDEX,
+            "KeyConditionExpression": "active = :shard AND due_at <= :now",
+            "ExpressionAttributeValues": {":shard": {"S": str(shard)}, ":now": {"N": str(now)}},
+            "Limit": limit,
+        }
+        answer = self._client.query(**query | ({"ExclusiveStartKey": after} if after else {}))
+        return [_job_id(item["pk"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
+
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled, one code an item; the error's own code if it says no more."""
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    return [str(reason.get("Code", "None")) for reason in reasons] or [error_code(error)]
+
+
+def lost_a_race(error: ClientError) -> bool:
+    """Whether a transaction failed only because another one was at the same items."""
+    codes = {code for code in cancellation_codes(error) if code != "None"}
+    return bool(codes) and codes <= {"ConditionalCheckFailed", "TransactionConflict"} | CONFLICT_CODES
+
+
+def _index_keys(job: Job) -> dict[str, Any]:
+    keys = {"created": {"S": _created(job)}}
+    if not job.status.terminal:
+        digest = hashlib.sha256(job.job_id.encode()).digest()
+        keys["active"] = {"S": str(digest[0] % ACTIVE_SHARDS)}
+        keys["due_at"] = {"N": str(job.due_at)}
+    return keys
+
+
+def _created(job: Job) -> str:
+    return f"{job.created_at:013d}#{job.job_id}"
+
+
+def _list_start(owner: str, after: tuple[str, str]) -> dict[str, Any]:
+    job_id, created = after
+    return {"pk": _row_key(job_id), "owner": {"S": owner}, "created": {"S": created}}
+
+
+def _row_key(job_id: str) -> dict[str, str]:
+    return {"S": f"job#{job_id}"}
+
+
+def _input_key(job_id: str) -> dict[str, str]:
+    return {"S": f"input#{job_id}"}
+
+
+def _job_id(pk: str) -> str:
+    return pk.removeprefix("job#")

@@ -1,0 +1,63 @@
+"""The queue: one SQS message says "look at this job"; it carries the id and nothing else.
+
+A message is a hint, never the truth: a duplicate, a late or a lost one changes nothing that the row says.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from graphjobs.core.job import is_job_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+RESEND_AFTER_MS: Final = 900_000
+"""A queued job's message is taken for lost after this long, then twice as long: a backlog breeds few messages."""
+
+
+class BadMessage(ValueError):
+    """A message body that names no job."""
+
+
+class JobQueue:
+    """The queue of jobs to look at."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, job_id: str, *, delay_seconds: int = 0) -> None:
+        """Send a message for `job_id`, seen by workers after `delay_seconds` (0 to 900)."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=message_body(job_id), DelaySeconds=delay_seconds)
+
+    def set_visibility(self, receipt_handle: str, seconds: int) -> None:
+        """Let a received message come back in `seconds` from now (0 to 43,200)."""
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+    def delete(self, receipt_handle: str) -> None:
+        """Delete a received message."""
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
+
+
+def message_body(job_id: str) -> str:
+    """The body of the message for `job_id`."""
+    return json.dumps({"job_id": job_id})
+
+
+def job_id_of(body: str) -> str:
+    """The job id in a message body.
+
+    Raises:
+        BadMessage: it is not such a body.
+    """
+    try:
+        job_id = json.loads(body)["job_id"]
+    except (ValueError, KeyError, TypeError):
+        raise BadMessage("The message body is not a JSON object with a job_id.") from None
+    if not isinstance(job_id, str) or not is_job_id(job_id):
+        raise BadMessage("The job_id of the message is none.")
+    return job_id

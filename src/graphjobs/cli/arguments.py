@@ -1,0 +1,98 @@
+"""The command line's grammar; it does nothing and imports nothing heavy."""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from typing import Any
+
+from graphjobs.cli import commands
+from graphjobs.cli.target import DEFAULT_USER, LOCAL_TOKEN_SECONDS
+
+DESCRIPTION = "Run LangGraph graphs as durable jobs, and follow them live."
+EPILOG = """\
+Every command but `local` and `token` works against a local instance and a deployed one alike. They take
+--api-url, --stream-url and --token; else GRAPHJOBS_API_URL, GRAPHJOBS_STREAM_URL and GRAPHJOBS_TOKEN; else
+the local instance that runs in this folder, with a token of its own issuer."""
+
+
+def argument_parser() -> ArgumentParser:
+    """The grammar of `graphjobs`; `command` in the result is what to call, None for `local` and `token`."""
+    parser = ArgumentParser(
+        prog="graphjobs", description=DESCRIPTION, epilog=EPILOG, formatter_class=RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    verbs.add_parser("local", help="run everything on this machine", add_help=False)
+
+    token = verbs.add_parser("token", help="mint a token of the local issuer")
+    token.add_argument("--user", default=DEFAULT_USER, help=f"the token's subject (default {DEFAULT_USER})")
+    token.add_argument("--seconds", type=positive, default=LOCAL_TOKEN_SECONDS, help="how long it is valid")
+
+    target = _target_options()
+    submit = verbs.add_parser("submit", help="submit a job", parents=[target])
+    submit.add_argument("query", nargs="?", help="the question; may be left out with --input")
+    submit.add_argument("--graph", help="the graph to run (default: the service's first)")
+    submit.add_argument("--input", type=json_object, metavar="JSON", help="the graph's input, a JSON object")
+    submit.add_argument("--metadata", type=json_object, metavar="JSON", help="kept with the job")
+    submit.add_argument("--timeout-seconds", type=positive, metavar="N", help="the job's deadline from now")
+    submit.add_argument("--idempotency-key", metavar="KEY", help="the same key gives the same job")
+    submit.add_argument("--stream", action="store_true", help="follow the job to its end")
+    submit.set_defaults(command=commands.submit)
+
+    status = verbs.add_parser("status", help="show a job", parents=[target])
+    status.add_argument("job_id", metavar="JOB_ID")
+    status.set_defaults(command=commands.status)
+
+    cancel = verbs.add_parser("cancel", help="cancel a job", parents=[target])
+    cancel.add_argument("job_id", metavar="JOB_ID")
+    cancel.set_defaults(command=commands.cancel)
+
+    listing = verbs.add_parser("list", help="list your jobs, newest first", parents=[target])
+    listing.add_argument("--status", help="only jobs of this status")
+    listing.add_argument("--limit", type=positive, metavar="N", help="at most so many")
+    listing.add_argument("--cursor", help="where the page before ended")
+    listing.set_defaults(command=commands.list_jobs)
+
+    stream = verbs.add_parser("stream", help="follow a job", parents=[target])
+    stream.add_argument("job_id", metavar="JOB_ID")
+    stream.add_argument("--after", type=natural, default=0, metavar="SEQ", help="the last seq already seen")
+    stream.add_argument("--max-events", type=positive, metavar="N", help="leave after so many events")
+    stream.set_defaults(command=commands.stream)
+    return parser
+
+
+def _target_options() -> ArgumentParser:
+    """The options of every command that calls a service."""
+    options = ArgumentParser(add_help=False)
+    options.add_argument("--json", action="store_true", help="JSON for programs; events as JSON lines")
+    group = options.add_argument_group("service")
+    group.add_argument("--api-url", metavar="URL", help="base URL of the HTTP API")
+    group.add_argument("--stream-url", metavar="URL", help="base URL of the stream")
+    identity = group.add_mutually_exclusive_group()
+    identity.add_argument("--token", help="bearer token (better: GRAPHJOBS_TOKEN, which `ps` does not show)")
+    identity.add_argument("--user", help=f"local instance only: who you are (default {DEFAULT_USER})")
+    return options
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """`text` as a JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ArgumentTypeError("not a JSON object")
+    return value
+
+
+def natural(text: str) -> int:
+    """`text` as an integer of 0 or more."""
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is not an integer of 0 or more")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """`text` as an integer of 1 or more."""
+    number = natural(text)
+    if number == 0:
+        raise ArgumentTypeError("has to be 1 or more")
+    return number

@@ -1,0 +1,118 @@
+"""The commands that call a service: each takes a client and its arguments, prints, and gives an exit code."""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, Final
+
+from graphjobs.cli.event_view import EventView, JsonLines, Readable
+from graphjobs.cli.job_view import job_text, table_text
+from graphjobs.cli.terminal import INTERRUPTED, say
+from graphjobs.client.client import Client
+from graphjobs.client.errors import GraphjobsError
+from graphjobs.core.event import DONE
+
+Command = Callable[[Client, Namespace], int]
+
+COMPLETED: Final = "completed"
+
+
+def submit(client: Client, args: Namespace) -> int:
+    """Submit a job; with ``--stream`` follow it to its end."""
+    job = client.submit(
+        args.query,
+        graph=args.graph,
+        input=args.input,
+        metadata=args.metadata,
+        timeout_seconds=args.timeout_seconds,
+        idempotency_key=args.idempotency_key,
+    )
+    if args.stream:
+        say(f"submitted {job['job_id']}")
+        return follow(client, job["job_id"], 0, None, as_json=args.json)
+    if args.json:
+        _print_json(job)
+        return 0
+    print(f"{job['job_id']} {job['status']}")
+    say(f"Follow it with: graphjobs stream {job['job_id']}")
+    return 0
+
+
+def status(client: Client, args: Namespace) -> int:
+    """Show one job."""
+    job = client.status(args.job_id)
+    if args.json:
+        _print_json(job)
+    else:
+        print(job_text(job))
+    return 0
+
+
+def cancel(client: Client, args: Namespace) -> int:
+    """Ask for a job's end."""
+    job = client.cancel(args.job_id)
+    if args.json:
+        _print_json(job)
+    else:
+        print(f"{args.job_id} {job.get('status')}")
+    return 0
+
+
+def list_jobs(client: Client, args: Namespace) -> int:
+    """Show the caller's jobs, newest first, one page of them."""
+    page = client.list(status=args.status, limit=args.limit, cursor=args.cursor)
+    if args.json:
+        _print_json(page)
+        return 0
+    print(table_text(page.get("jobs", [])))
+    if page.get("next_cursor"):
+        say(f"More with: graphjobs list --cursor {page['next_cursor']}")
+    return 0
+
+
+def stream(client: Client, args: Namespace) -> int:
+    """Follow a job from the seq after ``--after``."""
+    return follow(client, args.job_id, args.after, args.max_events, as_json=args.json)
+
+
+def follow(client: Client, job_id: str, after: int, max_events: int | None, *, as_json: bool) -> int:
+    """Show a job's events until `done`, or until `max_events` of them.
+
+    Gives the exit code: 0 if the job completed or was left at `max_events`, 1 if it failed or was cancelled.
+    """
+    view: EventView = JsonLines() if as_json else Readable()
+    last, outcome = after, None
+    try:
+        with closing(client.stream(job_id, after)) as events:
+            for event in events:
+                view.show(event)
+                last = event["seq"]
+                if event["type"] == DONE:
+                    outcome = event["data"].get("status")
+                    break
+                if max_events is not None and last - after >= max_events:
+                    view.leave()
+                    say(f"Stopped after {last - after} events. {_how_to_resume(job_id, last)}")
+                    return 0
+    except GraphjobsError:
+        view.leave()
+        if last > after:
+            say(_how_to_resume(job_id, last))
+        raise
+    except KeyboardInterrupt:
+        view.leave()
+        say(f"Left the stream; the job goes on. {_how_to_resume(job_id, last)}")
+        return INTERRUPTED
+    if outcome is None:  # Every event had been seen before: the stream had nothing more to say.
+        outcome = client.status(job_id)["status"]
+        say(f"Nothing follows event {last}: the job is {outcome}.")
+    return 0 if outcome == COMPLETED else 1
+
+
+def _how_to_resume(job_id: str, last: int) -> str:
+    return f"Resume with: graphjobs stream {job_id} --after {last}"
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,20 @@
+"""The way to the `local` package, which needs much that the client does not: imported only when asked for."""
+
+from importlib import import_module
+from types import ModuleType
+
+from graphjobs.client.errors import ConfigurationError
+
+
+def local_module(name: str) -> ModuleType:
+    """The module `name` of the local instance.
+
+    Raises:
+        ConfigurationError: it, or something that it needs, is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The local instance is not installed ({error}): run `uv sync` in the graphjobs repository."
+        ) from error

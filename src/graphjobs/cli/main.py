@@ -1,0 +1,70 @@
+"""The `graphjobs` command.
+
+Exit codes: 0 done as asked (a followed job completed), 1 an error or a job that failed or was cancelled,
+2 wrong usage or nothing configured, 130 interrupted, 141 the reader of the output has gone.
+"""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+
+from graphjobs.cli.arguments import argument_parser
+from graphjobs.cli.commands import Command
+from graphjobs.cli.local_package import local_module
+from graphjobs.cli.target import Options, mint_local_token, resolve, state_dir
+from graphjobs.cli.terminal import BROKEN_PIPE, INTERRUPTED, say, silence_stdout, use_utf8
+from graphjobs.client.client import Client
+from graphjobs.client.errors import ConfigurationError, GraphjobsError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv` (default: the process's own) and give its exit code."""
+    use_utf8()
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except SystemExit as ended:  # argparse has printed help (0) or what is wrong with the usage (2).
+        return ended.code if isinstance(ended.code, int) else 1
+    except ConfigurationError as error:
+        say(f"graphjobs: {error}")
+        return 2
+    except GraphjobsError as error:
+        say(f"graphjobs: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        silence_stdout()
+        return BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    if argv[:1] == ["local"]:
+        return _local(argv[1:])
+    parser = argument_parser()
+    args = parser.parse_args(argv)
+    if args.verb == "token":
+        print(mint_local_token(state_dir(os.environ), args.user, args.seconds))
+        return 0
+    if args.verb == "submit" and args.query is None and args.input is None:
+        parser.error("submit needs a question or --input")
+    return _call(args.command, args)
+
+
+def _call(command: Command, args: Namespace) -> int:
+    target = resolve(Options(args.api_url, args.stream_url, args.token, args.user), os.environ)
+    with Client(target.api_url, target.stream_url, target.token) as client:
+        return command(client, args)
+
+
+def _local(argv: list[str]) -> int:
+    command = local_module("graphjobs.local.command")
+    parser = ArgumentParser(prog="graphjobs local", description="Run everything on this machine.")
+    command.add_arguments(parser)
+    return int(command.run(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

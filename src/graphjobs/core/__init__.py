@@ -1,0 +1,11 @@
+"""The domain: jobs, events, slots, settings. Pure: no AWS, no HTTP, no LangGraph.
+
+* `change`: what a decision wants changed
+* `event`: the event model and its JSON line
+* `event_log`: what a log promises, whatever it is stored in
+* `job`: the row: statuses, attributes, what may be said of it
+* `outcome`: how a job ends: codes, `error` and `done`
+* `settings`: every environment variable
+* `slot`: a slot and its mark; freezing, deflating, the DynamoDB item
+* `times`: time, in and out
+"""

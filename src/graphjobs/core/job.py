@@ -1,0 +1,160 @@
+"""The job row: its states, its attributes and what may be said of it. Knows nothing of DynamoDB calls.
+
+Statuses::
+
+    queued -> running -> completed | failed | cancelled
+                 \\-> cancelling -> cancelled (or failed, past the deadline or the attempts)
+    queued -> cancelled | failed
+
+The last three are terminal and never change.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from graphjobs.core.slot import Mark, mark_attribute, mark_from_attribute
+
+JOB_ID: Final = re.compile(r"job-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+
+
+class Status(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it is final."""
+        return self in TERMINAL
+
+
+TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Release(StrEnum):
+    """How the last worker let go of the job of its own accord."""
+
+    HANDOFF = "handoff"
+    """Drained at a step boundary: nothing is lost, the attempt goes on."""
+    STEP_CUT = "step_cut"
+    """A step outlived the function after others had been completed in it: it begins again, the attempt goes on."""
+    STEP_LIMIT = "step_limit"
+    """A step that had the function to itself outlived it: counts as a crash."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the attempt goes on, since something was achieved; bounded by the number of hand-offs."""
+        return self is not Release.STEP_LIMIT
+
+
+def new_job_id() -> str:
+    """An unguessable id."""
+    return f"job-{uuid.uuid4()}"
+
+
+def is_job_id(text: str) -> bool:
+    """Whether `text` has the form of an id; anything else is answered like a job that does not exist."""
+    return JOB_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job row. Times are epoch milliseconds, but `expires_at`, which is DynamoDB's TTL, in seconds.
+
+    Attributes:
+        epoch: number of claims so far: the fence.
+        attempt: 1 at the first claim, +1 after each crash: what is limited.
+        handoffs: times the job was sent on by a worker near its deadline.
+        lease_until: until when the row is its worker's; 0 when nobody holds it.
+        due_at: when the reconciler should look at it, if nothing happens before.
+        released: how the last worker let go, if it did so itself.
+        mark: where to resume after a hand-off, if no slot could carry it.
+    """
+
+    job_id: str
+    owner: str
+    graph: str
+    status: Status
+    created_at: int
+    deadline_at: int
+    expires_at: int
+    due_at: int = 0
+    epoch: int = 0
+    attempt: int = 0
+    handoffs: int = 0
+    sends: int = 0
+    lease_until: int = 0
+    sent_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    released: Release | None = None
+    mark: Mark | None = None
+
+    def expired(self, now: int) -> bool:
+        """Whether the row is past its TTL: gone for everybody, deleted by DynamoDB or not."""
+        return now >= self.expires_at * 1000
+
+    def held(self, now: int) -> bool:
+        """Whether some worker's lease on it is in force."""
+        return self.lease_until > now
+
+    def past_deadline(self, now: int) -> bool:
+        """Whether the time that the job was given is over."""
+        return now >= self.deadline_at
+
+
+_NUMBERS = (
+    "created_at",
+    "deadline_at",
+    "expires_at",
+    "due_at",
+    "epoch",
+    "attempt",
+    "handoffs",
+    "sends",
+    "lease_until",
+    "sent_at",
+    "started_at",
+    "finished_at",
+)
+
+
+def row_attributes(job: Job) -> dict[str, Any]:
+    """The row's attributes in DynamoDB's low-level form, without its key and the index keys (`due_at` is one)."""
+    item: dict[str, Any] = {
+        "job_id": {"S": job.job_id},
+        "owner": {"S": job.owner},
+        "graph": {"S": job.graph},
+        "status": {"S": job.status.value},
+    }
+    for name in _NUMBERS:
+        value = getattr(job, name)
+        if value is not None and name != "due_at":
+            item[name] = {"N": str(value)}
+    if job.released is not None:
+        item["released"] = {"S": job.released.value}
+    if job.mark is not None:
+        item["mark"] = mark_attribute(job.mark)
+    return item
+
+
+def job_from_item(item: dict[str, Any]) -> Job:
+    """The job that a row (or its projection into an index) holds."""
+    numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
+    return Job(
+        **{"created_at": 0, "deadline_at": 0, "expires_at": 0, **numbers},
+        job_id=item["job_id"]["S"],
+        owner=item["owner"]["S"],
+        graph=item["graph"]["S"],
+        status=Status(item["status"]["S"]),
+        released=Release(item["released"]["S"]) if "released" in item else None,
+        mark=mark_from_attribute(item.get("mark")),
+    )

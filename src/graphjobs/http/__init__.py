@@ -1,0 +1,7 @@
+"""HTTP, whatever serves it: problem+json, server-sent events, JSON forms, the resolver of the API functions.
+
+* `job_answer`: the JSON forms of a row
+* `problem`: problem+json
+* `resolver`: the resolver of the API functions; every failure as problem+json
+* `sse`: the wire format
+"""

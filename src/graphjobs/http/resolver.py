@@ -1,0 +1,136 @@
+"""What the API functions share: the resolver that turns every failure into problem+json, owner and addresses.
+
+Only functions behind the HTTP API import this; the stream has its own framework and the same `problem.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+from botocore.exceptions import BotoCoreError, ClientError
+
+from graphjobs.auth.principal import AuthUnavailable
+from graphjobs.aws.clients import is_transient
+from graphjobs.aws.transition import Contended, JobGone
+from graphjobs.core.job import Job, is_job_id
+from graphjobs.core.settings import Settings
+from graphjobs.http.problem import SECURITY_HEADERS, Problem, job_not_found, route_not_found, unavailable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+    from graphjobs.aws.job_store import JobStore
+
+
+def http_app(logger: Logger) -> APIGatewayHttpResolver:
+    """A resolver for payload format 2.0, with validation, whose errors are all problem+json."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+
+    def answer(problem: Problem) -> Response[str]:
+        return Response(problem.status, headers=problem.all_headers(), body=problem.body())
+
+    def refused(error: Problem) -> Response[str]:
+        return answer(error)
+
+    def invalid(error: RequestValidationError) -> Response[str]:
+        return answer(_invalid(error))
+
+    def unsupported(error: RequestUnsupportedContentType) -> Response[str]:
+        return answer(not_json())
+
+    def failing(error: Exception) -> Response[str]:
+        if isinstance(error, ClientError | BotoCoreError) and not is_transient(error):
+            return broken(error)
+        logger.warning("backend is failing", extra={"error": str(error)})
+        return answer(unavailable())
+
+    def broken(error: Exception) -> Response[str]:
+        logger.exception("unexpected error")
+        return answer(Problem(500, "internal_error", "Something went wrong on our side."))
+
+    def gone(error: JobGone) -> Response[str]:
+        return answer(job_not_found())
+
+    handlers: list[tuple[Any, Callable[[Any], Response[str]]]] = [
+        (Problem, refused),
+        (RequestUnsupportedContentType, unsupported),
+        (RequestValidationError, invalid),
+        ([ClientError, BotoCoreError, Contended, AuthUnavailable], failing),
+        (JobGone, gone),
+        (Exception, broken),
+    ]
+    for kinds, handle in handlers:
+        app.exception_handler(kinds)(handle)
+    app.not_found(lambda error: answer(route_not_found()))
+    return app
+
+
+def not_json() -> Problem:
+    """The body is of another media type."""
+    return Problem(415, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
+
+
+def _invalid(error: RequestValidationError) -> Problem:
+    problems = [_readable(item) for item in error.errors()]
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return Problem(400, "invalid_json", f"The body is not JSON: {problems[0]['message']}.")
+    detail = "; ".join(f"{item['at']}: {item['message']}" if item["at"] else item["message"] for item in problems)
+    return Problem(400, "invalid_request", detail[:1000] + ".", extra={"errors": problems[:20]})
+
+
+def _readable(error: dict[str, Any]) -> dict[str, str]:
+    where = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
+    message = str(error.get("ctx", {}).get("error") or error["msg"])
+    return {"at": ".".join(where), "message": message.removeprefix("Value error, ").rstrip(".")}
+
+
+def json_answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
+    """A JSON answer that no cache keeps."""
+    return Response(
+        status,
+        content_type="application/json",
+        headers={**SECURITY_HEADERS, **(headers or {})},
+        body=json.dumps(body, ensure_ascii=False),
+    )
+
+
+def owner_of(app: APIGatewayHttpResolver) -> str:
+    """The caller: the subject of the token that the HTTP API's authorizer has verified.
+
+    Raises:
+        Problem: the route has no authorizer, which a deployment of ours always has.
+    """
+    context = app.current_event.raw_event.get("requestContext", {})
+    claims = context.get("authorizer", {}).get("jwt", {}).get("claims", {})
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject:
+        raise Problem(401, "unauthorized", "The token names no subject.")
+    return subject
+
+
+def own_job(jobs: JobStore, job_id: str, owner: str, now: int) -> Job:
+    """The caller's job.
+
+    Raises:
+        Problem: 404 if it does not exist, has expired or is another owner's.
+    """
+    job = jobs.get(job_id) if is_job_id(job_id) else None
+    if job is None or job.owner != owner or job.expired(now):
+        raise job_not_found()
+    return job
+
+
+def api_url(app: APIGatewayHttpResolver, settings: Settings) -> str:
+    """The address that this API was called at, without a slash at the end."""
+    if settings.api_url:
+        return settings.api_url.rstrip("/")
+    context = app.current_event.raw_event["requestContext"]
+    stage = context.get("stage", "$default")
+    return f"https://{context['domainName']}" + ("" if stage == "$default" else f"/{stage}")

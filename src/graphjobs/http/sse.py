@@ -1,0 +1,26 @@
+"""The wire format: server-sent events, as in the WHATWG HTML standard, section 9.2.
+
+``id:`` is the bare decimal seq, ``event:`` the type, ``data:`` the event's JSON on one line.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from graphjobs.core.event import StoredEvent
+
+CONTENT_TYPE: Final = "text/event-stream"
+
+
+def encode(events: Iterable[StoredEvent]) -> bytes:
+    """`events` as they go over the wire."""
+    return "".join(f"id: {event.seq}\nevent: {event.type}\ndata: {event.line}\n\n" for event in events).encode()
+
+
+def retry(milliseconds: int) -> bytes:
+    """Tells a browser how long to wait before it comes back."""
+    return b"retry: %d\n\n" % milliseconds
+
+
+def comment(text: str) -> bytes:
+    """A line that clients skip; shows that the connection is alive."""
+    return f": {text}\n\n".encode()

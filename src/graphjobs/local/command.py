@@ -1,0 +1,112 @@
+"""``graphjobs local``: its options and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from graphjobs.core.settings import Settings, SettingsError
+from graphjobs.local.process import StartFailed
+from graphjobs.local.supervisor import Plan, PortTaken, Supervisor
+
+DEFAULT_STATE_DIR = ".graphjobs"
+USAGE = 2
+
+
+class ConfigInvalid(Exception):
+    """The ``langgraph.json`` cannot be used; one line says why."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``graphjobs local``."""
+    parser.add_argument("--config", type=Path, default=Path("langgraph.json"), help="the graphs to serve")
+    parser.add_argument("--api-port", type=int, default=8000, help="0 for a free one")
+    parser.add_argument("--stream-port", type=int, default=8001, help="0 for a free one")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input is closed")
+    parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until stopped; returns the exit code."""
+    try:
+        plan = _plan(arguments)
+        supervisor = Supervisor(plan)
+    except (ConfigInvalid, PortTaken, SettingsError) as error:
+        print(f"graphjobs: {error}", file=sys.stderr)
+        return USAGE
+    if arguments.until_eof:
+        threading.Thread(target=_end_at_eof, name="eof", daemon=True).start()
+    if not arguments.json:
+        print(f"Starting with the graphs {', '.join(plan.graphs)} ...", flush=True)
+    try:
+        supervisor.start()
+    except StartFailed as error:
+        print(f"graphjobs: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    facts = supervisor.facts
+    if arguments.json:
+        print(json.dumps(facts), flush=True)
+    else:
+        _describe(facts, plan)
+    supervisor.run()
+    return 0
+
+
+def _end_at_eof() -> None:
+    """For a program that starts us: however it ends, we do not outlive it."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    settings = Settings.from_env(os.environ)
+    if arguments.workers < 1:
+        raise ConfigInvalid("--workers must be at least 1.")
+    return Plan(
+        state_dir=Path(os.environ.get("GRAPHJOBS_STATE_DIR", DEFAULT_STATE_DIR)).resolve(),
+        config=arguments.config.resolve(),
+        graphs=graph_names(arguments.config),
+        api_port=arguments.api_port,
+        stream_port=arguments.stream_port,
+        workers=arguments.workers,
+        function_timeout_seconds=settings.function_timeout_seconds,
+    )
+
+
+def graph_names(config: Path) -> list[str]:
+    """The graphs that a ``langgraph.json`` names; the first is the default.
+
+    Raises:
+        ConfigInvalid: there is no such file, or it names none.
+    """
+    try:
+        graphs = json.loads(config.read_text(encoding="utf-8"))["graphs"]
+    except OSError as error:
+        raise ConfigInvalid(f"{config} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigInvalid(f"{config} is not a langgraph.json: a JSON object with graphs.") from None
+    if not isinstance(graphs, dict) or not graphs or any("," in name for name in graphs):
+        raise ConfigInvalid(f"{config} must name at least one graph, without commas in the name.")
+    return list(graphs)
+
+
+def _describe(facts: dict[str, object], plan: Plan) -> None:
+    lines = [
+        "graphjobs is running.",
+        f"  API      {facts['api_url']}",
+        f"  stream   {facts['stream_url']}",
+        f"  issuer   {facts['issuer']}  (a token: graphjobs token --user user-123)",
+        f"  AWS      {facts['aws_endpoint_url']}  (emulated)",
+        f"  logs     {plan.state_dir / 'logs'}",
+        'Try: graphjobs submit "환불 정책 알려줘" --stream',
+        "Ctrl-C ends it.",
+    ]
+    print("\n".join(lines), flush=True)

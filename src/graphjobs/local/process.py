@@ -1,0 +1,134 @@
+"""One child process: started, waited for until it says it is ready, started again when it dies, and ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from graphjobs.local.child import READY
+
+STOP_SECONDS = 3.0
+RESTART_SECONDS = 0.1
+RESTART_CAP_SECONDS = 5.0
+STABLE_SECONDS = 10.0
+LAST_LINES = 15
+
+
+class StartFailed(Exception):
+    """A process ended, or said nothing, before it was ready; the message shows the end of its log."""
+
+
+class ChildProcess:
+    """A Python module run as a child, its output in a log file."""
+
+    def __init__(self, name: str, module: str, arguments: list[str], environ: dict[str, str], log: Path) -> None:
+        self.name = name
+        self.facts: dict[str, Any] = {}
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._environ = environ
+        self._log = log
+        self._ready = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._delay = RESTART_SECONDS
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None  # noqa: S101 - only asked for after `start`
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; does not wait."""
+        self._ready.clear()
+        self._started_at = time.monotonic()
+        log = self._log.open("ab", buffering=0)
+        self._process = subprocess.Popen(  # noqa: S603 - our own modules
+            self._command,
+            env={**os.environ, **self._environ},
+            # The child ends when this pipe closes: also when we are killed.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            # Ctrl-C is for the supervisor, which then ends its children in order.
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        threading.Thread(target=self._copy, args=(self._process.stdout, log), daemon=True).start()
+
+    def wait_ready(self, seconds: float) -> None:
+        """Wait until it says so.
+
+        Raises:
+            StartFailed: it did not.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._ready.wait(0.02):
+            if self.dead():
+                raise StartFailed(f"{self.name} ended while it started:\n{self._end_of_log()}")
+            if time.monotonic() > deadline:
+                raise StartFailed(f"{self.name} was not ready after {seconds:.0f} s:\n{self._end_of_log()}")
+
+    def dead(self) -> bool:
+        """Whether it has ended."""
+        return self._process is not None and self._process.poll() is not None
+
+    def restart_if_dead(self) -> bool:
+        """Start it again if it has ended, but not in a tight circle; returns whether it was started."""
+        if not self.dead():
+            return False
+        lived = time.monotonic() - self._started_at
+        if lived > STABLE_SECONDS:
+            self._delay = RESTART_SECONDS
+        if lived < self._delay:
+            return False
+        self._delay = min(RESTART_CAP_SECONDS, self._delay * 2) if lived < STABLE_SECONDS else self._delay
+        self._close()
+        self.start()
+        return True
+
+    def stop(self) -> None:
+        """End it: asked first, killed if it does not listen."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        assert self._process is not None  # noqa: S101 - only called after `start`
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _copy(self, stdout: IO[bytes], log: IO[bytes]) -> None:
+        with stdout, log:
+            for line in stdout:
+                facts = _ready_line(line) if not self._ready.is_set() else None
+                if facts is None:
+                    log.write(line)
+                else:
+                    self.facts = facts
+                    self._ready.set()
+
+    def _end_of_log(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-LAST_LINES:])
+
+
+def _ready_line(line: bytes) -> dict[str, Any] | None:
+    try:
+        facts = json.loads(line)
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) and facts.get(READY) is True else None

@@ -1,0 +1,61 @@
+"""The AWS resources of a deployment, made on an emulator: what `infra` declares, as the functions see it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+import boto3
+
+from graphjobs.aws.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
+
+REGION = "us-east-1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What the SDK wants to see; the emulator checks none of it."""
+
+MAX_RECEIVES = 100
+
+
+def create_resources(endpoint_url: str, *, visibility_seconds: int) -> dict[str, str]:
+    """Make tables, queues, bucket and ticket secret at `endpoint_url`; returns the settings that name them."""
+    suffix = secrets.token_hex(4)
+    dynamodb = _client("dynamodb", endpoint_url)
+    tables = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE}
+    for name, schema in tables.items():
+        dynamodb.create_table(TableName=f"{name}-{suffix}", **schema)
+    sqs = _client("sqs", endpoint_url)
+    dlq = sqs.create_queue(QueueName=f"jobs-dlq-{suffix}")["QueueUrl"]
+    dlq_arn = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = {"deadLetterTargetArn": dlq_arn, "maxReceiveCount": MAX_RECEIVES}
+    queue = sqs.create_queue(
+        QueueName=f"jobs-{suffix}",
+        Attributes={"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": json.dumps(redrive)},
+    )["QueueUrl"]
+    _client("s3", endpoint_url).create_bucket(Bucket=f"payloads-{suffix}")
+    keys = {"current": "k1", "k1": secrets.token_urlsafe(32)}
+    secret = _client("secretsmanager", endpoint_url).create_secret(
+        Name=f"tickets-{suffix}", SecretString=json.dumps(keys)
+    )["ARN"]
+    return {
+        **{f"GRAPHJOBS_{name.upper()}_TABLE": f"{name}-{suffix}" for name in tables},
+        "GRAPHJOBS_QUEUE_URL": queue,
+        "GRAPHJOBS_PAYLOAD_BUCKET": f"payloads-{suffix}",
+        "GRAPHJOBS_TICKET_SECRET": secret,
+    }
+
+
+def _client(service: str, endpoint_url: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - the emulator checks none
+    )

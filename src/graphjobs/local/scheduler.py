@@ -1,0 +1,31 @@
+"""The scheduler process: calls the reconciler at its interval, as EventBridge does."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from graphjobs.core.settings import Settings
+from graphjobs.local.child import end_with_parent, say_ready
+from graphjobs.local.lambda_context import LambdaContext
+
+TIMEOUT_SECONDS = 60
+
+
+def main() -> None:
+    """Run until killed."""
+    end_with_parent()
+    settings = Settings.from_env(os.environ)
+    from graphjobs.reconcile.handler import handler, logger
+
+    say_ready()
+    while True:
+        time.sleep(settings.reconcile_seconds)
+        try:
+            handler({}, LambdaContext("reconcile", time.monotonic() + TIMEOUT_SECONDS))
+        except Exception:
+            logger.exception("the reconciler failed; it runs again")
+
+
+if __name__ == "__main__":
+    main()

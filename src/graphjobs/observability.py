@@ -1,0 +1,82 @@
+"""Logs and metrics: the one logger and metrics provider of each function, and the names of all metrics.
+
+Logs are JSON lines of Powertools' Logger; metrics are CloudWatch's embedded metric format, written with the
+logs, so that no call is made for them. Tokens and tickets never reach either: `redact` is applied to every
+line, and no handler logs its event.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from enum import StrEnum
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from graphjobs.core.job import Status
+
+NAMESPACE: Final = "graphjobs"
+"""Unless POWERTOOLS_METRICS_NAMESPACE is set, as in a deployment: each stage's metrics are its own."""
+
+
+class Metric(StrEnum):
+    """Every metric, with its unit where that is not a count."""
+
+    JOBS_CREATED = "JobsCreated"
+    JOBS_COMPLETED = "JobsCompleted"
+    JOBS_FAILED = "JobsFailed"
+    JOBS_CANCELLED = "JobsCancelled"
+    QUEUE_WAIT = "QueueWait"
+    SUBMIT_TO_FIRST_EVENT = "SubmitToFirstEvent"
+    RUN_TIME = "RunTime"
+    DELIVERY_LAG = "DeliveryLag"
+    ATTEMPTS = "Attempts"
+    FENCED_WRITES = "FencedWrites"
+    HANDOFFS = "HandOffs"
+    OPEN_STREAMS = "OpenStreams"
+    STUCK_JOBS = "StuckJobs"
+
+
+ENDS: Final = {
+    Status.COMPLETED: Metric.JOBS_COMPLETED,
+    Status.FAILED: Metric.JOBS_FAILED,
+    Status.CANCELLED: Metric.JOBS_CANCELLED,
+}
+"""What counts the jobs that ended so; whoever ends a job counts it."""
+
+MILLISECONDS: Final = frozenset({Metric.QUEUE_WAIT, Metric.SUBMIT_TO_FIRST_EVENT, Metric.RUN_TIME, Metric.DELIVERY_LAG})
+
+_SECRET: Final = re.compile(r"(?i)(bearer\s+|ticket=)[^\s\"'&,}\\]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+
+def redact(text: str) -> str:
+    """`text` without the tokens and tickets in it."""
+    return _SECRET.sub(lambda match: (match.group(1) or "") + "[redacted]", text)
+
+
+def logger(service: str) -> Logger:
+    """The logger of a function, with `service` on every line.
+
+    Times are of RFC 3339: where Lambda itself has no part in logging, as behind the adapter, it takes a line with any
+    other for INFO.
+    """
+    return Logger(service=service, json_serializer=_line, use_rfc3339=True)
+
+
+def _line(members: dict[str, Any]) -> str:
+    """A log line, redacted as a whole: a credential may be in the message, a member or an exception alike."""
+    return redact(json.dumps(members, default=str, separators=(",", ":"), ensure_ascii=False))
+
+
+def metrics(service: str) -> Metrics:
+    """The metrics of a function, with `service` as their dimension."""
+    return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
+
+
+def record(sink: Any, metric: Metric, value: float = 1) -> None:
+    """Add one value to `sink` (a Powertools `Metrics`), in the metric's unit."""
+    unit = MetricUnit.Milliseconds if metric in MILLISECONDS else MetricUnit.Count
+    sink.add_metric(name=metric.value, unit=unit, value=value)

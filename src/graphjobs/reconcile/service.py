@@ -1,0 +1,148 @@
+"""The reconciler: what makes "every accepted job ends" true whatever crashes.
+
+It looks at the jobs that are due in the sparse index, a page at a time, and does for each the one thing that its
+row asks for: send a message (never sent, lost, or its worker was lost), or end it (past the deadline, out of
+attempts, cancelled while nobody ran it). Each step is conditional on the row as read, so two runs at once are as
+good as one; a message too many is acknowledged by the worker. It sends at most `MAX_SENDS` messages a run, but
+ends all that must end. What fails is counted and left due; the rest of the run goes on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from graphjobs.aws.claims import new_nonce, verdict
+from graphjobs.aws.job_store import GUARD, JobStore, RowChanged
+from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
+from graphjobs.aws.schema import ACTIVE_SHARDS
+from graphjobs.aws.transition import JobGone, Transitions
+from graphjobs.core.change import Change
+from graphjobs.core.job import Job, Status
+from graphjobs.core.outcome import ending, error_code
+from graphjobs.core.settings import Settings
+from graphjobs.core.slot import Slot
+from graphjobs.core.times import Clock, now_ms
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+PAGE: Final = 50
+MAX_PAGES: Final = 20
+MAX_SENDS: Final = 200
+EARLIER: Final = 0.05
+
+
+class Done(StrEnum):
+    """What was done for one job."""
+
+    NOTHING = "nothing"
+    SENT = "sent"
+    ENDED = "ended"
+    WAITING = "waiting"
+    """Its message is left to a later run: this one has sent enough."""
+    FAILED = "failed"
+    """It stays due, and is looked at again by the next run; also counted for a shard that could not be read."""
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Looks after the jobs that are due."""
+
+    jobs: JobStore
+    transitions: Transitions
+    queue: JobQueue
+    settings: Settings
+    logger: Logger
+    clock: Clock = now_ms
+    on_end: Callable[[Job], object] = lambda job: None
+    """Told of each job that it ended."""
+
+    def run(self) -> dict[Done, int]:
+        """Look at all due jobs, within the bounds above; returns how many were treated how."""
+        counts = dict.fromkeys(Done, 0)
+        for shard in range(ACTIVE_SHARDS):
+            self._shard(shard, counts)
+        return counts
+
+    def _shard(self, shard: int, counts: dict[Done, int]) -> None:
+        # Paged by key, not by asking for the first page again: jobs that stay due must not hide those after them.
+        after: Any = None
+        for _ in range(MAX_PAGES):
+            try:
+                due, after = self.jobs.due(shard, self.clock(), limit=PAGE, after=after)
+            except (ClientError, BotoCoreError) as error:
+                self.logger.error("due jobs not read", extra={"shard": shard, "error": str(error)})
+                counts[Done.FAILED] += 1
+                return
+            for job_id in due:
+                counts[self._look(job_id, may_send=counts[Done.SENT] < MAX_SENDS)] += 1
+            if after is None:
+                return
+
+    def _look(self, job_id: str, *, may_send: bool) -> Done:
+        """One job; whatever fails leaves it due and holds up no other, be it the backend or a row gone bad."""
+        try:
+            return self._treat(job_id, may_send)
+        except (RowChanged, JobGone):
+            return Done.NOTHING  # somebody else was first, which is as good
+        except Exception:
+            self.logger.exception("not reconciled", extra={"job_id": job_id})
+            return Done.FAILED
+
+    def _treat(self, job_id: str, may_send: bool) -> Done:
+        job = self.jobs.get(job_id)
+        now = self.clock()
+        if job is None or job.status.terminal or job.held(now) or job.due_at > now:
+            return Done.NOTHING
+        if verdict(job, now, self.settings) is None:
+            return self._send(job, now) if may_send else Done.WAITING
+        applied = self.transitions.commit(job_id, self._end, nonce=new_nonce())
+        if applied is None:
+            return Done.NOTHING
+        job = applied.job
+        extra = {"job_id": job_id, "status": job.status.value, "attempt": job.attempt, "code": error_code(applied.slot)}
+        self.logger.warning("ended a stuck job", extra=extra)
+        self.on_end(job)
+        return Done.ENDED
+
+    def _end(self, job: Job, tail: Slot | None) -> Change | None:
+        now = self.clock()
+        if job.status.terminal or job.held(now):
+            return None
+        outcome = verdict(job, now, self.settings)
+        return ending(job, tail, outcome, now) if outcome else None
+
+    def _send(self, job: Job, now: int) -> Done:
+        # Twice as long each time: in a long backlog the message is not lost, only not taken yet.
+        first = RESEND_AFTER_MS if job.status is Status.QUEUED else int(self.settings.lease_seconds * 1000)
+        wait = first * 2 ** min(job.sends, 16)
+        # A little earlier, by chance: of two reconcilers each then knows its own update from the other's.
+        due = min(now + wait - int(random.random() * wait * EARLIER), job.deadline_at)
+        sent = replace(job, sent_at=now, sends=job.sends + 1, due_at=due)
+        # The row first: of two reconcilers one sends. Should it crash in between, the job is due again later.
+        self._note(job, sent)
+        try:
+            self.queue.send(job.job_id)
+        except (ClientError, BotoCoreError):
+            # Due again at the next run, not only when a message that was sent would be taken for lost.
+            with suppress(RowChanged):
+                unsent = replace(sent, sent_at=job.sent_at, sends=job.sends, due_at=job.due_at)
+                self._note(sent, unsent)
+            raise
+        self.logger.warning("sent again", extra={"job_id": job.job_id, "status": job.status.value})
+        return Done.SENT
+
+    def _note(self, before: Job, after: Job) -> None:
+        try:
+            self.jobs.update(before, after, guard=(*GUARD, "due_at"))
+        except RowChanged:
+            # Unless it was changed by this very update, made again by the SDK since its answer was lost.
+            if self.jobs.get(before.job_id) != after:
+                raise

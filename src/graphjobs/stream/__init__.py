@@ -1,0 +1,10 @@
+"""The stream: serves the log as server-sent events.
+
+* `app`: the Starlette app (`run.sh` starts it on Lambda)
+* `cursor`: `Last-Event-ID` and `after`
+* `follower`: what one client is sent
+* `opening`: who may, from where on
+* `pages`: pages for streams that are behind, read once for all
+* `poller`: the one poll loop
+* `response`: the HTTP answer and its ends
+"""

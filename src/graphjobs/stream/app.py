@@ -1,0 +1,187 @@
+"""``GET /stream/{job_id}``: the stream function, a Starlette app that uvicorn serves, on Lambda as anywhere.
+
+One process serves one stream on Lambda and a thousand elsewhere; nothing here depends on which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from graphjobs.auth.jwt_auth import jwt_verifier
+from graphjobs.auth.principal import AuthError, AuthUnavailable
+from graphjobs.auth.stream_url import tickets
+from graphjobs.aws import clients as aws
+from graphjobs.aws.clients import is_transient
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.core.settings import Settings
+from graphjobs.http import sse
+from graphjobs.http.problem import SECURITY_HEADERS, Problem, route_not_found, unavailable
+from graphjobs.observability import Metric, record
+from graphjobs.observability import logger as make_logger
+from graphjobs.observability import metrics as make_metrics
+from graphjobs.stream.cursor import cursor
+from graphjobs.stream.follower import RETRY_MS, Follower, Pacing
+from graphjobs.stream.opening import Credentials, Door
+from graphjobs.stream.pages import Pages
+from graphjobs.stream.poller import Poller
+from graphjobs.stream.response import EventStreamResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aws_lambda_powertools import Logger, Metrics
+    from starlette.requests import Request
+
+THREADS: Final = 16
+REQUIRED: Final = (
+    "jobs_table",
+    "events_table",
+    "payload_bucket",
+    "oidc_issuer",
+    "oidc_audience",
+    "ticket_secret",
+)
+
+
+@dataclass(slots=True)
+class StreamService:
+    """Everything that a stream needs; one a process."""
+
+    door: Door
+    pages: Pages
+    poller: Poller
+    executor: Executor
+    pacing: Pacing
+    logger: Logger
+    metrics: Metrics
+    open_streams: int = 0
+
+    async def stream(self, request: Request) -> Response:
+        """Answer one request for a stream."""
+        job_id = request.path_params["job_id"]
+        credentials = Credentials(_bearer(request), request.query_params.get("ticket"))
+        try:
+            after = cursor(request.headers.get("last-event-id"), request.query_params.get("after"))
+            loop = asyncio.get_running_loop()
+            opening = await loop.run_in_executor(self.executor, self.door.open, job_id, credentials, after)
+        except AuthError as error:
+            raise Problem(401, error.code, error.detail, headers={"WWW-Authenticate": "Bearer"}) from error
+        except (AuthUnavailable, ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError | BotoCoreError) and not is_transient(error):
+                raise
+            self.logger.warning("stream not opened", extra={"job_id": job_id, "error": str(error)})
+            return self._come_back(credentials)
+        if opening.finished:
+            return Response(status_code=204, headers=SECURITY_HEADERS)
+        if request.method == "HEAD":  # which Starlette routes here too: nothing to follow
+            return Response(headers={**SECURITY_HEADERS, "Content-Type": sse.CONTENT_TYPE})
+        follower = Follower(
+            job_id,
+            after,
+            first=opening.first,
+            pages=self.pages,
+            poller=self.poller,
+            pacing=self.pacing,
+            on_lag=lambda lag: record(self.metrics, Metric.DELIVERY_LAG, lag),
+            logger=self.logger,
+        )
+        self.open_streams += 1
+        record(self.metrics, Metric.OPEN_STREAMS, self.open_streams)
+        return EventStreamResponse(follower.frames(), on_close=self._closed)
+
+    def _closed(self) -> None:
+        self.open_streams -= 1
+        if self.metrics.metric_set:
+            self.metrics.flush_metrics()
+
+    def _come_back(self, credentials: Credentials) -> Response:
+        """A passing fault: EventSource, which only has a ticket, gives up for good on any status but 200."""
+        if credentials.bearer is None:
+            return EventStreamResponse(_only_retry())
+        return problem_answer(unavailable())
+
+
+async def _only_retry() -> AsyncIterator[bytes]:
+    yield sse.retry(RETRY_MS)
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def problem_answer(problem: Problem) -> Response:
+    """A problem as an answer."""
+    return Response(problem.body(), problem.status, problem.all_headers())
+
+
+def create_app(service: StreamService, *, cors_origins: tuple[str, ...] = ()) -> Starlette:
+    """The app around `service`. CORS belongs here or in the function URL's configuration, never in both."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, Problem):
+            raise error
+        return problem_answer(error)
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            allow = (error.headers or {}).get("Allow", "GET")
+            return problem_answer(
+                Problem(405, "method_not_allowed", "A stream is read with GET.", headers={"Allow": allow})
+            )
+        return problem_answer(route_not_found())
+
+    async def broken(request: Request, error: Exception) -> Response:
+        # Only the type and the place: a message may quote the request.
+        service.logger.error("unexpected error", exc_info=error)
+        return problem_answer(Problem(500, "internal_error", "Something went wrong on our side."))
+
+    async def healthy(request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=list(cors_origins),
+        allow_methods=["GET"],
+        allow_headers=["authorization", "last-event-id"],
+        expose_headers=["retry-after"],
+        max_age=600,
+    )
+    return Starlette(
+        routes=[Route("/stream/{job_id}", service.stream, methods=["GET"]), Route("/healthz", healthy)],
+        middleware=[cors] if cors_origins else [],
+        exception_handlers={Problem: refused, HTTPException: no_route, Exception: broken},
+    )
+
+
+def create_app_from_env() -> Starlette:
+    """The app as the environment describes it: uvicorn's factory, locally and deployed."""
+    settings = Settings.from_env(os.environ, required=REQUIRED)
+    logger = make_logger("stream")
+    dynamodb = aws.dynamodb(aws.with_connections(aws.REQUEST, THREADS))
+    log = DynamoEventLog(dynamodb, settings.events_table, PayloadStore(aws.s3(), settings.payload_bucket))
+    executor = ThreadPoolExecutor(THREADS, thread_name_prefix="aws")
+    service = StreamService(
+        door=Door(JobStore(dynamodb, settings.jobs_table), log, jwt_verifier(settings), tickets(settings)),
+        pages=Pages(log, executor),
+        poller=Poller(log, executor, logger),
+        executor=executor,
+        pacing=Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),
+        logger=logger,
+        metrics=make_metrics("stream"),
+    )
+    return create_app(service, cors_origins=settings.stream_cors_origins)

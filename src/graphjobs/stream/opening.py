@@ -1,0 +1,83 @@
+"""Opening a stream: who may, from where on, and whether there is anything to send. All from consistent reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphjobs.aws.job_store import JobStore
+from graphjobs.core.event_log import EventLog
+from graphjobs.core.job import Job, is_job_id
+from graphjobs.core.slot import Slot
+from graphjobs.core.times import Clock, now_ms
+from graphjobs.http.problem import Problem, job_not_found
+from graphjobs.stream.cursor import too_high
+
+if TYPE_CHECKING:
+    from graphjobs.auth.jwt_auth import JwtVerifier
+    from graphjobs.auth.tickets import Tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What came with the request; a bearer token wins over a ticket."""
+
+    bearer: str | None
+    ticket: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A stream that may begin: the slot that holds the next event, if that is written; or nothing more to send."""
+
+    first: Slot | None
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Decides about requests for a stream."""
+
+    jobs: JobStore
+    log: EventLog
+    verifier: JwtVerifier
+    tickets: Tickets
+    clock: Clock = now_ms
+
+    def open(self, job_id: str, credentials: Credentials, after: int) -> Opening:
+        """Let a client in, after its event `after`. Blocking: one or two reads.
+
+        Raises:
+            Problem: 401, 404 or 400.
+            AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
+        """
+        owner = self._authenticate(job_id, credentials)
+        job = self._job(job_id, owner)
+        if after == 0:
+            return Opening(first=None, finished=False)  # the log is read from its first slot
+        slot = self.log.containing(job.job_id, after + 1)
+        if slot is None or after > slot.last_seq:
+            raise too_high(after, slot.last_seq if slot else 0)
+        if after == slot.last_seq:
+            return Opening(first=None, finished=slot.ends_log())
+        return Opening(first=slot, finished=False)
+
+    def _authenticate(self, job_id: str, credentials: Credentials) -> str | None:
+        """The owner that the credentials name; None for a ticket, which names its job."""
+        if credentials.bearer is not None:
+            return self.verifier.verify(credentials.bearer).sub
+        if credentials.ticket is not None:
+            self.tickets.check(job_id, credentials.ticket, self.clock() // 1000)
+            return None
+        raise Problem(
+            401,
+            "unauthorized",
+            "Give a bearer token, or the ticket of a stream_url.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+    def _job(self, job_id: str, owner: str | None) -> Job:
+        job = self.jobs.get(job_id) if is_job_id(job_id) else None
+        if job is None or job.expired(self.clock()) or (owner is not None and job.owner != owner):
+            raise job_not_found()
+        return job

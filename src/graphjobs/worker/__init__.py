@@ -1,0 +1,17 @@
+"""The worker: runs a graph and appends its events to the log.
+
+* `checkpoints`: `DynamoDBSaver`, made consistent, telling and persistent
+* `graph_loader`: `langgraph.json`
+* `graph_run`: one run of the graph
+* `handler`: the SQS event; wiring
+* `heartbeat`: lease, visibility, reasons to stop
+* `job_run`: one claim to its end: graph, writer, heartbeat, stop
+* `jsonable`: JSON of anything
+* `marks`: which checkpoint the log may name
+* `node_executor`: the threads of sync nodes
+* `node_loop`: the event loop of graphs; holds up a node that writes too fast
+* `pace`: how long events gather
+* `translate`: LangGraph's stream to events
+* `worker`: one message to its end
+* `writer`: numbering, coalescing, putting
+"""

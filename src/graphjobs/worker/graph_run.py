@@ -1,0 +1,197 @@
+"""Runs the graph of one claim and turns its stream into events; knows nothing of how jobs begin or end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.runtime import RunControl
+
+from graphjobs.aws.claims import Claim
+from graphjobs.core import outcome as ends
+from graphjobs.core.event import EventTooLarge
+from graphjobs.core.outcome import Outcome
+from graphjobs.core.slot import Mark
+from graphjobs.worker.checkpoints import ConfirmingSaver
+from graphjobs.worker.checkpoints import Run as SaverRun
+from graphjobs.worker.graph_loader import GraphLoader, GraphLoadError
+from graphjobs.worker.jsonable import jsonable
+from graphjobs.worker.marks import Marks
+from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.translate import STREAM_MODES, GraphInterrupted, boundary, translate
+from graphjobs.worker.writer import LogWriter
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from langgraph.pregel import Pregel
+
+Drained = GraphDrained
+"""Raised by `GraphRun.run` when the graph stopped at a step boundary because `GraphRun.drain` asked for it."""
+
+
+class OwnSteps(RunControl):
+    """A control that only the graph itself heeds, not its subgraphs, which inherit it.
+
+    A subgraph that stopped between two of its steps would end the step of the graph that it is in halfway: what that
+    has done is lost, the branches beside it are cut off, and the next worker begins it again, perhaps for ever.
+    """
+
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task: asyncio.Task[Any] | None = None
+
+    @property
+    def drain_requested(self) -> bool:
+        """Whether the graph is asked to stop; the task that runs it alone is told."""
+        return super().drain_requested and self.task is not None and _this_task() is self.task
+
+
+def _this_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # a thread without a loop: a synchronous subgraph
+        return None
+
+
+class GraphRun:
+    """One run of one job's graph, from its input or from a mark."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        job_input: str,
+        *,
+        loader: GraphLoader,
+        saver: ConfirmingSaver,
+        writer: LogWriter,
+        loop: NodeLoop,
+        logger: Logger,
+    ) -> None:
+        """`loop` is the one that `run` will be run on."""
+        self._claim = claim
+        self._job_input = job_input
+        self._loader = loader
+        self._saver = saver
+        self._writer = writer
+        self._loop = loop
+        self._logger = logger
+        self._control = OwnSteps()
+        self._values: Any = None
+        self._marks = Marks(claim.thread, self._publish)
+
+    def drain(self) -> None:
+        """Ask the graph to stop at the next step boundary; safe to repeat, from any thread."""
+        self._control.request_drain("deadline")
+
+    async def run(self) -> Outcome:
+        """Run the graph to its end.
+
+        A graph that fails is an outcome, not an exception: its trace goes to the log, its code to the client.
+
+        Raises:
+            Drained: see `drain`.
+            Cancelled, WriterClosed: the run was stopped from outside.
+            CheckpointsUnavailable: the graph's state could not be saved or read just now.
+        """
+        self._control.task = asyncio.current_task()
+        try:
+            graph = await self._loader.load(self._claim.job.graph, self._saver)
+        except GraphLoadError:
+            self._logger.exception("graph cannot be loaded")
+            return ends.failed(ends.GRAPH_UNAVAILABLE)
+        try:
+            mark = self._claim.mark
+            self._saver.run = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
+            self._saver.on_saved = self._marks.saved
+            await self._stream(graph)
+            return ends.completed(jsonable(await self._result(graph)))
+        except GraphInterrupted:
+            self._logger.error("graph asked for an interrupt, which a job cannot answer")
+            return ends.failed(ends.INTERRUPT_UNSUPPORTED)
+        except GraphRecursionError:
+            self._logger.exception("graph exceeded its recursion limit")
+            return ends.failed(ends.RECURSION_LIMIT)
+        except EventTooLarge:
+            self._logger.exception("event is too large")
+            return ends.failed(ends.EVENT_TOO_LARGE)
+        finally:
+            self._saver.on_saved = None
+            self._saver.run = None
+
+    async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
+        stream: Any = graph.astream(
+            None if self._claim.mark else graph_input(json.loads(self._job_input)),
+            self._config(),
+            stream_mode=list(STREAM_MODES),
+            subgraphs=True,
+            durability="sync",
+            control=self._control,
+            version="v2",
+        )
+        # A thread of its own: all those for nodes may be waiting for room themselves.
+        with ThreadPoolExecutor(1, "room") as waiter, self._loop.bounded() as taken:
+            async with aclosing(stream) as parts:
+                async for part in parts:
+                    taken()
+                    self._accept(part)
+                    if self._writer.full:
+                        await self._loop.run_in_executor(waiter, self._writer.wait_for_room)
+
+    def _accept(self, part: Mapping[str, Any]) -> None:
+        checkpoint = boundary(part)
+        if checkpoint is not None:
+            self._reached(checkpoint)
+            return
+        for kind, data in translate(part):
+            self._writer.append(kind, data)
+
+    def _reached(self, checkpoint: dict[str, Any]) -> None:
+        self._values = checkpoint["values"]
+        if self._claim.mark is not None and checkpoint["metadata"]["source"] == "fork":
+            # LangGraph's copy of the checkpoint that this run resumes from. A run that resumed from the copy would be
+            # given the same task ids again, and find what subgraphs of this run have saved under them.
+            self._publish(replace(self._claim.mark, boundary_seq=self._writer.last_seq))
+        else:
+            self._marks.reached(checkpoint["config"]["configurable"]["checkpoint_id"], self._writer.last_seq)
+
+    async def _result(self, graph: Pregel[Any, Any, Any, Any]) -> Any:
+        if self._values is None:
+            # The last worker was lost after the graph's end: nothing was run, the state is at the mark.
+            self._values = (await graph.aget_state(self._config())).values
+        if isinstance(graph.stream_channels_asis, str):
+            return self._values  # the state is one value: of a functional graph, what it returned
+        channels = graph.output_channels
+        if isinstance(channels, str):
+            return self._values.get(channels)
+        return {name: self._values[name] for name in channels if name in self._values}
+
+    def _config(self) -> Any:
+        job, mark = self._claim.job, self._claim.mark
+        configurable = {"thread_id": self._claim.thread, "job_id": job.job_id, "user_id": job.owner}
+        if mark is not None:
+            # Never "latest": a worker that was fenced may have saved there since.
+            configurable["checkpoint_id"] = mark.checkpoint_id
+        return {
+            "configurable": configurable,
+            "metadata": json.loads(self._job_input).get("metadata") or {},
+            "run_name": job.graph,
+        }
+
+    def _publish(self, mark: Mark) -> None:
+        self._writer.mark(mark)
+
+
+def graph_input(body: dict[str, Any]) -> dict[str, Any]:
+    """What the graph is given: the job's ``input``, with ``query`` beside it if there is one."""
+    given: dict[str, Any] = dict(body.get("input") or {})
+    if body.get("query") is not None:
+        given.setdefault("query", body["query"])
+    return given

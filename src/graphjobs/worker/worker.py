@@ -1,0 +1,197 @@
+"""The worker: takes one SQS message to its end. Built once a process by `handler.py`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from graphjobs.aws.claims import Claim, Claims, Refusal
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.queue import BadMessage, JobQueue, job_id_of
+from graphjobs.core.event_log import EventLog, Fenced
+from graphjobs.core.job import Job, Status
+from graphjobs.core.outcome import error_code
+from graphjobs.core.settings import Settings
+from graphjobs.core.slot import CorruptSlot
+from graphjobs.core.times import now_ms
+from graphjobs.observability import ENDS, Metric, record
+from graphjobs.worker.checkpoints import ConfirmingSaver
+from graphjobs.worker.graph_loader import GraphLoader
+from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.heartbeat import Heartbeat, Stop, limits, visibility_seconds
+from graphjobs.worker.job_run import Ended, JobRun
+from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.writer import LogWriter
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
+
+OFFLINE_MODEL = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """What the heartbeat calls AWS with: clients of its own, with short time-outs."""
+
+    jobs: JobStore
+    queue: JobQueue
+
+
+@dataclass(slots=True)
+class Worker:
+    """Everything that a job needs, and the loop that its graph runs on."""
+
+    settings: Settings
+    jobs: JobStore
+    log: EventLog
+    claims: Claims
+    queue: JobQueue
+    keepalive: Keepalive
+    loader: GraphLoader
+    saver: ConfirmingSaver
+    loop: NodeLoop
+    logger: Logger
+    metrics: Metrics
+    exit: Callable[[int], Any] = os._exit
+
+    def process(self, message: dict[str, Any], remaining_ms: int) -> None:
+        """Take the job of one SQS record as far as it goes; a return acknowledges the message.
+
+        Raises:
+            Exception: the message should come back; nothing half-done remains.
+        """
+        receipt = message["receiptHandle"]
+        try:
+            job_id = job_id_of(message["body"])
+        except BadMessage:
+            self.logger.exception("message dropped: it names no job", extra={"message_id": message["messageId"]})
+            return
+        limit = limits(now_ms(), remaining_ms)
+        self.logger.append_keys(job_id=job_id)
+        try:
+            self._hide(receipt, visibility_seconds(self.settings))
+            claim = self._claim(job_id, message)
+            if claim is not None:
+                self._run(claim, receipt, limit)
+        finally:
+            self.logger.remove_keys(["job_id"])
+
+    def _hide(self, receipt: str, seconds: int) -> None:
+        """The queue's own visibility is as long as the function may run: a crash should be seen sooner."""
+        try:
+            self.queue.set_visibility(receipt, seconds)
+        except (ClientError, BotoCoreError) as error:
+            self.logger.warning("visibility not changed", extra={"error": str(error)})
+
+    def _claim(self, job_id: str, message: dict[str, Any]) -> Claim | None:
+        try:
+            claim = self.claims.claim(job_id, model=self.settings.model or OFFLINE_MODEL)
+        except Exception:
+            received = int(message["attributes"]["ApproximateReceiveCount"])
+            self._hide(message["receiptHandle"], min(60, 2 ** min(received, 6)))
+            raise
+        if isinstance(claim, Refusal):
+            self.logger.info("message acknowledged without a run", extra={"refusal": claim.value})
+            if claim is Refusal.FINISHED:
+                self._count_end(self.jobs.get(job_id))
+            return None
+        job = claim.job
+        self.logger.info("claimed", extra={"epoch": job.epoch, "attempt": job.attempt})
+        record(self.metrics, Metric.ATTEMPTS)
+        if job.epoch == 1 and job.started_at is not None:
+            record(self.metrics, Metric.QUEUE_WAIT, job.started_at - job.created_at)
+        return claim
+
+    def _run(self, claim: Claim, receipt: str, limit: Any) -> None:
+        def on_stuck(ended: Ended) -> None:
+            self._count(ended)
+            self._leave(ended, receipt)
+
+        def on_failure(error: Exception) -> None:
+            if not isinstance(error, Fenced):
+                self.logger.error("the log cannot be written", extra={"error": str(error)})
+            run.stop(Stop.FENCED if isinstance(error, Fenced) else Stop.BACKEND)
+
+        job_input = self.jobs.input(claim.job.job_id)
+        writer = LogWriter(self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure)
+        graph_run = GraphRun(
+            claim,
+            job_input or "{}",
+            loader=self.loader,
+            saver=self.saver,
+            writer=writer,
+            loop=self.loop,
+            logger=self.logger,
+        )
+        run = JobRun(
+            claim,
+            graph_run=graph_run,
+            writer=writer,
+            claims=self.claims,
+            queue=self.queue,
+            logger=self.logger,
+            on_stuck=on_stuck,
+        )
+        heartbeat = Heartbeat(
+            claim,
+            jobs=self.keepalive.jobs,
+            claims=self.claims,
+            queue=self.keepalive.queue,
+            receipt_handle=receipt,
+            settings=self.settings,
+            limits=limit,
+            on_drain=run.drain,
+            on_stop=run.stop,
+            logger=self.logger,
+        )
+        ended = run.run(self.loop, heartbeat)
+        if claim.job.epoch == 1 and writer.first_at is not None:
+            record(self.metrics, Metric.SUBMIT_TO_FIRST_EVENT, writer.first_at - claim.job.created_at)
+        self._count(ended)
+        if not ended.clean:
+            self._leave(ended, receipt)
+
+    def _count(self, ended: Ended) -> None:
+        if ended.stop is Stop.FENCED:
+            record(self.metrics, Metric.FENCED_WRITES)
+            self.logger.warning("fenced: another worker has taken over")
+        if ended.release is not None and ended.release.goes_on:
+            record(self.metrics, Metric.HANDOFFS)
+        if ended.release is not None:
+            self.logger.info("released", extra={"release": ended.release.value})
+        self._count_end(ended.job)
+
+    def _count_end(self, job: Job | None) -> None:
+        if job is None or not job.status.terminal:
+            return
+        record(self.metrics, ENDS[job.status])
+        if job.started_at is not None and job.finished_at is not None:
+            record(self.metrics, Metric.RUN_TIME, job.finished_at - job.started_at)
+        extra: dict[str, Any] = {"status": job.status.value, "attempt": job.attempt}
+        if job.status is Status.FAILED:
+            extra["code"] = self._error_code(job)
+        self.logger.info("finished", extra=extra)
+
+    def _error_code(self, job: Job) -> str | None:
+        """For the log only: a read that fails must not bring back the message of a job that has ended."""
+        try:
+            tail = self.log.tail(job.job_id)
+            return error_code(self.log.whole(tail)) if tail else None
+        except (ClientError, BotoCoreError, CorruptSlot):
+            return None
+
+    def _leave(self, ended: Ended, receipt: str) -> None:
+        """End the process, since something of the graph still runs in it and cannot be stopped."""
+        if ended.job is not None or ended.release is not None:
+            try:
+                self.queue.delete(receipt)
+            except (ClientError, BotoCoreError) as error:
+                # It comes back, and is acknowledged then: the row says that there is nothing to do.
+                self.logger.warning("message not deleted", extra={"error": str(error)})
+        self.logger.error("a node outlived its job: the process ends with it")
+        self.metrics.flush_metrics()
+        self.exit(70)
