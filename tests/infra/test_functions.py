@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from graphjobs.core.settings import Settings
-from infra.bundling import ROOT
+from infra.bundling import ENTRY, ROOT
 from tests.infra.template import Template, construct
 
 API = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
@@ -52,9 +52,10 @@ def test_the_handler_exists(template: Template, name: str) -> None:
     if name == "stream":
         assert (ROOT / "functions" / "stream" / handler).is_file()
         return
-    module, _, attribute = handler.rpartition(".")
-    source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
-    assert attribute in [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    assert handler == f"{ENTRY}.handler"
+    source = (ROOT / "functions" / name / "handler.py").read_text()
+    (imported,) = (node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom))
+    assert [alias.name for alias in imported.names] == ["handler"]
 
 
 @pytest.mark.parametrize("name", OURS)

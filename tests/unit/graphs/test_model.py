@@ -3,11 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 from starter.model import ModelError, chat_model
 from starter.offline_model import OfflineChatModel
+
+STARTER = Path(__file__).parents[3] / "examples" / "starter"
 
 
 @pytest.mark.parametrize("name", ["", "  "])
@@ -58,5 +61,5 @@ def test_a_refused_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_graphs_import_no_provider() -> None:
     heavy = "{'langchain', 'langchain_aws', 'boto3', 'botocore'} & set(sys.modules)"
     code = f"import sys, starter.chat, starter.report; print(sorted({heavy}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=STARTER, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
