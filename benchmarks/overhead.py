@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -24,7 +25,7 @@ from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.slot import Slot, freeze
 from graphjobs.core.times import now_ms, rfc3339
 from graphjobs.observability import logger
-from graphjobs.worker.checkpoints import ConfirmingSaver, Saved
+from graphjobs.worker.checkpoints import ConfirmingSaver, Run, Saved
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.node_loop import NodeLoop
@@ -70,7 +71,16 @@ class Memory(EventLog):
 class Saver(InMemorySaver):
     """Tells of its saves, as the worker's saver does."""
 
-    on_saved: Saved | None = None
+    _on_saved: Saved | None = None
+
+    @contextmanager
+    def watching(self, run: Run, on_saved: Saved) -> Iterator[None]:
+        """See `ConfirmingSaver.watching`."""
+        self._on_saved = on_saved
+        try:
+            yield
+        finally:
+            self._on_saved = None
 
     def put(
         self,
@@ -81,8 +91,8 @@ class Saver(InMemorySaver):
     ) -> RunnableConfig:
         """Save, then tell."""
         result = super().put(config, checkpoint, metadata, new_versions)
-        if self.on_saved is not None:
-            self.on_saved(config, checkpoint["id"])
+        if self._on_saved is not None:
+            self._on_saved(config, checkpoint["id"])
         return result
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphjobs.worker.checkpoints import Saved
+from graphjobs.worker.checkpoints import Run, Saved
 from tests.support.worker_gate import Gate
 
 
@@ -21,7 +22,7 @@ class MemoryCheckpoints(InMemorySaver):
 class MemorySaver(InMemorySaver):
     """One worker's way to the checkpoints; like `ConfirmingSaver` it tells of each save, from another thread."""
 
-    on_saved: Saved | None = None
+    _on_saved: Saved | None = None
 
     def __init__(self, shared: MemoryCheckpoints, gate: Gate) -> None:
         super().__init__()
@@ -29,6 +30,15 @@ class MemorySaver(InMemorySaver):
         self._gate = gate
         self.before_save: dict[int, Callable[[], object]] = {}
         """What happens, on the saving thread, before the state of a round is saved."""
+
+    @contextmanager
+    def watching(self, run: Run, on_saved: Saved) -> Iterator[None]:
+        """See `ConfirmingSaver.watching`."""
+        self._on_saved = on_saved
+        try:
+            yield
+        finally:
+            self._on_saved = None
 
     def put(
         self,
@@ -42,8 +52,8 @@ class MemorySaver(InMemorySaver):
         self._gate.enter("saver.put")
         result = super().put(config, checkpoint, metadata, new_versions)
         self._gate.leave("saver.put")
-        if self.on_saved is not None:
-            self.on_saved(config, checkpoint["id"])
+        if self._on_saved is not None:
+            self._on_saved(config, checkpoint["id"])
         return result
 
     def put_writes(

@@ -7,7 +7,8 @@ goes on failing is `CheckpointsUnavailable`, which is no error of the graph: ano
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -59,14 +60,23 @@ class Run:
 
 
 class ConfirmingSaver(DynamoDBSaver):
-    """`DynamoDBSaver` that calls `on_saved(config, checkpoint_id)` after each save.
+    """`DynamoDBSaver` that tells of each save (`watching`).
 
     A passing fault of its backend is a `CheckpointsUnavailable`, to be told from what a node raises.
     """
 
-    on_saved: Saved | None = None
-    run: Run | None = None
-    """The run that is under way."""
+    # Both are set by the main thread, between two runs, and read by the threads that save.
+    _run: Run | None = None
+    _on_saved: Saved | None = None
+
+    @contextmanager
+    def watching(self, run: Run, on_saved: Saved) -> Iterator[None]:
+        """While `run` is under way: read as it may, and call `on_saved(config, checkpoint_id)` after each save."""
+        self._run, self._on_saved = run, on_saved
+        try:
+            yield
+        finally:
+            self._run = self._on_saved = None
 
     def put(
         self,
@@ -80,10 +90,10 @@ class ConfirmingSaver(DynamoDBSaver):
         # would be read for the graph's.
         own: RunnableConfig = {**config, "metadata": {}}
         result = _persistently(partial(super().put, own, checkpoint, metadata, new_versions))
-        if self.run is not None:
-            self.run.saved.add(checkpoint["id"])
-        if self.on_saved is not None:
-            self.on_saved(config, checkpoint["id"])
+        if self._run is not None:
+            self._run.saved.add(checkpoint["id"])
+        if self._on_saved is not None:
+            self._on_saved(config, checkpoint["id"])
         return result
 
     def put_writes(
@@ -93,9 +103,9 @@ class ConfirmingSaver(DynamoDBSaver):
         _persistently(partial(super().put_writes, config, writes, task_id, task_path))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """Read one; "the newest" of a subgraph, which keeps its state on the thread, is the newest that `run` knows."""
+        """Read one; "the newest" of a subgraph, which keeps its state on the thread, is the newest the run knows."""
         found = _persistently(partial(super().get_tuple, config))
-        wanted, run = config["configurable"], self.run
+        wanted, run = config["configurable"], self._run
         if found is None or run is None or run.thread != wanted["thread_id"] or get_checkpoint_id(config):
             return found
         if not wanted.get("checkpoint_ns") or run.knows(found.checkpoint["id"]):

@@ -109,10 +109,10 @@ class GraphRun:
             return ends.failed(ends.GRAPH_UNAVAILABLE)
         try:
             mark = self._claim.mark
-            self._saver.run = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
-            self._saver.on_saved = self._marks.saved
-            await self._stream(graph)
-            return ends.completed(jsonable(await self._result(graph)))
+            resumed = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
+            with self._saver.watching(resumed, self._marks.saved):
+                await self._stream(graph)
+                return ends.completed(jsonable(await self._result(graph)))
         except GraphInterrupted:
             self._logger.error("graph asked for an interrupt, which a job cannot answer")
             return ends.failed(ends.INTERRUPT_UNSUPPORTED)
@@ -122,9 +122,6 @@ class GraphRun:
         except EventTooLarge:
             self._logger.exception("event is too large")
             return ends.failed(ends.EVENT_TOO_LARGE)
-        finally:
-            self._saver.on_saved = None
-            self._saver.run = None
 
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
         stream: Any = graph.astream(

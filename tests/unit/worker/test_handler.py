@@ -152,7 +152,7 @@ def test_one_warm_worker_runs_job_after_job(workers: Rig) -> None:
     assert [workers.row(job).status for job in jobs] == ["completed", "completed", "failed", "completed"]
     worker.worker.logger.info("between jobs")
     assert "job_id" not in worker.logged[-1]
-    assert worker.worker.saver.on_saved is None
+    assert worker.worker.saver._on_saved is None
 
 
 @pytest.mark.parametrize(

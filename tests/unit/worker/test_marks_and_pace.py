@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from langgraph.checkpoint.base import empty_checkpoint
 
 from graphjobs.core.slot import Mark
-from graphjobs.worker.checkpoints import checkpoint_saver
+from graphjobs.worker.checkpoints import Run, checkpoint_saver
 from graphjobs.worker.marks import Marks
 from graphjobs.worker.node_executor import NodeExecutor
 from graphjobs.worker.pace import GROW_AFTER_PUTS, GROW_OVER_PUTS, GROWTH, PAUSE_INTERVALS, Pace
@@ -119,18 +119,18 @@ def test_a_node_that_raises_is_counted_down() -> None:
 
 def test_the_saver_tells_of_a_save_only_once_it_is_confirmed(aws: Backend) -> None:
     saver, told = checkpoint_saver(aws.settings), []
-    saver.on_saved = lambda config, checkpoint_id: told.append(checkpoint_id)
     checkpoint = empty_checkpoint()
-    saver.put(config(), checkpoint, {}, {})
-    assert told == [checkpoint["id"]]
 
     def refused(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "PutItem")
 
-    saver.client.meta.events.register("before-parameter-build.dynamodb.PutItem", refused)
-    with pytest.raises(ClientError):
-        saver.put(config(), empty_checkpoint(), {}, {})
-    assert len(told) == 1
+    with saver.watching(Run("thread", ""), lambda config, checkpoint_id: told.append(checkpoint_id)):
+        saver.put(config(), checkpoint, {}, {})
+        assert told == [checkpoint["id"]]
+        saver.client.meta.events.register("before-parameter-build.dynamodb.PutItem", refused)
+        with pytest.raises(ClientError):
+            saver.put(config(), empty_checkpoint(), {}, {})
+        assert len(told) == 1
 
 
 def test_a_jobs_metadata_does_not_overwrite_what_langgraph_notes_of_a_checkpoint(aws: Backend) -> None:
