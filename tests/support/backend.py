@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import boto3
@@ -108,18 +109,26 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
+@cache
+def client(service: str) -> Any:
+    """The boto3 client of `service` that all backends of this process share: making one takes longer than most tests.
+    A test that registers handlers on a client makes its own."""
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
 @contextmanager
 def backend(**settings: Any) -> Iterator[Backend]:
     """A fresh backend, with `settings` in place of the defaults."""
-    with one_at_a_time(), rolled_back_by_item(), mock_aws():
-        dynamodb: Any = boto3.client("dynamodb")
+    keep_session = {"core": {"reset_boto3_session": False}}  # else botocore's models are parsed anew for each backend
+    with one_at_a_time(), rolled_back_by_item(), mock_aws(config=keep_session):  # type: ignore[call-overload]
+        dynamodb = client("dynamodb")
         for table, schema in (("jobs", JOBS_TABLE), ("events", EVENTS_TABLE), ("checkpoints", CHECKPOINTS_TABLE)):
             dynamodb.create_table(TableName=table, **schema)
-        sqs: Any = boto3.client("sqs")
+        sqs = client("sqs")
         queue_url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
-        s3: Any = boto3.client("s3")
+        s3 = client("s3")
         s3.create_bucket(Bucket="payloads")
-        secrets: Any = boto3.client("secretsmanager")
+        secrets = client("secretsmanager")
         secret = secrets.create_secret(Name="tickets", SecretString=TICKET_KEYS)["ARN"]
         environ = {
             "GRAPHJOBS_JOBS_TABLE": "jobs",

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 
 from benchmarks.billing import Meter, blocks, changed_names
-from graphjobs.aws.job_store import Idempotency
+from graphjobs.aws.job_store import Idempotency, JobStore
 from graphjobs.aws.schema import JOBS_TABLE
 from graphjobs.core.job import Job, Status
 from tests.support.backend import Backend, backend
 
 
-def metered(aws: Backend) -> Meter:
-    meter = Meter({"jobs": JOBS_TABLE})
-    meter.attach(aws.dynamodb.meta.events)
-    return meter
+def metered() -> tuple[JobStore, Meter]:
+    """A job store on a client of its own, and the meter of that client."""
+    client, meter = boto3.client("dynamodb"), Meter({"jobs": JOBS_TABLE})
+    meter.attach(client.meta.events)
+    return JobStore(client, "jobs"), meter
 
 
 def indexes(meter: Meter) -> dict[str, int]:
@@ -32,8 +34,8 @@ def stored(aws: Backend) -> Job:
 def test_create_writes_two_units_an_item_and_one_an_index(key: str | None, units: int) -> None:
     with backend() as aws:
         job = replace(stored(aws), job_id="job-2")
-        meter = metered(aws)
-        aws.jobs.create(job, "{}", Idempotency("user-1", key, "digest") if key else None, aws.clock())
+        jobs, meter = metered()
+        jobs.create(job, "{}", Idempotency("user-1", key, "digest") if key else None, aws.clock())
     assert meter.writes == {("jobs", "TransactWriteItems"): units}
     assert indexes(meter) == {"by_owner": 1, "active": 1}
 
@@ -51,8 +53,8 @@ def test_create_writes_two_units_an_item_and_one_an_index(key: str | None, units
 def test_an_index_is_billed_when_what_it_projects_changes(change: dict[str, Any], expected: dict[str, int]) -> None:
     with backend() as aws:
         job = stored(aws)
-        meter = metered(aws)
-        aws.jobs.update(job, replace(job, **change))
+        jobs, meter = metered()
+        jobs.update(job, replace(job, **change))
     assert meter.writes == {("jobs", "UpdateItem"): 1}
     assert indexes(meter) == expected
 
@@ -60,18 +62,18 @@ def test_an_index_is_billed_when_what_it_projects_changes(change: dict[str, Any]
 def test_a_heartbeat_moves_the_entry_of_the_active_index() -> None:
     with backend() as aws:
         job = aws.new_job(status=Status.RUNNING, epoch=1)
-        meter = metered(aws)
-        aws.jobs.renew(job, 5, 6)
+        jobs, meter = metered()
+        jobs.renew(job, 5, 6)
     assert indexes(meter) == {"active": 2}
 
 
 def test_reads_are_halved_when_eventual_and_billed_when_nothing_is_there() -> None:
     with backend() as aws:
         job = stored(aws)
-        meter = metered(aws)
-        aws.jobs.get(job.job_id)
-        aws.jobs.peek(job.job_id)
-        aws.jobs.peek("job-none")
+        jobs, meter = metered()
+        jobs.get(job.job_id)
+        jobs.peek(job.job_id)
+        jobs.peek("job-none")
     assert meter.reads == {"jobs": 2.0}
 
 
