@@ -6,11 +6,14 @@ The built-in project is that of this repository. Any other is copied whole into 
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from graphjobs.core import langgraph_json
+from graphjobs.core.langgraph_json import LangGraphJsonInvalid
 
 FOLDER: Final = "project"
 BUILT_IN: Final = "examples/starter"
@@ -63,32 +66,25 @@ def graph_project(root: Path, graphs: str) -> GraphProject:
     Raises:
         GraphProjectError: it cannot be read, or names what cannot be bundled.
     """
-    path = (root / graphs).resolve()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names = tuple(str(name) for name in content["graphs"])
-    except OSError as error:
-        raise GraphProjectError(f"graphs: {graphs} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise GraphProjectError(f"graphs: {graphs} is not a langgraph.json with graphs: {error}.") from None
-    if not names or any("," in name for name in names):
-        raise GraphProjectError(f"graphs: {graphs} names no graph, or one with a comma.")
-    built_in = path.parent == (root / BUILT_IN).resolve()
-    env = content.get("env")
+        file = langgraph_json.read(root / graphs)
+    except LangGraphJsonInvalid as error:
+        raise GraphProjectError(f"graphs: {error}") from None
+    built_in = file.root == (root / BUILT_IN).resolve()
     return GraphProject(
-        path=path,
-        names=names,
-        sources=() if built_in else tuple(_sources(path.parent, content.get("dependencies", []))),
-        env_file=Path(env).name if isinstance(env, str) else None,
+        path=file.path,
+        names=file.names,
+        sources=() if built_in else tuple(_sources(file.root, file.dependencies)),
+        env_file=Path(file.env).name if isinstance(file.env, str) else None,
         built_in=built_in,
     )
 
 
-def _sources(folder: Path, dependencies: Any) -> list[str]:
+def _sources(folder: Path, dependencies: Sequence[str]) -> list[str]:
     sources: list[str] = []
     for dependency in dependencies:
-        if not str(dependency).startswith("."):
-            sources.append(str(dependency))
+        if not dependency.startswith("."):
+            sources.append(dependency)
             continue
         local = (folder / dependency).resolve()
         if not local.is_dir() or not local.is_relative_to(folder):

@@ -129,11 +129,11 @@ def test_each_dependency_becomes_what_uv_understands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("no json", "is not a langgraph.json"),
+        ("no json", "is not JSON"),
         ("[]", "is not a langgraph.json"),
         ("{}", "is not a langgraph.json"),
-        ('{"graphs": {}}', "names no graph"),
-        ('{"graphs": {"a,b": "./a.py:g"}}', "with a comma"),
+        ('{"graphs": {}}', "at least one graph"),
+        ('{"graphs": {"a,b": "./a.py:g"}}', "no comma"),
         ('{"graphs": {"a": "./a.py:g"}, "dependencies": ["../elsewhere"]}', "is not a folder inside"),
         ('{"graphs": {"a": "./a.py:g"}, "dependencies": ["./missing"]}', "is not a folder inside"),
     ],

@@ -17,6 +17,7 @@ from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Contended
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.outcome import Outcome, completed
+from graphjobs.core.run_request import RunRequest
 from graphjobs.core.slot import Slot
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Limits, Stop
@@ -88,7 +89,7 @@ class ModelWorker:
         )
         nothing: Any = None
         self._graph_run = GraphRun(
-            claim, "{}", loader=nothing, saver=nothing, writer=self.writer, loop=nothing, logger=world.logger
+            claim, RunRequest(), loader=nothing, saver=nothing, writer=self.writer, loop=nothing, logger=world.logger
         )
         self.run = JobRun(
             claim,

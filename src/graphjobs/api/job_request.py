@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from graphjobs.core.run_request import RunRequest
+
 
 def _integral(value: Any) -> Any:
     """JSON has one kind of number: 60.0, as some encoders write it, is the integer 60 (JSON Schema, 6.1.1)."""
@@ -28,6 +30,6 @@ class JobRequest(BaseModel):
             raise ValueError("give a query or an input")
         return self
 
-    def stored(self) -> dict[str, Any]:
+    def run_request(self) -> RunRequest:
         """What the worker needs of it."""
-        return self.model_dump(include={"query", "input", "metadata"}, exclude_none=True)
+        return RunRequest(query=self.query, input=self.input, metadata=self.metadata or {})

@@ -86,7 +86,7 @@ class Submission:
 
 def _stored(request: JobRequest) -> str:
     try:
-        text = json.dumps(request.stored(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = request.run_request().to_json()
         text.encode()
     except ValueError:
         # Python's parser takes NaN and lone surrogates, which are neither JSON nor text.

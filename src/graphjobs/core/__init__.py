@@ -4,7 +4,9 @@
 * `event`: the event model and its JSON line
 * `event_log`: what a log promises, whatever it is stored in
 * `job`: the row: statuses, attributes, what may be said of it
+* `langgraph_json`: the one reader of `langgraph.json`
 * `outcome`: how a job ends: codes, `error` and `done`
+* `run_request`: what a job asks of its graph; its rules and its stored form
 * `settings`: every environment variable
 * `slot`: a slot and its mark; freezing, deflating, the DynamoDB item
 * `times`: time, in and out

@@ -10,6 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
+from graphjobs.core import langgraph_json
+from graphjobs.core.langgraph_json import LangGraphJsonInvalid
 from graphjobs.core.settings import Settings, SettingsError
 from graphjobs.local.process import StartFailed
 from graphjobs.local.supervisor import Plan, PortTaken, Supervisor
@@ -19,7 +21,7 @@ USAGE = 2
 
 
 class ConfigInvalid(Exception):
-    """The ``langgraph.json`` cannot be used; one line says why."""
+    """An option cannot be used; one line says why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until stopped; returns the exit code."""
     try:
-        plan = _plan(arguments)
-        supervisor = Supervisor(plan)
-    except (ConfigInvalid, PortTaken, SettingsError) as error:
+        wanted = plan(arguments)
+        supervisor = Supervisor(wanted)
+    except (ConfigInvalid, LangGraphJsonInvalid, PortTaken, SettingsError) as error:
         print(f"graphjobs: {error}", file=sys.stderr)
         return USAGE
     if arguments.until_eof:
         threading.Thread(target=_end_at_eof, name="eof", daemon=True).start()
     if not arguments.json:
-        print(f"Starting with the graphs {', '.join(plan.graphs)} ...", flush=True)
+        print(f"Starting with the graphs {', '.join(wanted.graphs)} ...", flush=True)
     try:
         supervisor.start()
     except StartFailed as error:
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(facts), flush=True)
     else:
-        _describe(facts, plan)
+        _describe(facts, wanted)
     supervisor.run()
     return 0
 
@@ -66,36 +68,24 @@ def _end_at_eof() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _plan(arguments: argparse.Namespace) -> Plan:
+def plan(arguments: argparse.Namespace) -> Plan:
+    """What the options ask to run.
+
+    Raises:
+        ConfigInvalid, LangGraphJsonInvalid, SettingsError: they cannot be used.
+    """
     settings = Settings.from_env(os.environ)
     if arguments.workers < 1:
         raise ConfigInvalid("--workers must be at least 1.")
     return Plan(
         state_dir=Path(os.environ.get("GRAPHJOBS_STATE_DIR", DEFAULT_STATE_DIR)).resolve(),
         config=arguments.config.resolve(),
-        graphs=graph_names(arguments.config),
+        graphs=langgraph_json.read(arguments.config).names,
         api_port=arguments.api_port,
         stream_port=arguments.stream_port,
         workers=arguments.workers,
         function_timeout_seconds=settings.function_timeout_seconds,
     )
-
-
-def graph_names(config: Path) -> list[str]:
-    """The graphs that a ``langgraph.json`` names; the first is the default.
-
-    Raises:
-        ConfigInvalid: there is no such file, or it names none.
-    """
-    try:
-        graphs = json.loads(config.read_text(encoding="utf-8"))["graphs"]
-    except OSError as error:
-        raise ConfigInvalid(f"{config} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError):
-        raise ConfigInvalid(f"{config} is not a langgraph.json: a JSON object with graphs.") from None
-    if not isinstance(graphs, dict) or not graphs or any("," in name for name in graphs):
-        raise ConfigInvalid(f"{config} must name at least one graph, without commas in the name.")
-    return list(graphs)
 
 
 def _describe(facts: dict[str, object], plan: Plan) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import json
 import os
 import sys
 import zlib
@@ -22,6 +21,9 @@ from typing import Any
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
+from graphjobs.core import langgraph_json
+from graphjobs.core.langgraph_json import GraphTarget, LangGraphJsonInvalid
+
 
 class GraphLoadError(Exception):
     """A graph cannot be loaded; the message says which, and why."""
@@ -31,17 +33,14 @@ class GraphLoader:
     """The graphs of one ``langgraph.json``; each module is imported when first asked for."""
 
     def __init__(self, config_path: str) -> None:
-        path = Path(config_path).resolve()
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            self._specs = {str(name): _target(spec) for name, spec in config["graphs"].items()}
-            folders = [(path.parent / dependency).resolve() for dependency in config.get("dependencies", ["."])]
-            _load_env(config.get("env"), path.parent)
-        except OSError as error:
-            raise GraphLoadError(f"{config_path} cannot be read: {error.strerror}.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise GraphLoadError(f"{config_path} is not a langgraph.json with graphs: {error}.") from error
-        self._root = path.parent
+            file = langgraph_json.read(Path(config_path))
+        except LangGraphJsonInvalid as error:
+            raise GraphLoadError(str(error)) from error
+        self._targets = {target.name: target for target in file.graphs}
+        self._root = file.root
+        folders = [(self._root / dependency).resolve() for dependency in file.dependencies]
+        _load_env(file.env, self._root)
         self._sources: dict[str, Any] = {}
         for folder in folders:
             if folder.is_dir() and str(folder) not in sys.path:
@@ -50,7 +49,7 @@ class GraphLoader:
     @property
     def names(self) -> list[str]:
         """The names of the graphs, in the file's order."""
-        return list(self._specs)
+        return list(self._targets)
 
     async def load(self, name: str, checkpointer: Any) -> Pregel[Any, Any, Any, Any]:
         """The graph `name`, compiled with `checkpointer`.
@@ -76,19 +75,18 @@ class GraphLoader:
         return graph
 
     def _attribute(self, name: str) -> Any:
-        if name not in self._specs:
+        target = self._targets.get(name)
+        if target is None:
             raise GraphLoadError(f"There is no graph {name!r}.")
-        where, _, attribute = self._specs[name].rpartition(":")
         try:
-            module = self._module(where)
-            return getattr(module, attribute)
+            return getattr(self._module(target), target.attribute)
         except (Exception, SystemExit) as error:  # importing a user's module may raise anything
-            raise GraphLoadError(f"Graph {name!r} ({self._specs[name]}) cannot be imported.") from error
+            raise GraphLoadError(f"Graph {name!r} ({target}) cannot be imported.") from error
 
-    def _module(self, where: str) -> ModuleType:
-        if not where.endswith(".py"):
-            return importlib.import_module(where)
-        path = (self._root / where).resolve()
+    def _module(self, target: GraphTarget) -> ModuleType:
+        if not target.is_file:
+            return importlib.import_module(target.where)
+        path = (self._root / target.where).resolve()
         dotted = _dotted_name(path)
         if dotted is not None:
             return importlib.import_module(dotted)
@@ -109,13 +107,6 @@ class GraphLoader:
             del sys.modules[name]
             raise
         return module
-
-
-def _target(spec: Any) -> str:
-    target = spec["path"] if isinstance(spec, dict) else spec
-    if not isinstance(target, str) or not target.rpartition(":")[0]:
-        raise ValueError(f"{target!r} is not of the form ./file.py:attribute")
-    return target
 
 
 def _dotted_name(path: Path) -> str | None:

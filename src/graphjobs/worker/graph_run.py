@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -17,6 +16,7 @@ from graphjobs.aws.claims import Claim
 from graphjobs.core import outcome as ends
 from graphjobs.core.event import EventTooLarge
 from graphjobs.core.outcome import Outcome
+from graphjobs.core.run_request import RunRequest
 from graphjobs.core.slot import Mark
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.checkpoints import Run as SaverRun
@@ -67,7 +67,7 @@ class GraphRun:
     def __init__(
         self,
         claim: Claim,
-        job_input: str,
+        request: RunRequest,
         *,
         loader: GraphLoader,
         saver: ConfirmingSaver,
@@ -77,7 +77,7 @@ class GraphRun:
     ) -> None:
         """`loop` is the one that `run` will be run on."""
         self._claim = claim
-        self._job_input = job_input
+        self._request = request
         self._loader = loader
         self._saver = saver
         self._writer = writer
@@ -125,7 +125,7 @@ class GraphRun:
 
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
         stream: Any = graph.astream(
-            None if self._claim.mark else graph_input(json.loads(self._job_input)),
+            None if self._claim.mark else graph_input(self._request),
             self._config(),
             stream_mode=list(STREAM_MODES),
             subgraphs=True,
@@ -178,7 +178,7 @@ class GraphRun:
             configurable["checkpoint_id"] = mark.checkpoint_id
         return {
             "configurable": configurable,
-            "metadata": json.loads(self._job_input).get("metadata") or {},
+            "metadata": dict(self._request.metadata),
             "run_name": job.graph,
         }
 
@@ -186,9 +186,9 @@ class GraphRun:
         self._writer.mark(mark)
 
 
-def graph_input(body: dict[str, Any]) -> dict[str, Any]:
+def graph_input(request: RunRequest) -> dict[str, Any]:
     """What the graph is given: the job's ``input``, with ``query`` beside it if there is one."""
-    given: dict[str, Any] = dict(body.get("input") or {})
-    if body.get("query") is not None:
-        given.setdefault("query", body["query"])
+    given: dict[str, Any] = dict(request.input or {})
+    if request.query is not None:
+        given.setdefault("query", request.query)
     return given

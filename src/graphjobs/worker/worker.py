@@ -15,6 +15,7 @@ from graphjobs.aws.queue import BadMessage, JobQueue, job_id_of
 from graphjobs.core.event_log import EventLog, Fenced
 from graphjobs.core.job import Job, Status
 from graphjobs.core.outcome import error_code
+from graphjobs.core.run_request import RunRequest
 from graphjobs.core.settings import Settings
 from graphjobs.core.slot import CorruptSlot
 from graphjobs.core.times import now_ms
@@ -120,7 +121,7 @@ class Worker:
         writer = LogWriter(self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure)
         graph_run = GraphRun(
             claim,
-            job_input or "{}",
+            RunRequest.from_json(job_input or "{}"),
             loader=self.loader,
             saver=self.saver,
             writer=writer,

@@ -153,31 +153,7 @@ def test_a_graph_that_cannot_be_had_says_which_and_why(tmp_path: Path, target: s
 
 def test_an_unknown_graph_is_named(tmp_path: Path) -> None:
     with pytest.raises(GraphLoadError, match="no graph 'x'"):
-        said(loader(tmp_path, {}), "x")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "not json",
-        "[]",
-        "{}",
-        '{"graphs": []}',
-        '{"graphs": {"g": 5}}',
-        '{"graphs": {"g": "no-colon"}}',
-        '{"graphs": {"g": ":attribute"}}',
-        '{"graphs": {"g": {}}}',
-        '{"graphs": {}, "dependencies": null}',
-        '{"graphs": {}, "dependencies": [5]}',
-        '{"graphs": {}, "env": 5}',
-    ],
-)
-def test_a_bad_langgraph_json_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "langgraph.json"
-    path.write_text(text)
-    with pytest.raises(GraphLoadError, match=r"langgraph\.json"):
-        GraphLoader(str(path))
+        said(loader(tmp_path, {"g": "./agent.py:graph"}), "x")
 
 
 def test_a_missing_langgraph_json_is_named(tmp_path: Path) -> None:
@@ -192,6 +168,6 @@ def test_the_environment_is_set_and_what_is_set_already_wins(
     monkeypatch.setenv("TAKEN_ALREADY", "mine")
     (tmp_path / ".env").write_text("# A=b\nexport FRESH_ONE='a = b'\nTAKEN_ALREADY=theirs\n\nnonsense\n")
     env: Any = ".env" if form == "file" else {"FRESH_ONE": "a = b", "TAKEN_ALREADY": "theirs"}
-    loader(tmp_path, {}, env=env)
+    loader(tmp_path, {"g": "./agent.py:graph"}, env=env)
     assert (os.environ["FRESH_ONE"], os.environ["TAKEN_ALREADY"]) == ("a = b", "mine")
     assert "A" not in os.environ
