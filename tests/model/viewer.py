@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphjobs.client.sse import EventParser
-from graphjobs.stream.follower import Follower, Pacing
+from graphjobs.stream.frame import Delivery, Frame
 from graphjobs.stream.opening import Credentials, Door
 
 BEARER = Credentials(bearer="token", ticket=None)
@@ -43,20 +43,12 @@ class Viewer:
         opening = self._door.open(self._job_id, BEARER, self._after)
         if opening.finished:
             return True
-        nothing: Any = None
-        follower = Follower(
-            self._job_id,
-            self._after,
-            first=opening.first,
-            pages=nothing,
-            poller=nothing,
-            pacing=Pacing(1, 1),
-            on_lag=nothing,
-            logger=nothing,
-        )
-        frames = follower._frame([opening.first]) if opening.first else b""
-        if slots and (page := self._world.log.following(self._job_id, follower._sent + 1, max_slots=slots)):
-            frames += follower._frame(page)
+        delivery = Delivery(self._job_id, self._after)
+        frames = delivery.take([opening.first]) if opening.first else b""
+        if slots:
+            frames += delivery.take(
+                [Frame(slot) for slot in self._world.log.following(*delivery.next, max_slots=slots)]
+            )
         messages = EventParser().feed(frames[: round(len(frames) * cut)])
         self.received += [(message.last_event_id, message.data) for message in messages]
         log = [event for slot in self._world.storage.log(self._job_id) for event in slot.events()]

@@ -17,6 +17,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
 from graphjobs.aws.schema import ACTIVE_INDEX
+from graphjobs.core.event import DONE
 from graphjobs.core.job import Job, job_from_item
 from graphjobs.core.slot import Slot, slot_from_item
 from graphjobs.core.times import Clock
@@ -139,7 +140,7 @@ class Witness:
             self._report(f"slot {slot.seq} was written over")
         elif slot.seq != (log[-1].next_seq if log else 1):
             self._report(f"slot {slot.seq} does not follow the log")
-        elif log and log[-1].ends_log():
+        elif log and log[-1].events()[-1].type == DONE:
             self._report(f"slot {slot.seq} follows done")
 
     def _judge_row(self, before: Job | None, after: Job | None, job_id: str) -> None:
@@ -162,7 +163,7 @@ class Witness:
             if actor.epoch is None and held:
                 self._report("ended under a lease in force")
         log = self._storage.log(job_id)
-        if after.status.terminal != bool(log and log[-1].ends_log()):
+        if after.status.terminal != bool(log and log[-1].events()[-1].type == DONE):
             self._report("row and log do not end together")
 
     def _report(self, what: str) -> None:

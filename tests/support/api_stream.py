@@ -246,7 +246,12 @@ class Streams:
 
 @contextmanager
 def streams(
-    *, window: float = 60.0, heartbeat: float = 15.0, threads: int = 0, cors: tuple[str, ...] = ()
+    *,
+    window: float = 60.0,
+    heartbeat: float = 15.0,
+    slow_reader: float = 30.0,
+    threads: int = 0,
+    cors: tuple[str, ...] = (),
 ) -> Iterator[Streams]:
     """A fresh app; with `threads`, reads happen beside the event loop as they do when deployed."""
     log, rows, ring, issuer, sink = MemoryLog(), Rows(), Ring(), Issuer(), Sink()
@@ -257,7 +262,7 @@ def streams(
         pages=Pages(log, executor),
         poller=Poller(log, executor, logger("stream")),
         executor=executor,
-        pacing=Pacing(window, heartbeat),
+        pacing=Pacing(window, heartbeat, slow_reader),
         logger=logger("stream"),
         metrics=sink,  # type: ignore[arg-type]
     )

@@ -45,7 +45,7 @@ def stored(seq: int, kind: str, data: dict[str, Any]) -> StoredEvent:
 
 
 def test_the_bytes_of_an_event() -> None:
-    assert sse.encode([stored(17, "token", {"text": "환불"})]) == (
+    assert sse.encode(stored(17, "token", {"text": "환불"})) == (
         b"id: 17\nevent: token\n"
         b'data: {"seq":17,"type":"token","ts":"2026-01-01T00:00:00.000Z","data":{"text":"'
         + "환불".encode()
@@ -53,23 +53,14 @@ def test_the_bytes_of_an_event() -> None:
     )
 
 
-def test_no_events_are_no_bytes() -> None:
-    assert sse.encode([]) == b""
-
-
 @given(st.lists(DATA, max_size=5))
 def test_any_data_comes_back_event_by_event(datas: list[dict[str, Any]]) -> None:
     events = [stored(seq, "custom", data) for seq, data in enumerate(datas, 1)]
-    wire = sse.encode(events)
+    wire = b"".join(map(sse.encode, events))
     assert b"\r" not in wire and b"\0" not in wire, "either would end a line, or have an id ignored"
     got = dispatched(sse.retry(1000) + wire + sse.comment("heartbeat"))
     assert [(kind, last_id) for kind, _, last_id in got] == [("custom", str(e.seq)) for e in events]
     assert [json.loads(data)["data"] for _, data, _ in got] == datas
-
-
-def test_many_events_are_the_events_one_after_the_other() -> None:
-    events = [stored(seq, "token", {"text": str(seq)}) for seq in range(1, 5)]
-    assert sse.encode(events) == b"".join(sse.encode([event]) for event in events)
 
 
 def test_a_comment_and_a_retry_are_no_events() -> None:

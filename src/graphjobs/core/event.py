@@ -80,14 +80,35 @@ class StoredEvent:
 
     @property
     def type(self) -> str:
-        """The event's type, without parsing its data: ``type`` is always the second member of the line."""
-        start = self.line.index('"type":') + 7
+        """The event's type, without parsing its data: ``type`` is always the second member of the line.
+
+        Raises:
+            ValueError: the line is no event.
+        """
+        return self._type()[0]
+
+    @property
+    def ts(self) -> str:
+        """The time at which it was produced, without parsing its data: ``ts`` is always the third member.
+
+        Raises:
+            ValueError: the line is no event.
+        """
+        _, end = self._type()
+        if not self.line.startswith(_TS, end):
+            raise ValueError(f"Event {self.seq} has no time.")
         text: str
-        text, _ = _DECODER.raw_decode(self.line, start)
+        text, _ = _DECODER.raw_decode(self.line, end + len(_TS))
         return text
 
+    def _type(self) -> tuple[str, int]:
+        """The type, and where its text ends in the line."""
+        return _DECODER.raw_decode(self.line, self.line.index(_TYPE) + len(_TYPE))
 
-_DECODER = json.JSONDecoder()
+
+_TYPE: Final = '"type":'
+_TS: Final = ',"ts":'
+_DECODER: Final = json.JSONDecoder()
 _quote: Callable[[str], str] = json.encoder.encode_basestring
 # Made once, since making one costs as much as using it.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from graphjobs.core.event import DONE, StoredEvent
+from graphjobs.core.event import StoredEvent
 
 COMPRESS_ABOVE: Final = 600
 MAX_INLINE_BYTES: Final = 200 * 1024
@@ -89,10 +89,6 @@ class Slot:
         if len(lines) != self.count:
             raise CorruptSlot(f"Slot {self.seq} of {self.job_id}: {len(lines)} events where {self.count} belong.")
         return [StoredEvent(self.seq + index, line) for index, line in enumerate(lines)]
-
-    def ends_log(self) -> bool:
-        """Whether the last event is ``done``."""
-        return self.events()[-1].type == DONE
 
     def same_write(self, other: "Slot") -> bool:
         """Whether `other` is this very write: the same nonce and the same bytes under the same key."""

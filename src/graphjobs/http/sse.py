@@ -3,7 +3,6 @@
 ``id:`` is the bare decimal seq, ``event:`` the type, ``data:`` the event's JSON on one line.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from graphjobs.core.event import StoredEvent
@@ -11,9 +10,13 @@ from graphjobs.core.event import StoredEvent
 CONTENT_TYPE: Final = "text/event-stream"
 
 
-def encode(events: Iterable[StoredEvent]) -> bytes:
-    """`events` as they go over the wire."""
-    return "".join(f"id: {event.seq}\nevent: {event.type}\ndata: {event.line}\n\n" for event in events).encode()
+def encode(event: StoredEvent) -> bytes:
+    """`event` as it goes over the wire.
+
+    Raises:
+        ValueError: its line is no event.
+    """
+    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.line}\n\n".encode()
 
 
 def retry(milliseconds: int) -> bytes:

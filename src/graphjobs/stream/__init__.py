@@ -3,6 +3,7 @@
 * `app`: the Starlette app (`run.sh` starts it on Lambda)
 * `cursor`: `Last-Event-ID` and `after`
 * `follower`: what one client is sent
+* `frame`: a slot as it is sent, encoded once for all
 * `opening`: who may, from where on
 * `pages`: pages for streams that are behind, read once for all
 * `poller`: the one poll loop

@@ -35,6 +35,7 @@ from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.stream.cursor import cursor
 from graphjobs.stream.follower import RETRY_MS, Follower, Pacing
+from graphjobs.stream.frame import Encoder
 from graphjobs.stream.opening import Credentials, Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
@@ -68,6 +69,7 @@ class StreamService:
     pacing: Pacing
     logger: Logger
     metrics: Metrics
+    encode: Encoder = sse.encode
     open_streams: int = 0
 
     async def stream(self, request: Request) -> Response:
@@ -98,10 +100,11 @@ class StreamService:
             pacing=self.pacing,
             on_lag=lambda lag: record(self.metrics, Metric.DELIVERY_LAG, lag),
             logger=self.logger,
+            encode=self.encode,
         )
         self.open_streams += 1
         record(self.metrics, Metric.OPEN_STREAMS, self.open_streams)
-        return EventStreamResponse(follower.frames(), on_close=self._closed)
+        return EventStreamResponse(follower.frames(), self.pacing.slow_reader, on_close=self._closed)
 
     def _closed(self) -> None:
         self.open_streams -= 1
@@ -111,7 +114,7 @@ class StreamService:
     def _come_back(self, credentials: Credentials) -> Response:
         """A passing fault: EventSource, which only has a ticket, gives up for good on any status but 200."""
         if credentials.bearer is None:
-            return EventStreamResponse(_only_retry())
+            return EventStreamResponse(_only_retry(), self.pacing.slow_reader)
         return problem_answer(unavailable())
 
 

@@ -1,7 +1,7 @@
 """What one client is sent: everything after its cursor, once, in order, until ``done`` or the window's end.
 
 The follower asks only for the exact next seq, so it can neither skip nor repeat an event. While behind it reads
-pages of slots; once it has caught up it waits at the poller. It holds one page at most, and fetches the next only
+pages of frames; once it has caught up it waits at the poller. It holds one page at most, and fetches the next only
 when the client has taken this one.
 """
 
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.core.event import DONE, StoredEvent
-from graphjobs.core.slot import CorruptSlot, Slot
-from graphjobs.core.times import Clock, from_rfc3339, now_ms
+from graphjobs.core.slot import CorruptSlot
+from graphjobs.core.times import Clock, now_ms
 from graphjobs.http import sse
+from graphjobs.stream.frame import Delivery, Encoder, Frame
 from graphjobs.stream.pages import PAGE_SLOTS, Pages
 from graphjobs.stream.poller import Poller
 
@@ -34,10 +34,17 @@ UNREADABLE: Final = (ClientError, BotoCoreError, CorruptSlot, ValueError, KeyErr
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """Times of a stream, in seconds."""
+    """Times of a stream, in seconds.
+
+    Attributes:
+        window: how long one connection is open.
+        heartbeat: how long it is silent at most.
+        slow_reader: how long the client may take nothing; the server holds one page for it until then.
+    """
 
     window: float
     heartbeat: float
+    slow_reader: float = 30.0
 
 
 class Follower:
@@ -48,17 +55,18 @@ class Follower:
         job_id: str,
         after: int,
         *,
-        first: Slot | None,
+        first: Frame | None,
         pages: Pages,
         poller: Poller,
         pacing: Pacing,
         on_lag: Callable[[float], None],
         logger: Logger,
+        encode: Encoder = sse.encode,
         clock: Clock = now_ms,
     ) -> None:
-        """`first` is the slot that holds event `after` + 1, if the open has read it already."""
+        """`first` is the frame that holds event `after` + 1, if the open has read it already."""
         self._job_id = job_id
-        self._sent = after
+        self._delivery = Delivery(job_id, after, encode)
         self._first = first
         self._pages = pages
         self._poller = poller
@@ -68,7 +76,6 @@ class Follower:
         self._clock = clock
         self._heard = time.monotonic()
         self._caught_up = False
-        self._ended = False
 
     async def frames(self) -> AsyncIterator[bytes]:
         """The bytes to send; ends cleanly also when the backend fails, since the client then resumes."""
@@ -76,55 +83,44 @@ class Follower:
         closes = time.monotonic() + self._pacing.window
         try:
             if self._first is not None:
-                yield self._frame([self._first])
+                yield self._take([self._first])
             while page := await self._page():
-                yield self._frame(page)
+                yield self._take(page)
                 if time.monotonic() >= closes:
                     return  # one page at least, so that the client comes forward; it resumes after it
-            while not self._ended and (left := closes - time.monotonic()) > 0:
-                slot = await self._wait(min(left, self._pacing.heartbeat))
-                if slot is None:
+            while not self._delivery.ended and (left := closes - time.monotonic()) > 0:
+                frame = await self._wait(min(left, self._pacing.heartbeat))
+                if frame is None:
                     yield sse.comment("heartbeat")
                     continue
-                lag = self._lag(slot)
-                yield self._frame([slot])
+                lag = max(0.0, self._clock() - frame.produced_at)
+                yield self._take([frame])
                 self._on_lag(lag)
                 self._caught_up = lag <= BEHIND_MS
                 while time.monotonic() < closes and (page := await self._page()):
-                    yield self._frame(page)
+                    yield self._take(page)
         except UNREADABLE as error:
             self._logger.warning(
                 "stream closed, its log cannot be read", extra={"job_id": self._job_id, "error": str(error)}
             )
             yield sse.comment("come back")
 
-    async def _page(self) -> list[Slot]:
+    async def _page(self) -> list[Frame]:
         """The next page; none after one that was not full: what follows it is awaited at the poller."""
-        if self._ended or self._caught_up:
+        if self._delivery.ended or self._caught_up:
             return []
-        page = await self._pages.page((self._job_id, self._sent + 1))
+        page = await self._pages.page(self._delivery.next)
         self._caught_up = len(page) < PAGE_SLOTS
         return page
 
-    async def _wait(self, seconds: float) -> Slot | None:
+    async def _wait(self, seconds: float) -> Frame | None:
         try:
             async with asyncio.timeout(seconds):
-                return await self._poller.slot((self._job_id, self._sent + 1), self._heard)
+                return await self._poller.frame(self._delivery.next, self._heard)
         except TimeoutError:
             return None
 
-    def _frame(self, slots: list[Slot]) -> bytes:
-        """Encode what the client has not seen of consecutive slots, and note it as sent."""
-        events: list[StoredEvent] = []
-        for slot in slots:
-            if not slot.seq <= self._sent + 1 <= slot.next_seq:
-                raise CorruptSlot(f"Slot {slot.seq} of {self._job_id} does not follow event {self._sent}.")
-            events += slot.events()[self._sent + 1 - slot.seq :]
-            self._sent = slot.last_seq
+    def _take(self, frames: list[Frame]) -> bytes:
+        data = self._delivery.take(frames)
         self._heard = time.monotonic()
-        self._ended = bool(events) and events[-1].type == DONE
-        return sse.encode(events)
-
-    def _lag(self, slot: Slot) -> float:
-        """Milliseconds since the newest event of `slot` was produced."""
-        return max(0.0, self._clock() - from_rfc3339(slot.events()[-1].parse().ts))
+        return data

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.event_log import EventLog
 from graphjobs.core.job import Job, is_job_id
-from graphjobs.core.slot import Slot
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.http.problem import Problem, job_not_found
 from graphjobs.stream.cursor import too_high
+from graphjobs.stream.frame import Frame
 
 if TYPE_CHECKING:
     from graphjobs.auth.jwt_auth import JwtVerifier
@@ -28,9 +28,9 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A stream that may begin: the slot that holds the next event, if that is written; or nothing more to send."""
+    """A stream that may begin: the frame that holds the next event, if that is written; or nothing more to send."""
 
-    first: Slot | None
+    first: Frame | None
     finished: bool
 
 
@@ -50,6 +50,7 @@ class Door:
         Raises:
             Problem: 401, 404 or 400.
             AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
+            CorruptSlot: the slot at the cursor cannot be read.
         """
         owner = self._authenticate(job_id, credentials)
         job = self._job(job_id, owner)
@@ -58,9 +59,10 @@ class Door:
         slot = self.log.containing(job.job_id, after + 1)
         if slot is None or after > slot.last_seq:
             raise too_high(after, slot.last_seq if slot else 0)
-        if after == slot.last_seq:
-            return Opening(first=None, finished=slot.ends_log())
-        return Opening(first=slot, finished=False)
+        frame = Frame(slot)
+        if after == frame.last:
+            return Opening(first=None, finished=frame.ends)
+        return Opening(first=frame, finished=False)
 
     def _authenticate(self, job_id: str, credentials: Credentials) -> str | None:
         """The owner that the credentials name; None for a ticket, which names its job."""

@@ -1,4 +1,4 @@
-"""Pages of slots, for streams that are behind: one read for all that ask for the same page at the same time.
+"""Pages of frames, for streams that are behind: one read for all that ask for the same page at the same time.
 
 The viewers of one job fall behind together. Were each to read for itself, what is slow would be asked more the
 slower it gets, and would never recover.
@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from typing import Final
 
 from graphjobs.core.event_log import EventLog, Key
-from graphjobs.core.slot import Slot
+from graphjobs.core.slot import CorruptSlot
+from graphjobs.stream.frame import Frame
 
 PAGE_SLOTS: Final = 16
 
@@ -22,10 +23,10 @@ class Pages:
     def __init__(self, log: EventLog, executor: Executor) -> None:
         self._log = log
         self._executor = executor
-        self._reads: dict[Key, asyncio.Future[list[Slot]]] = {}
+        self._reads: dict[Key, asyncio.Future[list[Frame]]] = {}
 
-    async def page(self, key: Key) -> list[Slot]:
-        """Up to `PAGE_SLOTS` consecutive slots from `key` on; fewer: no more were seen.
+    async def page(self, key: Key) -> list[Frame]:
+        """Up to `PAGE_SLOTS` consecutive frames from `key` on; fewer: no more were seen.
 
         Raises:
             ClientError, BotoCoreError, CorruptSlot: the page cannot be read.
@@ -38,11 +39,20 @@ class Pages:
             read.add_done_callback(lambda done: self._finished(key, done))
         return await asyncio.shield(read)  # others may wait for it when this stream ends
 
-    def _following(self, key: Key) -> list[Slot]:
+    def _following(self, key: Key) -> list[Frame]:
+        """Read and inflated beside the event loop; what is before a slot that cannot be read is given."""
         job_id, seq = key
-        return self._log.following(job_id, seq, max_slots=PAGE_SLOTS)
+        frames: list[Frame] = []
+        for slot in self._log.following(job_id, seq, max_slots=PAGE_SLOTS):
+            try:
+                frames.append(Frame(slot))
+            except CorruptSlot:
+                if not frames:
+                    raise
+                break
+        return frames
 
-    def _finished(self, key: Key, read: asyncio.Future[list[Slot]]) -> None:
+    def _finished(self, key: Key, read: asyncio.Future[list[Frame]]) -> None:
         del self._reads[key]
         if not read.cancelled():
             read.exception()  # seen, should nobody wait for it any more

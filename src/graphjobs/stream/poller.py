@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.aws.clients import is_transient
 from graphjobs.core.event_log import Batch, EventLog, Key
 from graphjobs.core.slot import CorruptSlot, Slot
+from graphjobs.stream.frame import Frame
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -60,7 +61,7 @@ class _Wait:
 
     since: float
     due: float
-    futures: set[asyncio.Future[Slot]] = field(default_factory=set)
+    futures: set[asyncio.Future[Frame]] = field(default_factory=set)
     in_flight: bool = False
     failing: _Failing = field(default_factory=_Failing)
     """Of this slot's body alone."""
@@ -82,14 +83,14 @@ class Poller:
         self._reads: set[asyncio.Task[None]] = set()
         self._failing = _Failing()
 
-    async def slot(self, key: Key, since: float) -> Slot:
-        """The slot at `key`, as soon as it is there; `since` is when the stream last got one (monotonic).
+    async def frame(self, key: Key, since: float) -> Frame:
+        """The frame of the slot at `key`, as soon as it is there; `since` is when the stream last got one (monotonic).
 
         Raises:
             ClientError, BotoCoreError: reads have failed for `GIVE_UP_AFTER` seconds.
             CorruptSlot: what is there cannot be read.
         """
-        future: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         now = self._monotonic()
         wait = self._waits.setdefault(key, _Wait(since, now + _interval(now - since)))
         wait.futures.add(future)
@@ -145,8 +146,7 @@ class Poller:
         else:
             self._failing = _Failing()
         for key in batch.corrupt:
-            self._logger.error("slot is corrupt, its streams are closed", extra={"job_id": key[0], "seq": key[1]})
-            self._fail([key], CorruptSlot(f"What is under {key} is no slot."))
+            self._corrupt(key, CorruptSlot(f"What is under {key} is no slot."))
         now = self._monotonic()
         for key in keys:
             wait = self._waits.get(key)
@@ -157,7 +157,7 @@ class Poller:
                 backoff = self._failing.backoff() if key in batch.unknown else _interval(now - wait.since)
                 self._later(key, now + backoff)
             elif slot.has_body:
-                self._found(key, slot)
+                self._framed(key, slot)
             else:
                 self._start(self._fetch(key, slot))
 
@@ -165,7 +165,7 @@ class Poller:
         """The body of one slot from S3: apart, so that nobody else waits for it, and one for all its streams."""
         loop = asyncio.get_running_loop()
         try:
-            whole = await loop.run_in_executor(self._executor, self._log.whole, slot)
+            frame = await loop.run_in_executor(self._executor, lambda: Frame(self._log.whole(slot)))
         except Exception as error:  # whatever it is, it is this slot's
             wait = self._waits.get(key)
             now = self._monotonic()
@@ -178,7 +178,7 @@ class Poller:
                 self._logger.warning("body of a slot not read, its streams are closed", extra=extra)
                 self._fail([key], error)
         else:
-            self._found(key, whole)
+            self._found(key, frame)
         self._changed.set()
 
     def _failed(self, keys: list[Key], error: Exception) -> None:
@@ -197,11 +197,23 @@ class Poller:
             wait.in_flight = False
             wait.due = due
 
-    def _found(self, key: Key, slot: Slot) -> None:
+    def _framed(self, key: Key, slot: Slot) -> None:
+        try:
+            frame = Frame(slot)
+        except CorruptSlot as error:
+            self._corrupt(key, error)
+        else:
+            self._found(key, frame)
+
+    def _corrupt(self, key: Key, error: CorruptSlot) -> None:
+        self._logger.error("slot is corrupt, its streams are closed", extra={"job_id": key[0], "seq": key[1]})
+        self._fail([key], error)
+
+    def _found(self, key: Key, frame: Frame) -> None:
         wait = self._waits.pop(key, None)
         for future in wait.futures if wait else ():
             if not future.done():
-                future.set_result(slot)
+                future.set_result(frame)
 
     def _fail(self, keys: list[Key], error: Exception) -> None:
         for key in keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.types import Receive, Scope, Send
-
-SLOW_READER_SECONDS: Final = 30.0
-"""A client that takes nothing for this long is let go; the server holds one page for it until then."""
 
 
 def _nothing() -> None:
@@ -31,10 +28,11 @@ class EventStreamResponse(Response):
     def __init__(
         self,
         frames: AsyncGenerator[bytes, None] | AsyncIterator[bytes],
+        slow_reader_seconds: float,
         *,
         on_close: Callable[[], None] = _nothing,
-        slow_reader_seconds: float = SLOW_READER_SECONDS,
     ) -> None:
+        """A client that takes nothing for `slow_reader_seconds` is let go."""
         # In the headers, not as `media_type`, to which Starlette would add a charset: the format has but one.
         super().__init__(headers={"Content-Type": sse.CONTENT_TYPE, **SECURITY_HEADERS, "X-Accel-Buffering": "no"})
         del self.headers["content-length"]

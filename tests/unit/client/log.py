@@ -23,4 +23,4 @@ def chat_log(tokens: list[str]) -> list[Event]:
 
 def wire(events: list[Event]) -> bytes:
     """The bytes of `events` as the stream function sends them, without the ``retry:`` that comes first."""
-    return encode(StoredEvent(item["seq"], EventModel(**item).line()) for item in events)
+    return b"".join(encode(StoredEvent(item["seq"], EventModel(**item).line())) for item in events)

@@ -16,7 +16,7 @@ from graphjobs.core.event import Event
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import new_job_id
 from graphjobs.core.slot import MAX_INLINE_BYTES, Mark, Slot, freeze
-from graphjobs.stream.follower import Follower, Pacing
+from graphjobs.stream.frame import Delivery, Frame
 from tests.support.backend import Backend, backend
 from tests.support.faults import FAULTS, Faults
 from tests.unit.log.suite import EXPIRES, slot
@@ -136,24 +136,14 @@ def test_from_any_cursor_the_rest_of_the_log_follows(aws: Backend, sizes: list[i
 
 @PROPERTY
 @given(sizes=SIZES, data=st.data())
-def test_a_follower_frames_each_event_once_from_any_cursor(aws: Backend, sizes: list[int], data: st.DataObject) -> None:
+def test_a_delivery_has_each_event_once_from_any_cursor(aws: Backend, sizes: list[int], data: st.DataObject) -> None:
     job_id, slots = filled(aws, sizes)
     total = sum(sizes)
     after = data.draw(st.integers(0, total - 1), label="after")
-    nothing: object = None
-    follower = Follower(
-        job_id,
-        after,
-        first=None,
-        pages=nothing,  # type: ignore[arg-type]
-        poller=nothing,  # type: ignore[arg-type]
-        pacing=Pacing(1, 1),
-        on_lag=lambda _: None,
-        logger=nothing,  # type: ignore[arg-type]
-    )
+    delivery = Delivery(job_id, after)
     first = aws.log.containing(job_id, after + 1)
     assert first is not None
-    sent = follower._frame([first]) + b"".join(follower._frame([one]) for one in slots if one.seq > first.seq)
+    sent = delivery.take([Frame(first)]) + delivery.take([Frame(one) for one in slots if one.seq > first.seq])
     ids = [int(line.removeprefix(b"id:")) for line in sent.split(b"\n") if line.startswith(b"id:")]
     assert ids == list(range(after + 1, total + 1))
 

@@ -7,22 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-import pytest
-
 from graphjobs.stream.pages import PAGE_SLOTS
-from graphjobs.stream.response import EventStreamResponse
 from tests.support.api_log import MemoryLog
 from tests.support.api_stream import Connection, Streams, run, streams
 
 
 def _seen(number: int) -> Callable[[Connection], bool]:
     return lambda connection: len(connection.events) >= number
-
-
-def _slow_reader(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    defaults = EventStreamResponse.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "slow_reader_seconds", seconds)
 
 
 def test_a_finished_log_is_replayed_whole_and_closed() -> None:
@@ -126,9 +117,7 @@ def test_every_window_however_short_brings_a_client_forward() -> None:
         run(work(app))
 
 
-def test_a_client_that_takes_nothing_is_let_go_and_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EventStreamResponse.__init__.__kwdefaults__ or {}, "slow_reader_seconds", 0.2)
-
+def test_a_client_that_takes_nothing_is_let_go_and_costs_one_page() -> None:
     async def work(app: Streams) -> None:
         script = app.long_job(50 * PAGE_SLOTS)
         stream = app.follow(script.job_id)
@@ -143,20 +132,18 @@ def test_a_client_that_takes_nothing_is_let_go_and_costs_one_page(monkeypatch: p
         rest = await app.follow(script.job_id, after=received).end()
         assert stream.events + rest.events == script.events
 
-    with streams() as app:
+    with streams(slow_reader=0.2) as app:
         run(work(app))
 
 
-def test_a_client_that_reads_slowly_is_served_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EventStreamResponse.__init__.__kwdefaults__ or {}, "slow_reader_seconds", 5.0)
-
+def test_a_client_that_reads_slowly_is_served_to_the_end() -> None:
     async def work(app: Streams) -> None:
         script = app.long_job(4 * PAGE_SLOTS)
         stream = app.follow(script.job_id)
         stream.pause = 0.02
         assert (await stream.end()).events == script.events
 
-    with streams() as app:
+    with streams(slow_reader=5.0) as app:
         run(work(app))
 
 

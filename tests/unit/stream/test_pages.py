@@ -18,7 +18,7 @@ def test_those_who_ask_at_the_same_time_share_one_read() -> None:
         asked = [pages.page((script.job_id, 1)) for _ in range(50)]
         answers = await asyncio.gather(*asked)
         assert app.log.calls["following"] == 1
-        assert all([slot.seq for slot in answer] == list(range(1, PAGE_SLOTS + 1)) for answer in answers)
+        assert all([frame.first for frame in answer] == list(range(1, PAGE_SLOTS + 1)) for answer in answers)
         await pages.page((script.job_id, PAGE_SLOTS + 1))
         await pages.page((script.job_id, 1))
         assert app.log.calls["following"] == 3, "an answer is shared, not kept"

@@ -66,8 +66,8 @@ def test_streams_of_many_jobs_are_read_together(app: Streams) -> None:
 def test_a_job_that_is_silent_is_read_seldom(app: Streams) -> None:
     async def work() -> None:
         now = time.monotonic()
-        quiet = asyncio.ensure_future(app.service.poller.slot(("job-quiet", 1), now - 60))
-        lively = asyncio.ensure_future(app.service.poller.slot(("job-lively", 1), now))
+        quiet = asyncio.ensure_future(app.service.poller.frame(("job-quiet", 1), now - 60))
+        lively = asyncio.ensure_future(app.service.poller.frame(("job-lively", 1), now))
         await asyncio.sleep(SLOWEST * 2.5)
         reads = [key[0] for keys in app.log.keys_read for key in keys]
         elapsed = time.monotonic() - now
@@ -121,7 +121,7 @@ def test_the_back_off_is_bounded_and_ends_with_the_fault(app: Streams, monkeypat
     async def work() -> None:
         script = app.job()
         script.done()
-        await poller.slot((script.job_id, 1), time.monotonic())
+        await poller.frame((script.job_id, 1), time.monotonic())
 
     run(work())
     assert poller._failing.times == 0

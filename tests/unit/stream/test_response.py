@@ -31,7 +31,7 @@ def test_a_stream_is_counted_before_its_last_byte_is_sent() -> None:
     async def send(message: Message) -> None:
         happened.append("more" if message.get("more_body", True) else "last byte")
 
-    asyncio.run(EventStreamResponse(frames(), on_close=lambda: happened.append("counted"))(SCOPE, never, send))
+    asyncio.run(EventStreamResponse(frames(), 30, on_close=lambda: happened.append("counted"))(SCOPE, never, send))
     assert happened == ["more", "more", "counted", "last byte"]
 
 
@@ -44,7 +44,7 @@ def test_a_stream_whose_client_has_gone_is_counted_once() -> None:
     async def send(message: Message) -> None:
         await asyncio.Event().wait()
 
-    asyncio.run(EventStreamResponse(frames(), on_close=lambda: counted.append(1))(SCOPE, gone, send))
+    asyncio.run(EventStreamResponse(frames(), 30, on_close=lambda: counted.append(1))(SCOPE, gone, send))
     assert counted == [1]
 
 
@@ -54,7 +54,7 @@ def test_a_stream_that_breaks_is_counted_once() -> None:
     async def send(message: Message) -> None:
         return None
 
-    response = EventStreamResponse(frames(fails=True), on_close=lambda: counted.append(1))
+    response = EventStreamResponse(frames(fails=True), 30, on_close=lambda: counted.append(1))
     with pytest.raises(RuntimeError):
         asyncio.run(response(SCOPE, never, send))
     assert counted == [1]
