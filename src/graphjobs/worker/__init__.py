@@ -11,6 +11,7 @@
 * `node_executor`: the threads of sync nodes
 * `node_loop`: the event loop of graphs; holds up a node that writes too fast
 * `pace`: how long events gather
+* `seed`: a checkpoint thread that begins with a copy of another one's head
 * `translate`: LangGraph's stream to events
 * `worker`: one message to its end
 * `writer`: numbering, coalescing, putting
