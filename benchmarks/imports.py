@@ -9,23 +9,23 @@ import subprocess
 import sys
 
 from benchmarks.measure import Series, table
+from graphjobs.core.manifest import FUNCTIONS
 
 RUNS = 7
 POWERTOOLS = "import aws_lambda_powertools, aws_lambda_powertools.metrics"
 API = f"{POWERTOOLS}, aws_lambda_powertools.event_handler, pydantic"
 BOTO = "import boto3; boto3.client('dynamodb', region_name='us-east-1')"
 
-FUNCTIONS = {
-    "create_job": ("graphjobs.api.create_job", f"{BOTO}; {API}"),
-    "job_status": ("graphjobs.api.job_status", f"{BOTO}; {API}"),
-    "list_jobs": ("graphjobs.api.list_jobs", f"{BOTO}; {API}"),
-    "cancel_job": ("graphjobs.api.cancel_job", f"{BOTO}; {API}"),
-    "stream_ticket": ("graphjobs.api.stream_ticket", f"{BOTO}; {API}"),
-    "reconcile": ("graphjobs.reconcile.handler", f"{BOTO}; {POWERTOOLS}"),
-    # `run.sh` starts uvicorn, which then imports the app.
-    "stream": ("uvicorn, graphjobs.stream.app", f"{BOTO}; {POWERTOOLS}; import starlette.applications, uvicorn, jwt"),
-    "worker": ("graphjobs.worker.handler", f"{BOTO}; {POWERTOOLS}; import langgraph.graph, langgraph_checkpoint_aws"),
+LIBRARIES = {
+    "api": f"{BOTO}; {API}",
+    "reconcile": f"{BOTO}; {POWERTOOLS}",
+    "stream": f"{BOTO}; {POWERTOOLS}; import starlette.applications, uvicorn, jwt",
+    "worker": f"{BOTO}; {POWERTOOLS}; import langgraph.graph, langgraph_checkpoint_aws",
 }
+"""What the functions of a dependency group cannot do without."""
+
+STARTED_BY = {"stream": "uvicorn, "}
+"""`run.sh` starts uvicorn, which then imports the app."""
 
 
 def seconds(code: str) -> float:
@@ -38,7 +38,10 @@ def seconds(code: str) -> float:
 def main() -> None:
     """Print the table."""
     rows = []
-    for name, (module, bare) in FUNCTIONS.items():
+    for name, spec in FUNCTIONS.items():
+        if spec.group is None:
+            continue
+        module, bare = STARTED_BY.get(name, "") + spec.module, LIBRARIES[spec.group]
         # With one client made, as each function does in its init phase.
         ours_code = f"import {module}; {BOTO}"
         pairs = [(seconds(ours_code), seconds(bare)) for _ in range(RUNS + 1)][1:]

@@ -30,7 +30,7 @@ from deploy.roles import check_roles
 from deploy.steps import Failed, say, show_logs, step
 from deploy.stream import StreamProcess
 from deploy.users import temporary_users
-from infra.permissions import FUNCTIONS
+from graphjobs.core.manifest import FUNCTIONS
 
 NOT_OF_THE_EMULATOR: Final = {
     # It decodes a body before any function sees it, with what is not UTF-8 replaced.

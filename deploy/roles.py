@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from deploy.steps import Failed
 from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
-from infra.permissions import FUNCTIONS, PERMISSIONS
+from graphjobs.core.manifest import FUNCTIONS
+from infra.permissions import PERMISSIONS
 
 Outputs = Mapping[str, str]
 Client = Callable[[str], Any]

@@ -11,22 +11,12 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, ROUTES
 from infra.auth import Auth
 from infra.config import Config
 from infra.environment import Environment
 from infra.findings import accept
 from infra.lambda_factory import LambdaFactory, Made
-
-ROUTES: Final = {
-    "create_job": ("POST", "/jobs"),
-    "list_jobs": ("GET", "/jobs"),
-    "job_status": ("GET", "/jobs/{job_id}/status"),
-    "cancel_job": ("POST", "/jobs/{job_id}/cancel"),
-    "stream_ticket": ("POST", "/jobs/{job_id}/stream-ticket"),
-}
-
-ALLOWED_HEADERS: Final = ("authorization", "content-type", "idempotency-key")
-EXPOSED_HEADERS: Final = ("idempotent-replayed", "retry-after")
 
 ACCESS_LOG: Final = {
     "request_id": "$context.requestId",
@@ -69,13 +59,15 @@ class Api(Construct):
             cors_preflight=self._cors(),
         )
         authorizer = HttpJwtAuthorizer("Authorizer", auth.issuer, jwt_audience=auth.audience)
-        for name, (method, path) in ROUTES.items():
-            self.http_api.add_routes(
-                path=path,
-                methods=[apigateway.HttpMethod[method]],
-                integration=HttpLambdaIntegration(f"{name}-integration", self._function(name).target),
-                authorizer=authorizer,
-            )
+        for spec in API:
+            integration = HttpLambdaIntegration(f"{spec.name}-integration", self._function(spec.name).target)
+            for method, path in spec.routes:
+                self.http_api.add_routes(
+                    path=path,
+                    methods=[apigateway.HttpMethod[method]],
+                    integration=integration,
+                    authorizer=authorizer,
+                )
         self._default_route()
         self.stage = self._stage()
 
@@ -96,7 +88,7 @@ class Api(Construct):
         )
 
     def _default_route(self) -> None:
-        not_found = self._functions.make("not_found", memory_mb=128, timeout=Duration.seconds(3))
+        not_found = self._functions.make("not_found")
         route = apigateway.HttpRoute(
             self,
             "Default",
@@ -109,12 +101,12 @@ class Api(Construct):
     def _cors(self) -> apigateway.CorsPreflightOptions | None:
         if not self._config.cors_origins:
             return None
-        methods = [apigateway.CorsHttpMethod.GET, apigateway.CorsHttpMethod.POST]
+        methods = [apigateway.CorsHttpMethod[name] for name in sorted({method for method, _, _ in ROUTES})]
         return apigateway.CorsPreflightOptions(
             allow_origins=list(self._config.cors_origins),
             allow_methods=methods,
-            allow_headers=list(ALLOWED_HEADERS),
-            expose_headers=list(EXPOSED_HEADERS),
+            allow_headers=list(CORS_REQUEST_HEADERS),
+            expose_headers=list(CORS_ANSWER_HEADERS),
             max_age=Duration.hours(1),
         )
 

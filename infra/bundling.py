@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from graphjobs.core.manifest import FUNCTIONS
 from infra import uv
 from infra.graph_project import BUILT_IN, GraphProject, graph_project
 from infra.trim import stamp, trim
@@ -28,17 +29,7 @@ BUILD: Final = ROOT / "build"
 ENTRY: Final = "graphjobs_function"
 """The module that Lambda calls: no name that a user's project would have."""
 
-GROUPS: Final[dict[str, str | None]] = {
-    "create_job": "api",
-    "job_status": "api",
-    "list_jobs": "api",
-    "cancel_job": "api",
-    "stream_ticket": "api",
-    "not_found": None,
-    "stream": "stream",
-    "worker": "worker",
-    "reconcile": "reconcile",
-}
+GROUPS: Final = {spec.name: spec.group for spec in FUNCTIONS.values()}
 """The dependency group of each function; None needs the standard library alone."""
 
 SERVICES: Final = {

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
+from graphjobs.core.manifest import API
 from infra.graph_project import BUILT_IN
 from infra.values import Parser, flag, one_of, text, texts, variables, whole
 
@@ -28,8 +29,6 @@ none of them has SnapStart."""
 
 UNRESERVED_MINIMUM: Final = 100
 """What Lambda itself insists on leaving unreserved."""
-
-API_FUNCTIONS: Final = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
 
 _HTTPS = r"https://[^\s/?#]+(/[^\s?#]*)?"
 _HTTP = _HTTPS.replace("https", "https?")
@@ -178,7 +177,7 @@ def _check_concurrency(config: Config) -> None:
             f"worker_max_concurrency: {config.workers} workers leave nothing of account_concurrency "
             f"({config.account_concurrency}) to the API and the viewers."
         )
-    api = config.api_reserved_concurrency * len(API_FUNCTIONS)
+    api = config.api_reserved_concurrency * len(API)
     reserved = config.stream_reserved_concurrency + api
     left = config.account_concurrency - reserved
     needed = max(UNRESERVED_MINIMUM, config.workers + 1)

@@ -6,40 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from graphjobs.core.manifest import FUNCTIONS
 from infra.config import Config
 from infra.graph_project import GraphProject
-from infra.metrics import WRITERS
 
 DAY: Final = 86_400
 
 READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "create_job": (
-        "JOBS_TABLE", "QUEUE_URL", "STREAM_URL", "TICKET_SECRET", "GRAPHS", "DEFAULT_TIMEOUT_SECONDS",
-        "MAX_TIMEOUT_SECONDS", "RETENTION_SECONDS",
-    ),
-    "job_status": ("JOBS_TABLE", "EVENTS_TABLE", "PAYLOAD_BUCKET"),
-    "list_jobs": ("JOBS_TABLE",),
-    "cancel_job": ("JOBS_TABLE", "EVENTS_TABLE", "PAYLOAD_BUCKET"),
-    "stream_ticket": ("JOBS_TABLE", "STREAM_URL", "TICKET_SECRET"),
-    "not_found": (),
-    "stream": (
-        "JOBS_TABLE", "EVENTS_TABLE", "PAYLOAD_BUCKET", "OIDC_ISSUER", "OIDC_AUDIENCE", "TICKET_SECRET",
-        "STREAM_WINDOW_SECONDS",
-    ),
-    "worker": (
-        "JOBS_TABLE", "EVENTS_TABLE", "CHECKPOINTS_TABLE", "QUEUE_URL", "PAYLOAD_BUCKET", "CONFIG", "MODEL",
-        "LEASE_SECONDS", "HEARTBEAT_SECONDS", "FLUSH_INTERVAL_MS", "MAX_ATTEMPTS", "MAX_HANDOFFS",
-        "DEFAULT_TIMEOUT_SECONDS", "MAX_TIMEOUT_SECONDS", "RETENTION_SECONDS",
-    ),
-    "reconcile": (
-        "JOBS_TABLE", "EVENTS_TABLE", "QUEUE_URL", "PAYLOAD_BUCKET", "LEASE_SECONDS", "HEARTBEAT_SECONDS",
-        "MAX_ATTEMPTS", "MAX_HANDOFFS",
-    ),
-}  # fmt: skip
-
+    spec.name: tuple(name.upper() for name in (*spec.needs, *spec.reads)) for spec in FUNCTIONS.values()
+}
+"""The settings of each function, as variables without their prefix."""
 
 NAMESPACE_VARIABLE: Final = "POWERTOOLS_METRICS_NAMESPACE"
-METRICS_OF: Final = frozenset(service for services in WRITERS.values() for service in services)
 
 
 def namespace(config: Config) -> str:
@@ -58,7 +36,7 @@ class Environment:
     def of(self, function: str) -> dict[str, str]:
         """The variables of one function; an empty value is left out."""
         ours = {f"GRAPHJOBS_{name}": self.values[name] for name in READS[function] if self.values[name]}
-        return ours | ({NAMESPACE_VARIABLE: self.namespace} if function in METRICS_OF else {})
+        return ours | ({NAMESPACE_VARIABLE: self.namespace} if FUNCTIONS[function].metrics else {})
 
     def with_value(self, name: str, value: str) -> Environment:
         """A copy with one variable more."""

@@ -15,6 +15,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from graphjobs.core.manifest import FUNCTIONS
 from infra.bundling import ENTRY, Bundler
 from infra.config import Config
 from infra.findings import accept, accept_wildcard
@@ -33,6 +34,7 @@ RUNTIMES: Final = {
 }
 
 ALIAS: Final = "live"
+LAMBDAS_DEFAULT_SECONDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class LambdaFactory:
         self,
         name: str,
         *,
-        memory_mb: int,
-        timeout: Duration,
+        memory_mb: int | None = None,
+        timeout: Duration | None = None,
         environment: Mapping[str, str] | None = None,
         handler: str | None = None,
         code: lambda_.Code | None = None,
@@ -75,7 +77,10 @@ class LambdaFactory:
         snap_start: bool = False,
         **options: Any,
     ) -> Made:
-        """Make the function `name`; `options` are further properties of `lambda_.Function`."""
+        """Make the function `name`; `options` are further properties of `lambda_.Function`.
+
+        Memory and timeout are those of the manifest unless the configuration has a say.
+        """
         config = self._config
         scope = Construct(self._scope, "".join(part.capitalize() for part in name.split("_")))
         log_group = self.log_group(scope, "Logs")
@@ -88,8 +93,8 @@ class LambdaFactory:
             architecture=lambda_.Architecture.custom(config.architecture),
             code=code or self._code(name),
             handler=handler or f"{ENTRY}.handler",
-            memory_size=memory_mb,
-            timeout=timeout,
+            memory_size=memory_mb or FUNCTIONS[name].memory_mb,
+            timeout=timeout or Duration.seconds(FUNCTIONS[name].timeout_seconds or LAMBDAS_DEFAULT_SECONDS),
             environment=dict(environment or {}),
             role=role.without_policy_updates(),
             log_group=log_group,

@@ -10,27 +10,11 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
+from graphjobs.core.manifest import METRICS
 from infra.job_queue import JobQueue
 
 DIMENSION: Final = "service"
 """Every metric of ours has this one dimension: the function that wrote it."""
-
-WRITERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "JobsCreated": ("create_job",),
-    "JobsCompleted": ("worker",),
-    "JobsFailed": ("worker", "reconcile"),
-    "JobsCancelled": ("worker", "cancel_job", "reconcile"),
-    "Attempts": ("worker",),
-    "HandOffs": ("worker",),
-    "FencedWrites": ("worker",),
-    "QueueWait": ("worker",),
-    "SubmitToFirstEvent": ("worker",),
-    "RunTime": ("worker",),
-    "DeliveryLag": ("stream",),
-    "OpenStreams": ("stream",),
-    "StuckJobs": ("reconcile",),
-}
-"""Each metric of ours, and the functions that write it."""
 
 FIVE_MINUTES: Final = Duration.minutes(5)
 MINUTE: Final = Duration.minutes(1)
@@ -57,7 +41,7 @@ class Metrics:
     def ours(self, name: str, statistic: str, service: str | None = None) -> cloudwatch.Metric:
         """A metric that `service` writes; may be left out for one that only one does."""
         if service is None:
-            (service,) = WRITERS[name]
+            (service,) = METRICS[name]
         return cloudwatch.Metric(
             namespace=self._namespace,
             metric_name=name,
@@ -79,7 +63,7 @@ class Metrics:
     def _parts(self, name: str) -> dict[str, cloudwatch.IMetric]:
         """The sums of a metric, each under an id for use in an expression."""
         stem = name[0].lower() + name[1:]
-        return {f"{stem}_{service}": self.ours(name, "Sum", service) for service in WRITERS[name]}
+        return {f"{stem}_{service}": self.ours(name, "Sum", service) for service in METRICS[name]}
 
     def delivery_lag(self, statistic: str) -> cloudwatch.Metric:
         """Milliseconds from an event being written to the stream having it."""

@@ -1,7 +1,6 @@
-"""Least privilege: what each function may do, as one table. `LambdaFactory` gives a role exactly this, no more.
+"""Least privilege: the manifest's permissions as IAM statements. `LambdaFactory` gives a role exactly these, no more.
 
-An action is here because the code calls it; `tests/infra/test_roles.py` holds its own copy of the table, so that a
-change of either is a change of both. A transaction is authorised as its parts are (PutItem, UpdateItem).
+`tests/infra/test_roles.py` holds its own copy of the manifest's table, so that a change of either is a change of both.
 """
 
 from __future__ import annotations
@@ -12,68 +11,17 @@ from typing import Final
 
 from aws_cdk import aws_iam as iam
 
-from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
-from infra.config import API_FUNCTIONS, Config
+from graphjobs.core.manifest import FUNCTIONS
+from infra.config import Config
 
-# Names of resources, for the tables here and in the tests.
-JOBS: Final = "jobs"
-JOBS_BY_OWNER: Final = f"jobs/index/{BY_OWNER_INDEX}"
-JOBS_ACTIVE: Final = f"jobs/index/{ACTIVE_INDEX}"
-EVENTS: Final = "events"
-CHECKPOINTS: Final = "checkpoints"
-QUEUE: Final = "queue"
-TICKET_SECRET: Final = "ticket_secret"  # noqa: S105 -- a name, not a secret
-BUCKET: Final = "bucket"
-EVENT_PAYLOADS: Final = "bucket/events/*"
-CHECKPOINT_PAYLOADS: Final = "bucket/checkpoints/*"
-ANY_PAYLOAD: Final = "bucket/*"
+OF_THE_STACK: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "empty_bucket": {"bucket": ("s3:ListBucket",), "bucket/*": ("s3:DeleteObject",)},
+}
+"""Functions that are not ours to call: a deployment's own helpers."""
 
 PERMISSIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "create_job": {
-        JOBS: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-        QUEUE: ("sqs:SendMessage",),
-        TICKET_SECRET: ("secretsmanager:GetSecretValue",),
-    },
-    "job_status": {
-        JOBS: ("dynamodb:GetItem",),
-        EVENTS: ("dynamodb:Query",),
-        EVENT_PAYLOADS: ("s3:GetObject",),
-    },
-    "list_jobs": {JOBS_BY_OWNER: ("dynamodb:Query",)},
-    "cancel_job": {
-        JOBS: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
-        EVENTS: ("dynamodb:PutItem", "dynamodb:Query"),
-    },
-    "stream_ticket": {JOBS: ("dynamodb:GetItem",), TICKET_SECRET: ("secretsmanager:GetSecretValue",)},
-    "not_found": {},
-    "stream": {
-        JOBS: ("dynamodb:GetItem",),
-        EVENTS: ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"),
-        EVENT_PAYLOADS: ("s3:GetObject",),
-        TICKET_SECRET: ("secretsmanager:GetSecretValue",),
-    },
-    "worker": {
-        JOBS: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
-        EVENTS: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
-        CHECKPOINTS: ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
-        EVENT_PAYLOADS: ("s3:PutObject",),
-        # The saver tags its objects with their time to live.
-        CHECKPOINT_PAYLOADS: ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"),
-        QUEUE: (
-            "sqs:ChangeMessageVisibility",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ReceiveMessage",
-            "sqs:SendMessage",
-        ),
-    },
-    "reconcile": {
-        JOBS: ("dynamodb:GetItem", "dynamodb:UpdateItem"),
-        JOBS_ACTIVE: ("dynamodb:Query",),
-        EVENTS: ("dynamodb:PutItem", "dynamodb:Query"),
-        QUEUE: ("sqs:SendMessage",),
-    },
-    "empty_bucket": {BUCKET: ("s3:ListBucket",), ANY_PAYLOAD: ("s3:DeleteObject",)},
+    **{spec.name: spec.may for spec in FUNCTIONS.values()},
+    **OF_THE_STACK,
 }
 
 LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
@@ -92,7 +40,7 @@ WILDCARDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """ARNs by the names above."""
+    """ARNs by the names of resources."""
 
     arns: Mapping[str, str]
 
@@ -131,6 +79,3 @@ def _model_arns(model: str, partition: str, region: str, account: str) -> list[s
         profile = f"arn:{partition}:bedrock:{region}:{account}:inference-profile/{model}"
         return [profile, f"arn:{partition}:bedrock:*::foundation-model/{base}"]
     return [f"arn:{partition}:bedrock:{region}::foundation-model/{model}"]
-
-
-FUNCTIONS: Final = (*API_FUNCTIONS, "not_found", "stream", "worker", "reconcile")

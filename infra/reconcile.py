@@ -21,8 +21,6 @@ class Reconcile(Construct):
         super().__init__(scope, id)
         made = functions.make(
             "reconcile",
-            memory_mb=256,
-            timeout=Duration.seconds(120),
             environment=environment.of("reconcile"),
             # The next run is a better second try than a repetition of this one.
             retry_attempts=0,

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from deploy import roles
 from deploy.roles import PROBES, Probe, check_roles
 from deploy.steps import Failed
-from infra.permissions import FUNCTIONS, PERMISSIONS
+from graphjobs.core.manifest import FUNCTIONS
+from infra.permissions import PERMISSIONS
 
 OUTPUTS = {"PayloadBucket": "payloads"}
 

@@ -19,17 +19,12 @@ from graphjobs.auth.tickets import Tickets
 from graphjobs.aws.claims import Claim
 from graphjobs.core.event import Event
 from graphjobs.core.job import Job
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.outcome import completed
 from graphjobs.core.slot import freeze
 from graphjobs.core.times import now_ms, rfc3339
 from tests.infra.recorded import Recording
 from tests.support.backend import Backend, backend
-
-MODULES = {
-    "worker": "graphjobs.worker.handler",
-    "reconcile": "graphjobs.reconcile.handler",
-    "stream": "graphjobs.stream.app",
-}
 
 GRAPHS = '''
 import asyncio
@@ -91,7 +86,7 @@ class Scenario:
 
     def call(self, function: str, event: Any, *, remaining_ms: int = 900_000) -> Any:
         """One invocation in a fresh process, as far as a test can make one."""
-        module = importlib.import_module(MODULES.get(function, f"graphjobs.api.{function}"))
+        module = importlib.import_module(FUNCTIONS[function].module)
         made = {"worker": "worker", "reconcile": "reconciler"}.get(function, "wiring")
         getattr(module, made).cache_clear()
         try:

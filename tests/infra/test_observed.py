@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from graphjobs.core.manifest import METRICS
 from graphjobs.observability import ENDS, MILLISECONDS, Metric
 from graphjobs.observability import metrics as make_metrics
 from infra.bundling import ROOT
-from infra.metrics import WRITERS
 from tests.infra.recorded import Recording
 from tests.infra.template import Template
 
@@ -33,17 +33,17 @@ def asked(template: Template) -> set[tuple[str, str, str]]:
 
 
 def test_the_dashboard_shows_every_metric_from_everybody_who_writes_it(template: Template) -> None:
-    expected = {("graphjobs/dev", name, service) for name, services in WRITERS.items() for service in services}
+    expected = {("graphjobs/dev", name, service) for name, services in METRICS.items() for service in services}
     assert asked(template) == expected
 
 
 def test_every_metric_of_the_code_is_known_to_the_stack() -> None:
-    assert set(WRITERS) == {metric.value for metric in Metric}
+    assert set(METRICS) == {metric.value for metric in Metric}
 
 
 def test_the_functions_write_each_metric_under_their_own_name(recording: Recording) -> None:
     written = recording.metrics()
-    assert set(written) == {(name, service) for name, services in WRITERS.items() for service in services} - RARE
+    assert set(written) == {(name, service) for name, services in METRICS.items() for service in services} - RARE
     for (name, _), unit in written.items():
         assert unit == ("Milliseconds" if Metric(name) in MILLISECONDS else "Count")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from dataclasses import replace
@@ -18,6 +17,7 @@ from graphjobs.aws.claims import Claim
 from graphjobs.core import outcome
 from graphjobs.core.event import RESERVED_TYPES, Event
 from graphjobs.core.job import JOB_ID, Job, Release, Status, new_job_id
+from graphjobs.core.manifest import ROUTES
 from graphjobs.core.slot import Mark
 from graphjobs.http.job_answer import accepted, summary
 from graphjobs.http.problem import job_not_found, unavailable
@@ -77,14 +77,8 @@ def test_the_document_is_valid() -> None:
 
 
 def test_every_route_of_the_deployment_is_documented_and_no_other() -> None:
-    tree = ast.parse((ROOT / "infra" / "api.py").read_text(encoding="utf-8"))
-    routes = next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.AnnAssign) and node.value and getattr(node.target, "id", "") == "ROUTES"
-    )
     documented = {(method, path) for path, item in DOCUMENT["paths"].items() for method in METHODS if method in item}
-    assert documented == {(method.lower(), path) for method, path in routes.values()} | {("get", "/stream/{job_id}")}
+    assert documented == {(method.lower(), path) for method, path, _ in ROUTES} | {("get", "/stream/{job_id}")}
 
 
 def test_every_code_of_a_problem_is_documented_and_no_other() -> None:

@@ -15,13 +15,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.submission import Submission
 from graphjobs.auth.stream_url import StreamUrls, stream_urls
-from graphjobs.aws import clients as aws
-from graphjobs.aws.job_store import JobStore
-from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.backend import Backend
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.settings import Settings
 from graphjobs.http.job_answer import accepted
-from graphjobs.http.problem import Problem, problem_response
-from graphjobs.http.resolver import api_url, http_app, json_answer, not_json, owner_of
+from graphjobs.http.problem import Problem
+from graphjobs.http.resolver import api_handler, api_url, http_app, json_answer, not_json, owner_of
 from graphjobs.observability import Metric, record
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
@@ -35,18 +34,17 @@ app = http_app(logger)
 
 @lru_cache(maxsize=1)
 def wiring() -> tuple[Settings, Submission, StreamUrls]:
-    """What this function is made of, built once a process."""
-    settings = Settings.from_env(os.environ, required=("jobs_table", "queue_url", "stream_url", "ticket_secret"))
-    jobs = JobStore(aws.dynamodb(), settings.jobs_table)
-    queue = JobQueue(aws.sqs(), settings.queue_url)
-    return settings, Submission(jobs, queue, settings), stream_urls(settings)
+    """What this function is made of, built once per process."""
+    settings = FUNCTIONS["create_job"].settings(os.environ)
+    backend = Backend(settings)
+    return settings, Submission(backend.jobs, backend.queue, settings), stream_urls(settings)
 
 
 @app.post("/jobs")
 def create_job(request: Annotated[JobRequest, Body()]) -> Response[str]:
     """202 with the new job; 200 with the earlier one of the same key and body."""
     settings, submission, urls = wiring()
-    urls.tickets.keys.current()  # before anything is stored: without the keys there would be no answer to give
+    urls.check()  # before anything is stored: without the keys there would be no answer to give
     job, new = submission.submit(owner_of(app), request, _idempotency_key())
     if new:
         record(metrics, Metric.JOBS_CREATED)
@@ -91,20 +89,14 @@ def _size(event: dict[str, Any]) -> int:
     return len(body.encode("utf-8", "surrogatepass"))
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one HTTP API request."""
+def _refusal(event: dict[str, Any]) -> Problem | None:
     limit = wiring()[0].max_body_bytes
     if _size(event) > limit:
-        return problem_response(Problem(413, "body_too_large", f"The body is over {limit} bytes."))
-    refusal = _unreadable(event)
-    if refusal is not None:
-        return problem_response(refusal)
-    try:
-        return app.resolve(event, context)
-    finally:
-        if metrics.metric_set:
-            metrics.flush_metrics()
+        return Problem(413, "body_too_large", f"The body is over {limit} bytes.")
+    return _unreadable(event)
 
+
+handler = api_handler(app, metrics, refusal=_refusal)
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     wiring()

@@ -6,19 +6,19 @@ import base64
 import json
 import os
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from graphjobs.aws import clients as aws
+from graphjobs.aws.backend import Backend
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.job import Status, is_job_id
-from graphjobs.core.settings import Settings
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.times import now_ms
 from graphjobs.http.job_answer import summary
 from graphjobs.http.problem import Problem
-from graphjobs.http.resolver import http_app, json_answer, owner_of
+from graphjobs.http.resolver import api_handler, http_app, json_answer, owner_of
 from graphjobs.observability import logger as make_logger
 
 MAX_CURSOR = 300
@@ -29,9 +29,8 @@ app = http_app(logger)
 
 @lru_cache(maxsize=1)
 def wiring() -> JobStore:
-    """What this function is made of, built once a process."""
-    settings = Settings.from_env(os.environ, required=("jobs_table",))
-    return JobStore(aws.dynamodb(), settings.jobs_table)
+    """What this function is made of, built once per process."""
+    return Backend(FUNCTIONS["list_jobs"].settings(os.environ)).jobs
 
 
 @app.get("/jobs")
@@ -73,10 +72,7 @@ def decode_cursor(text: str) -> tuple[str, str]:
     return job_id, created
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one HTTP API request."""
-    return app.resolve(event, context)
-
+handler = api_handler(app)
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     wiring()

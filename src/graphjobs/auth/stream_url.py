@@ -20,6 +20,14 @@ class StreamUrls:
     tickets: Tickets
     clock: Clock = now_ms
 
+    def check(self) -> None:
+        """Whether addresses can be made just now.
+
+        Raises:
+            AuthUnavailable: the keys of the tickets cannot be had.
+        """
+        self.tickets.keys.current()
+
     def expires_at(self, job: Job) -> int:
         """Until when an address made now opens streams, in epoch seconds."""
         return expires_at(job, self.clock() // 1000)

@@ -1,5 +1,6 @@
 """Adapters to AWS: DynamoDB, SQS, S3.
 
+* `backend`: stores and clients, put together from settings
 * `cancel`: cancel
 * `claims`: claim, finish, release
 * `clients`: clients, time-outs, which errors may pass

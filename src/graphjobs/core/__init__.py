@@ -5,6 +5,7 @@
 * `event_log`: what a log promises, whatever it is stored in
 * `job`: the row: statuses, attributes, what may be said of it
 * `langgraph_json`: the one reader of `langgraph.json`
+* `manifest`: every function: routes, settings, permissions, packages, metrics
 * `outcome`: how a job ends: codes, `error` and `done`
 * `run_request`: what a job asks of its graph; its rules and its stored form
 * `settings`: every environment variable

@@ -1,5 +1,6 @@
 """HTTP, whatever serves it: problem+json, server-sent events, JSON forms, the resolver of the API functions.
 
+* `access`: whose job it is
 * `job_answer`: the JSON forms of a row
 * `problem`: problem+json
 * `resolver`: the resolver of the API functions; every failure as problem+json

@@ -19,14 +19,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.auth.principal import AuthUnavailable
 from graphjobs.aws.clients import is_transient
 from graphjobs.aws.transition import Contended, JobGone
-from graphjobs.core.job import Job, is_job_id
 from graphjobs.core.settings import Settings
-from graphjobs.http.problem import SECURITY_HEADERS, Problem, job_not_found, route_not_found, unavailable
+from graphjobs.core.times import now_ms
+from graphjobs.http.access import readable_job
+from graphjobs.http.problem import (
+    SECURITY_HEADERS,
+    Problem,
+    job_not_found,
+    problem_response,
+    route_not_found,
+    unavailable,
+)
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools import Logger, Metrics
 
     from graphjobs.aws.job_store import JobStore
+    from graphjobs.core.job import Job
+
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+"""A Lambda function's entry: event and context in, the answer out."""
 
 
 def http_app(logger: Logger) -> APIGatewayHttpResolver:
@@ -72,6 +85,33 @@ def http_app(logger: Logger) -> APIGatewayHttpResolver:
     return app
 
 
+def api_handler(
+    app: APIGatewayHttpResolver,
+    metrics: Metrics | None = None,
+    *,
+    refusal: Callable[[dict[str, Any]], Problem | None] | None = None,
+) -> Handler:
+    """What Lambda calls for each request to `app`.
+
+    Args:
+        app: the resolver, with its routes.
+        metrics: written out after each request.
+        refusal: looks at the event before the resolver does; what it returns is the answer.
+    """
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        problem = refusal(event) if refusal else None
+        if problem is not None:
+            return problem_response(problem)
+        try:
+            return app.resolve(event, context)
+        finally:
+            if metrics is not None and metrics.metric_set:
+                metrics.flush_metrics()
+
+    return handler
+
+
 def not_json() -> Problem:
     """The body is of another media type."""
     return Problem(415, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
@@ -115,16 +155,13 @@ def owner_of(app: APIGatewayHttpResolver) -> str:
     return subject
 
 
-def own_job(jobs: JobStore, job_id: str, owner: str, now: int) -> Job:
+def own_job(app: APIGatewayHttpResolver, jobs: JobStore, job_id: str) -> Job:
     """The caller's job.
 
     Raises:
         Problem: 404 if it does not exist, has expired or is another owner's.
     """
-    job = jobs.get(job_id) if is_job_id(job_id) else None
-    if job is None or job.owner != owner or job.expired(now):
-        raise job_not_found()
-    return job
+    return readable_job(jobs, job_id, owner_of(app), now_ms())
 
 
 def api_url(app: APIGatewayHttpResolver, settings: Settings) -> str:

@@ -28,19 +28,13 @@ from starlette.routing import Mount, Route
 from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.jwt_auth import JwtVerifier
 from graphjobs.auth.principal import AuthError
+from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, ROUTES, FunctionSpec
 from graphjobs.http.problem import problem_response, route_not_found
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
 from graphjobs.local.issuer import AUDIENCE, ensure_key, issuer_routes, public_keys
 from graphjobs.local.lambda_context import LambdaContext
 
-ROUTES = (
-    ("POST", "/jobs", "create_job"),
-    ("GET", "/jobs", "list_jobs"),
-    ("GET", "/jobs/{job_id}/status", "job_status"),
-    ("POST", "/jobs/{job_id}/cancel", "cancel_job"),
-    ("POST", "/jobs/{job_id}/stream-ticket", "stream_ticket"),
-)
 MAX_BODY_BYTES = 10 * 1024 * 1024
 TIMEOUT_SECONDS = 29.0
 
@@ -50,15 +44,16 @@ logger = logging.getLogger("graphjobs.local.edge")
 class Function:
     """One function: its handler, imported when first called, one invocation at a time."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, spec: FunctionSpec) -> None:
+        self.name = spec.name
+        self._module = spec.module
         self._lock = threading.Lock()
         self._handler: Callable[[dict[str, Any], Any], Any] | None = None
 
     def warm(self) -> None:
         """Import the handler."""
         if self._handler is None:
-            self._handler = importlib.import_module(f"graphjobs.api.{self.name}").handler
+            self._handler = importlib.import_module(self._module).handler
 
     def invoke(self, event: dict[str, Any]) -> Any:
         """Call the handler; blocks while another invocation is under way."""
@@ -80,9 +75,12 @@ def create_edge(issuer: str, state_dir: Path) -> Starlette:
     document = json.dumps(public_keys(key)).encode()
     verifier = JwtVerifier(issuer, (AUDIENCE,), Jwks(issuer, f"{issuer}/jwks", fetch=lambda url: document))
 
-    def route(method: str, path: str, name: str) -> Route:
-        function = Function(name)
+    functions = {spec.name: Function(spec) for spec in API}
+    for function in functions.values():
         function.warm()
+
+    def route(method: str, path: str, name: str) -> Route:
+        function = functions[name]
 
         async def endpoint(request: Request) -> Response:
             claims = authorized(request, verifier)
@@ -106,9 +104,9 @@ def create_edge(issuer: str, state_dir: Path) -> Starlette:
     cors = Middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
-        expose_headers=["idempotent-replayed", "retry-after"],
+        allow_methods=sorted({method for method, _, _ in ROUTES}),
+        allow_headers=list(CORS_REQUEST_HEADERS),
+        expose_headers=list(CORS_ANSWER_HEADERS),
     )
     routes: list[Any] = [route(*known) for known in ROUTES]
     routes.append(Mount("/oidc", routes=issuer_routes(issuer, key)))

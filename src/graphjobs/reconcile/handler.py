@@ -6,19 +6,12 @@ import os
 from functools import lru_cache
 from typing import Any
 
-from graphjobs.aws import clients as aws
-from graphjobs.aws.dynamo_log import DynamoEventLog
-from graphjobs.aws.job_store import JobStore
-from graphjobs.aws.payload_store import PayloadStore
-from graphjobs.aws.queue import JobQueue
-from graphjobs.aws.transition import Transitions
-from graphjobs.core.settings import Settings
+from graphjobs.aws.backend import Backend
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.observability import ENDS, Metric, record
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.reconcile.service import Done, Reconciler
-
-REQUIRED = ("jobs_table", "events_table", "queue_url", "payload_bucket")
 
 logger = make_logger("reconcile")
 metrics = make_metrics("reconcile")
@@ -31,15 +24,12 @@ class Incomplete(RuntimeError):
 @lru_cache(maxsize=1)
 def reconciler() -> Reconciler:
     """The reconciler of this process."""
-    settings = Settings.from_env(os.environ, required=REQUIRED)
-    dynamodb = aws.dynamodb()
-    jobs = JobStore(dynamodb, settings.jobs_table)
-    log = DynamoEventLog(dynamodb, settings.events_table, PayloadStore(aws.s3(), settings.payload_bucket))
-    queue = JobQueue(aws.sqs(), settings.queue_url)
+    settings = FUNCTIONS["reconcile"].settings(os.environ)
+    backend = Backend(settings)
     return Reconciler(
-        jobs,
-        Transitions(dynamodb, jobs, log),
-        queue,
+        backend.jobs,
+        backend.transitions,
+        backend.queue,
         settings,
         logger,
         on_end=lambda job: record(metrics, ENDS[job.status]),

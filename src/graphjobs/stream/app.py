@@ -23,11 +23,9 @@ from graphjobs.auth.jwt_auth import jwt_verifier
 from graphjobs.auth.principal import AuthError, AuthUnavailable
 from graphjobs.auth.stream_url import tickets
 from graphjobs.aws import clients as aws
+from graphjobs.aws.backend import Backend
 from graphjobs.aws.clients import is_transient
-from graphjobs.aws.dynamo_log import DynamoEventLog
-from graphjobs.aws.job_store import JobStore
-from graphjobs.aws.payload_store import PayloadStore
-from graphjobs.core.settings import Settings
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http import sse
 from graphjobs.http.problem import SECURITY_HEADERS, Problem, route_not_found, unavailable
 from graphjobs.observability import Metric, record
@@ -48,14 +46,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 THREADS: Final = 16
-REQUIRED: Final = (
-    "jobs_table",
-    "events_table",
-    "payload_bucket",
-    "oidc_issuer",
-    "oidc_audience",
-    "ticket_secret",
-)
 
 
 @dataclass(slots=True)
@@ -173,15 +163,14 @@ def create_app(service: StreamService, *, cors_origins: tuple[str, ...] = ()) ->
 
 def create_app_from_env() -> Starlette:
     """The app as the environment describes it: uvicorn's factory, locally and deployed."""
-    settings = Settings.from_env(os.environ, required=REQUIRED)
+    settings = FUNCTIONS["stream"].settings(os.environ)
     logger = make_logger("stream")
-    dynamodb = aws.dynamodb(aws.with_connections(aws.REQUEST, THREADS))
-    log = DynamoEventLog(dynamodb, settings.events_table, PayloadStore(aws.s3(), settings.payload_bucket))
+    backend = Backend(settings, aws.with_connections(aws.REQUEST, THREADS))
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="aws")
     service = StreamService(
-        door=Door(JobStore(dynamodb, settings.jobs_table), log, jwt_verifier(settings), tickets(settings)),
-        pages=Pages(log, executor),
-        poller=Poller(log, executor, logger),
+        door=Door(backend.jobs, backend.log, jwt_verifier(settings), tickets(settings)),
+        pages=Pages(backend.log, executor),
+        poller=Poller(backend.log, executor, logger),
         executor=executor,
         pacing=Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),
         logger=logger,

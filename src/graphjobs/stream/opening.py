@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.event_log import EventLog
-from graphjobs.core.job import Job, is_job_id
 from graphjobs.core.times import Clock, now_ms
-from graphjobs.http.problem import Problem, job_not_found
+from graphjobs.http.access import readable_job
+from graphjobs.http.problem import Problem
 from graphjobs.stream.cursor import too_high
 from graphjobs.stream.frame import Frame
 
@@ -53,7 +53,7 @@ class Door:
             CorruptSlot: the slot at the cursor cannot be read.
         """
         owner = self._authenticate(job_id, credentials)
-        job = self._job(job_id, owner)
+        job = readable_job(self.jobs, job_id, owner, self.clock())
         if after == 0:
             return Opening(first=None, finished=False)  # the log is read from its first slot
         slot = self.log.containing(job.job_id, after + 1)
@@ -77,9 +77,3 @@ class Door:
             "Give a bearer token, or the ticket of a stream_url.",
             headers={"WWW-Authenticate": "Bearer"},
         )
-
-    def _job(self, job_id: str, owner: str | None) -> Job:
-        job = self.jobs.get(job_id) if is_job_id(job_id) else None
-        if job is None or job.expired(self.clock()) or (owner is not None and job.owner != owner):
-            raise job_not_found()
-        return job

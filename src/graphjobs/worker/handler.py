@@ -6,22 +6,16 @@ import os
 from functools import lru_cache
 from typing import Any
 
-from graphjobs.aws import clients as aws
+from graphjobs.aws import clients
+from graphjobs.aws.backend import Backend
 from graphjobs.aws.claims import Claims
-from graphjobs.aws.dynamo_log import DynamoEventLog
-from graphjobs.aws.job_store import JobStore
-from graphjobs.aws.payload_store import PayloadStore
-from graphjobs.aws.queue import JobQueue
-from graphjobs.aws.transition import Transitions
-from graphjobs.core.settings import Settings
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.worker import Keepalive, Worker
-
-REQUIRED = ("jobs_table", "events_table", "checkpoints_table", "queue_url", "payload_bucket")
 
 logger = make_logger("worker")
 metrics = make_metrics("worker")
@@ -30,21 +24,16 @@ metrics = make_metrics("worker")
 @lru_cache(maxsize=1)
 def worker() -> Worker:
     """The worker of this process."""
-    settings = Settings.from_env(os.environ, required=REQUIRED)
-    dynamodb = aws.dynamodb(aws.WORKER)
-    jobs = JobStore(dynamodb, settings.jobs_table)
-    log = DynamoEventLog(dynamodb, settings.events_table, PayloadStore(aws.s3(aws.WORKER), settings.payload_bucket))
-    claims = Claims(jobs, Transitions(dynamodb, jobs, log), settings)
+    settings = FUNCTIONS["worker"].settings(os.environ)
+    backend = Backend(settings, clients.WORKER)
+    heartbeat = Backend(settings, clients.HEARTBEAT)
     return Worker(
         settings=settings,
-        jobs=jobs,
-        log=log,
-        claims=claims,
-        queue=JobQueue(aws.sqs(aws.WORKER), settings.queue_url),
-        keepalive=Keepalive(
-            JobStore(aws.dynamodb(aws.HEARTBEAT), settings.jobs_table),
-            JobQueue(aws.sqs(aws.HEARTBEAT), settings.queue_url),
-        ),
+        jobs=backend.jobs,
+        log=backend.log,
+        claims=Claims(backend.jobs, backend.transitions, settings),
+        queue=backend.queue,
+        keepalive=Keepalive(heartbeat.jobs, heartbeat.queue),
         loader=GraphLoader(settings.config),
         saver=checkpoint_saver(settings),
         # One loop a process: clients that a graph keeps between jobs are bound to it.

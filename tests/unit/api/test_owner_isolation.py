@@ -11,8 +11,8 @@ import pytest
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.job import Job, new_job_id
+from graphjobs.core.manifest import ROUTES
 from graphjobs.core.outcome import completed
-from graphjobs.local.edge import ROUTES
 from tests.support.api_calls import Answer, Api
 from tests.support.api_stream import run, streams
 

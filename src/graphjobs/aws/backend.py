@@ -1,0 +1,54 @@
+"""What functions keep jobs in, put together from settings: the one place where stores and clients meet."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from graphjobs.aws import clients
+from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.transition import Transitions
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from graphjobs.core.settings import Settings
+
+
+class Backend:
+    """Each part is made when it is first asked for, so a function needs the settings of those that it uses."""
+
+    def __init__(self, settings: Settings, config: Config = clients.REQUEST) -> None:
+        """`config` says how long its clients wait and how often they try: see `clients`."""
+        self._settings = settings
+        self._config = config
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """The client that the stores share."""
+        return clients.dynamodb(self._config)
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        """The rows."""
+        return JobStore(self.dynamodb, self._settings.jobs_table)
+
+    @cached_property
+    def log(self) -> DynamoEventLog:
+        """The events."""
+        payloads = PayloadStore(clients.s3(self._config), self._settings.payload_bucket)
+        return DynamoEventLog(self.dynamodb, self._settings.events_table, payloads)
+
+    @cached_property
+    def transitions(self) -> Transitions:
+        """What changes row and log together."""
+        return Transitions(self.dynamodb, self.jobs, self.log)
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        """The messages."""
+        return JobQueue(clients.sqs(self._config), self._settings.queue_url)

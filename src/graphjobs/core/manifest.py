@@ -1,0 +1,212 @@
+"""Every function of a deployment, once: what it answers, reads, may do, brings along and measures.
+
+The API's routes, roles, bundles, environment variables and metrics (`infra`), the local edge, the functions' own
+start-up, the benchmarks and the tests all read this table. It imports the standard library and `Settings` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from graphjobs.core.settings import Settings
+
+Route = tuple[str, str]
+"""Method and path, such as ``("GET", "/jobs/{job_id}/status")``."""
+
+CORS_REQUEST_HEADERS: Final = ("authorization", "content-type", "idempotency-key")
+CORS_ANSWER_HEADERS: Final = ("idempotent-replayed", "retry-after")
+"""What a page of another origin may send to the API, and read of its answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """One function.
+
+    Attributes:
+        name: the folder of its entry, `functions/<name>/`, and the service in its logs and metrics.
+        module: where its code begins.
+        routes: what it answers behind the HTTP API, each with a token; none for the others.
+        needs: attributes of `Settings` that must be set; it does not start without them.
+        reads: further attributes of `Settings`, which have a default.
+        may: AWS actions by the name of a resource (`infra.permissions` knows their ARNs). A transaction is authorised
+            as its parts are (PutItem, UpdateItem). Only what the code calls: a test compares.
+        group: the dependency group of its bundle; None needs the standard library alone.
+        metrics: what it writes, by the names in `graphjobs.observability`.
+        memory_mb: where it is no context key of the deployment.
+        timeout_seconds: where it is no context key of the deployment.
+    """
+
+    name: str
+    module: str
+    routes: tuple[Route, ...] = ()
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    may: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group: str | None = None
+    metrics: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    timeout_seconds: int | None = None
+
+    def settings(self, environ: Mapping[str, str]) -> Settings:
+        """The settings of this function.
+
+        Raises:
+            SettingsError: one that it needs is missing, or one is wrong.
+        """
+        return Settings.from_env(environ, required=self.needs)
+
+
+_TICKETS: Final = {"ticket_secret": ("secretsmanager:GetSecretValue",)}
+
+_ALL: Final = (
+    FunctionSpec(
+        name="create_job",
+        module="graphjobs.api.create_job",
+        routes=(("POST", "/jobs"),),
+        needs=("jobs_table", "queue_url", "stream_url", "ticket_secret"),
+        reads=("graphs", "default_timeout_seconds", "max_timeout_seconds", "retention_seconds"),
+        may={
+            "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            "queue": ("sqs:SendMessage",),
+            **_TICKETS,
+        },
+        group="api",
+        metrics=("JobsCreated",),
+    ),
+    FunctionSpec(
+        name="list_jobs",
+        module="graphjobs.api.list_jobs",
+        routes=(("GET", "/jobs"),),
+        needs=("jobs_table",),
+        may={"jobs/index/by_owner": ("dynamodb:Query",)},
+        group="api",
+    ),
+    FunctionSpec(
+        name="job_status",
+        module="graphjobs.api.job_status",
+        routes=(("GET", "/jobs/{job_id}/status"),),
+        needs=("jobs_table", "events_table", "payload_bucket"),
+        may={
+            "jobs": ("dynamodb:GetItem",),
+            "events": ("dynamodb:Query",),
+            "bucket/events/*": ("s3:GetObject",),
+        },
+        group="api",
+    ),
+    FunctionSpec(
+        name="cancel_job",
+        module="graphjobs.api.cancel_job",
+        routes=(("POST", "/jobs/{job_id}/cancel"),),
+        needs=("jobs_table", "events_table", "payload_bucket"),
+        may={
+            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+            "events": ("dynamodb:PutItem", "dynamodb:Query"),
+        },
+        group="api",
+        metrics=("JobsCancelled",),
+    ),
+    FunctionSpec(
+        name="stream_ticket",
+        module="graphjobs.api.stream_ticket",
+        routes=(("POST", "/jobs/{job_id}/stream-ticket"),),
+        needs=("jobs_table", "stream_url", "ticket_secret"),
+        may={"jobs": ("dynamodb:GetItem",), **_TICKETS},
+        group="api",
+    ),
+    FunctionSpec(
+        name="not_found",
+        module="graphjobs.api.not_found",
+        memory_mb=128,
+        timeout_seconds=3,
+    ),
+    FunctionSpec(
+        name="stream",
+        module="graphjobs.stream.app",
+        needs=("jobs_table", "events_table", "payload_bucket", "oidc_issuer", "oidc_audience", "ticket_secret"),
+        reads=("stream_window_seconds",),
+        may={
+            "jobs": ("dynamodb:GetItem",),
+            "events": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"),
+            "bucket/events/*": ("s3:GetObject",),
+            **_TICKETS,
+        },
+        group="stream",
+        metrics=("DeliveryLag", "OpenStreams"),
+    ),
+    FunctionSpec(
+        name="worker",
+        module="graphjobs.worker.handler",
+        needs=("jobs_table", "events_table", "checkpoints_table", "queue_url", "payload_bucket"),
+        reads=(
+            "config",
+            "model",
+            "lease_seconds",
+            "heartbeat_seconds",
+            "flush_interval_ms",
+            "max_attempts",
+            "max_handoffs",
+            "default_timeout_seconds",
+            "max_timeout_seconds",
+            "retention_seconds",
+        ),
+        may={
+            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+            "events": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
+            "checkpoints": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
+            "bucket/events/*": ("s3:PutObject",),
+            # The saver tags its objects with their time to live.
+            "bucket/checkpoints/*": ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"),
+            "queue": (
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+            ),
+        },
+        group="worker",
+        metrics=(
+            "JobsCompleted",
+            "JobsFailed",
+            "JobsCancelled",
+            "QueueWait",
+            "SubmitToFirstEvent",
+            "RunTime",
+            "Attempts",
+            "FencedWrites",
+            "HandOffs",
+        ),
+    ),
+    FunctionSpec(
+        name="reconcile",
+        module="graphjobs.reconcile.handler",
+        needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
+        reads=("lease_seconds", "heartbeat_seconds", "max_attempts", "max_handoffs"),
+        may={
+            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+            "jobs/index/active": ("dynamodb:Query",),
+            "events": ("dynamodb:PutItem", "dynamodb:Query"),
+            "queue": ("sqs:SendMessage",),
+        },
+        group="reconcile",
+        metrics=("JobsFailed", "JobsCancelled", "StuckJobs"),
+        memory_mb=256,
+        timeout_seconds=120,
+    ),
+)
+
+FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in _ALL}
+"""By name."""
+
+API: Final = tuple(spec for spec in _ALL if spec.routes)
+"""Those behind the HTTP API."""
+
+ROUTES: Final = tuple((method, path, spec.name) for spec in API for method, path in spec.routes)
+"""Method, path and function of every route of the HTTP API."""
+
+METRICS: Final[Mapping[str, tuple[str, ...]]] = {
+    metric: tuple(spec.name for spec in _ALL if metric in spec.metrics) for each in _ALL for metric in each.metrics
+}
+"""Every metric, and the functions that write it."""

@@ -1,0 +1,23 @@
+"""Whose job it is: the one rule by which every address of a job answers, over the API and on the stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphjobs.core.job import Job, is_job_id
+from graphjobs.http.problem import job_not_found
+
+if TYPE_CHECKING:
+    from graphjobs.aws.job_store import JobStore
+
+
+def readable_job(jobs: JobStore, job_id: str, owner: str | None, now: int) -> Job:
+    """The job, for `owner`; for None, who has shown the ticket of just this job, whosever it is.
+
+    Raises:
+        Problem: 404 if it does not exist, has expired or is another owner's; nobody can tell which.
+    """
+    job = jobs.get(job_id) if is_job_id(job_id) else None
+    if job is None or job.expired(now) or (owner is not None and job.owner != owner):
+        raise job_not_found()
+    return job
