@@ -16,6 +16,7 @@ from graphjobs.client.retry import RetryPolicy
 from graphjobs.core.event import MAX_EVENT_BYTES
 from graphjobs.core.outcome import completed
 from graphjobs.core.times import now_ms
+from graphjobs.worker.jsonable import encode
 from graphjobs.worker.writer import LogWriter
 from tests.integration.stream_server import StreamServer, running
 from tests.support.backend import Backend, backend
@@ -43,7 +44,7 @@ def written(aws: Backend, events: Iterator[tuple[str, dict[str, Any]]], result: 
     failures: list[Exception] = []
     writer = LogWriter(aws.log, claim, flush_seconds=0.05, on_failure=failures.append)
     for kind, data in events:
-        writer.append(kind, data)
+        writer.append(kind, encode(data))
         if writer.full:
             writer.wait_for_room()
     aws.claims.finish(claim, completed(result), writer.close())

@@ -1,13 +1,13 @@
 """One worker's run of one claim: the real writer, marks, heartbeat and settling, stepped by the model.
 
-Only the threads and the graph are replaced: the writer's loop runs when `flush` says, and the graph is a chain of
+Only the threads and the graph are replaced: the writer works when `flush` says, and the graph is a chain of
 steps whose values are drawn anew at every execution, so that a step run twice or left out shows in the log.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,14 +15,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Contended
-from graphjobs.core.event_log import Fenced
+from graphjobs.core.event_log import EventLog, Fenced
 from graphjobs.core.outcome import Outcome, completed
 from graphjobs.core.run_request import RunRequest
-from graphjobs.core.slot import Slot
+from graphjobs.core.slot import Mark, Slot
+from graphjobs.core.times import Clock
 from graphjobs.worker.graph_run import GraphRun
-from graphjobs.worker.heartbeat import Heartbeat, Limits, Stop
+from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop
 from graphjobs.worker.job_run import Ended, JobRun
-from graphjobs.worker.writer import LogWriter, WriterClosed
+from graphjobs.worker.jsonable import encode
+from graphjobs.worker.slot_buffer import SlotBuffer
+from graphjobs.worker.writer import WriterClosed, put
 from tests.model.queue import Message
 from tests.model.witness import Actor
 
@@ -34,23 +37,64 @@ State = tuple[int, int]
 """Steps completed, and the value of the last of them."""
 
 
-class SteppedWriter(LogWriter):
-    """The writer without its thread: `flush` runs its loop until nothing waits."""
+class SteppedWriter:
+    """`LogWriter` without its thread: the buffer and the put are the real ones, and `flush` says when they work."""
 
-    def _work(self) -> None:
-        """What the thread runs: nothing, it ends at once."""
+    def __init__(self, log: EventLog, claim: Claim, on_failure: Callable[[Exception], None], clock: Clock) -> None:
+        self.buffer = SlotBuffer(claim, flush_seconds=0)
+        self._log = log
+        self._job_id = claim.job.job_id
+        self._on_failure = on_failure
+        self._clock = clock
+        self._accepts = True
+        self._failure: Exception | None = None
 
-    def _next_slot(self) -> Slot | None:
-        with self._changed:
-            return None if self._abandoned or not self._pending else self._freeze()
+    @property
+    def last_seq(self) -> int:
+        return self.buffer.last_seq
+
+    @property
+    def mark_to_resume(self) -> Mark | None:
+        return self.buffer.mark_to_resume
+
+    def append(self, kind: str, data: Any) -> None:
+        if not self._accepts or self._failure:
+            raise WriterClosed(self._job_id)
+        self.buffer.accept(kind, encode(data), now=0.0, at=self._clock())
+
+    def mark(self, mark: Mark) -> None:
+        self.buffer.mark(mark)
 
     def flush(self) -> None:
-        if self._failure is None:
-            super()._work()
+        if self._failure is not None:
+            return
+        try:
+            while not self.buffer.empty:
+                slot = self.buffer.cut(0.0)
+                put(self._log, slot, given_up=lambda: False)
+                self.buffer.confirm(slot)
+        except Exception as error:
+            self._failure = error
+            self.buffer.drop()
+            self._on_failure(error)
 
-    def _join(self) -> Slot:
+    def close(self) -> Slot:
+        self._accepts = False
         self.flush()
-        return super()._join()
+        return self._end()
+
+    def refuse(self) -> None:
+        self._accepts = False
+        self.buffer.drop()
+
+    def abandon(self) -> Slot:
+        self.refuse()
+        return self._end()
+
+    def _end(self) -> Slot:
+        if self._failure is not None:
+            raise self._failure
+        return self.buffer.tail
 
 
 class Checkpoints:
@@ -84,17 +128,16 @@ class ModelWorker:
         self._checkpoints: Checkpoints = world.checkpoints
         self._values: Iterator[int] = world.values
         jobs: JobStore = world.jobs
-        self.writer = SteppedWriter(
-            world.log, claim, flush_seconds=0, on_failure=self._writer_failed, clock=world.aws.clock
-        )
+        self.writer = SteppedWriter(world.log, claim, self._writer_failed, world.aws.clock)
         nothing: Any = None
+        writer: Any = self.writer
         self._graph_run = GraphRun(
-            claim, RunRequest(), loader=nothing, saver=nothing, writer=self.writer, loop=nothing, logger=world.logger
+            claim, RunRequest(), loader=nothing, saver=nothing, writer=writer, loop=nothing, logger=world.logger
         )
         self.run = JobRun(
             claim,
             graph_run=self._graph_run,
-            writer=self.writer,
+            writer=writer,
             claims=world.claims,
             queue=world.queue,
             logger=world.logger,
@@ -102,13 +145,8 @@ class ModelWorker:
         )
         self.run._stop_seen.set()  # the main thread reacts at once: it is this one
         self.heartbeat = Heartbeat(
-            claim,
-            jobs=jobs,
-            claims=world.claims,
-            queue=world.queue,
-            receipt_handle=message.receipt,
-            settings=world.aws.settings,
-            limits=Limits(FAR, FAR),
+            Lease(claim, world.claims, jobs, world.queue, message.receipt, world.aws.settings),
+            Limits(FAR, FAR),
             on_drain=self.run.drain,
             on_stop=self.run.stop,
             logger=world.logger,
@@ -118,7 +156,7 @@ class ModelWorker:
 
     @property
     def stopped(self) -> bool:
-        return self.run._stop is not None
+        return self.run.stopped is not None
 
     def work(self, actions: int) -> None:
         """Let the graph do so much, and the writer nothing yet."""
@@ -132,7 +170,7 @@ class ModelWorker:
         """One look of the heartbeat."""
         if renew:
             self.heartbeat._renew_at = 0
-        stop = self.heartbeat._beat()
+        stop = self.heartbeat.beat()
         if stop is not None:
             self.run.stop(stop)
         return stop

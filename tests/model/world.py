@@ -208,7 +208,7 @@ class World:
         """Only who has lost the job may believe so."""
         if worker.broken is not None:
             raise worker.broken
-        if (stop or worker.run._stop) is not Stop.FENCED:
+        if (stop or worker.run.stopped) is not Stop.FENCED:
             return
         row = self.storage.job(worker.claim.job.job_id)
         if row and (worker.actor.ended or (row.epoch == worker.claim.job.epoch and not row.status.terminal)):
@@ -216,7 +216,7 @@ class World:
 
     def _check_tail(self, worker: ModelWorker) -> None:
         """What a writer takes for written is written, and by itself."""
-        tail = worker.writer._tail
+        tail = worker.writer.buffer.tail
         if tail not in self.storage.log(tail.job_id):
             self._wrong.append(f"worker {worker.claim.job.epoch} believes in a slot that is not in the log")
 

@@ -25,6 +25,7 @@ from graphjobs.core.job import Job
 from graphjobs.core.times import now_ms
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
+from graphjobs.worker.job_run import JobRun
 from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.worker import Keepalive, Worker
 from tests.support import worker_graphs
@@ -159,6 +160,7 @@ class Rig:
     config: Path
     workers: list[RiggedWorker] = field(default_factory=list)
     checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
+    runs: list[JobRun] = field(default_factory=list)
     _free: list[Parts] = field(default_factory=list)
 
     def job(self, graph: str, given: dict[str, Any] | None = None, *, timeout: int = 3600) -> Job:
@@ -196,10 +198,15 @@ class Rig:
             logger=Logger(service=name, stream=text),
             metrics=metrics,  # type: ignore[arg-type]
             exit=exits.append,
+            new_run=self._new_run,
         )
         rigged = RiggedWorker(name, made, gate, queue, metrics, exits, claims, text, parts)
         self.workers.append(rigged)
         return rigged
+
+    def _new_run(self, *args: Any, **named: Any) -> JobRun:
+        self.runs.append(JobRun(*args, **named))
+        return self.runs[-1]
 
     def retire(self, rigged: RiggedWorker) -> None:
         """End a worker that has left nothing running; its clients are used again."""

@@ -14,6 +14,7 @@ from graphjobs.core.event import Event
 from graphjobs.core.event_log import EventLog, Fenced
 from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.slot import Mark, Slot, freeze
+from graphjobs.worker.jsonable import encode
 from graphjobs.worker.writer import LogWriter, WriterClosed
 from tests.support.backend import START
 from tests.support.memory_log import MemoryLog
@@ -60,7 +61,11 @@ class Writing:
 
     def token(self, text: str) -> int:
         """Write a token."""
-        return self.writer.append("token", {"text": text})
+        return self.append("token", {"text": text})
+
+    def append(self, kind: str, data: Any) -> int:
+        """Write an event."""
+        return self.writer.append(kind, encode(data))
 
     def texts(self) -> list[str]:
         """The tokens in the log, in order."""

@@ -12,7 +12,8 @@
 * `node_loop`: the event loop of graphs; holds up a node that writes too fast
 * `pace`: how long events gather
 * `seed`: a checkpoint thread that begins with a copy of another one's head
+* `slot_buffer`: what waits for the log; numbering, coalescing
 * `translate`: LangGraph's stream to events
 * `worker`: one message to its end
-* `writer`: numbering, coalescing, putting
+* `writer`: the thread that puts slots into the log
 """

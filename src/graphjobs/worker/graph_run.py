@@ -21,7 +21,7 @@ from graphjobs.core.slot import Mark
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.checkpoints import Run as SaverRun
 from graphjobs.worker.graph_loader import GraphLoader, GraphLoadError
-from graphjobs.worker.jsonable import jsonable
+from graphjobs.worker.jsonable import encode, jsonable
 from graphjobs.worker.marks import Marks
 from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.translate import STREAM_MODES, GraphInterrupted, boundary, translate
@@ -148,7 +148,7 @@ class GraphRun:
             self._reached(checkpoint)
             return
         for kind, data in translate(part):
-            self._writer.append(kind, data)
+            self._writer.append(kind, encode(data))
 
     def _reached(self, checkpoint: dict[str, Any]) -> None:
         self._values = checkpoint["values"]

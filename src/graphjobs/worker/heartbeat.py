@@ -67,36 +67,72 @@ def visibility_seconds(settings: Settings) -> int:
     return math.ceil(settings.lease_seconds + VISIBILITY_MARGIN_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim and what keeps it: AWS clients with short time-outs, and the message that has to stay hidden."""
+
+    claim: Claim
+    claims: Claims
+    jobs: JobStore
+    queue: JobQueue
+    receipt_handle: str
+    settings: Settings
+
+    def peek(self) -> Job | None:
+        """The row as an eventually consistent read shows it."""
+        return self.jobs.peek(self.claim.job.job_id)
+
+    def renew(self) -> Job:
+        """Extend the lease; the row as it is then.
+
+        Raises:
+            RowChanged: the claim is no longer in force.
+        """
+        job = self.claim.job
+        until = self.claims.lease_until(job)
+        return self.jobs.renew(job, until, self.claims.due_after(until, job))
+
+    def hide(self) -> None:
+        """Keep the message hidden a little longer than the lease."""
+        self.queue.set_visibility(self.receipt_handle, visibility_seconds(self.settings))
+
+
+def out_of_time(now: int, claim: Claim, limits: Limits) -> Stop | None:
+    """Why the run must stop at `now`, if it must."""
+    if now >= claim.job.deadline_at:
+        return Stop.TIMED_OUT
+    return Stop.STEP_LIMIT if now >= limits.leave_at else None
+
+
+def watch(row: Job | None, claim: Claim) -> Stop | None:
+    """Why the run must stop in view of `row`, if it must. `row` may be older than the claim, and then says nothing."""
+    if row is None or row.epoch < claim.job.epoch:
+        return None
+    if row.epoch > claim.job.epoch or row.status.terminal:
+        return Stop.FENCED
+    return Stop.CANCELLED if row.status is Status.CANCELLING else None
+
+
 class Heartbeat:
     """Keeps one claim alive until `stop`."""
 
     def __init__(
         self,
-        claim: Claim,
-        *,
-        jobs: JobStore,
-        claims: Claims,
-        queue: JobQueue,
-        receipt_handle: str,
-        settings: Settings,
+        lease: Lease,
         limits: Limits,
+        *,
         on_drain: Callable[[], None],
         on_stop: Callable[[Stop], None],
         logger: Logger,
         clock: Clock = now_ms,
     ) -> None:
-        self._claim = claim
-        self._jobs = jobs
-        self._claims = claims
-        self._queue = queue
-        self._receipt_handle = receipt_handle
-        self._settings = settings
+        self._lease = lease
         self._limits = limits
         self._on_drain = on_drain
         self._on_stop = on_stop
         self._logger = logger
         self._clock = clock
-        self._renew_at = clock() + int(settings.heartbeat_seconds * 1000)
+        self._renew_at = self._next_renewal(clock())  # from now on by the heartbeat's thread alone
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
@@ -110,48 +146,41 @@ class Heartbeat:
         if self._thread is not threading.current_thread():
             self._thread.join()
 
+    def beat(self) -> Stop | None:
+        """One look, and a renewal if it is time for one; why the run must stop, if it must."""
+        now = self._clock()
+        stop = out_of_time(now, self._lease.claim, self._limits)
+        if stop is not None:
+            return stop
+        if now >= self._limits.drain_at:
+            self._on_drain()
+        try:
+            row = self._renew(now) if now >= self._renew_at else self._lease.peek()
+        except RowChanged:
+            return Stop.FENCED
+        except (ClientError, BotoCoreError) as error:
+            self._logger.warning("heartbeat failed, will be tried again", extra={"error": str(error)})
+            return None
+        return watch(row, self._lease.claim)
+
     def _work(self) -> None:
         while not self._ended.wait(self._pause()):
-            stop = self._beat()
+            stop = self.beat()
             if stop is not None:
                 self._ended.set()
                 self._on_stop(stop)
 
     def _pause(self) -> float:
         now = self._clock()
-        ahead = (self._claim.job.deadline_at, self._limits.leave_at, self._limits.drain_at, self._renew_at)
+        ahead = (self._lease.claim.job.deadline_at, self._limits.leave_at, self._limits.drain_at, self._renew_at)
         soonest = min((at - now for at in ahead if at > now), default=0)
-        return max(0.01, min(self._settings.watch_seconds, soonest / 1000))
-
-    def _beat(self) -> Stop | None:
-        now = self._clock()
-        if now >= self._claim.job.deadline_at:
-            return Stop.TIMED_OUT
-        if now >= self._limits.leave_at:
-            return Stop.STEP_LIMIT
-        if now >= self._limits.drain_at:
-            self._on_drain()
-        try:
-            row = self._renew(now) if now >= self._renew_at else self._jobs.peek(self._claim.job.job_id)
-        except RowChanged:
-            return Stop.FENCED
-        except (ClientError, BotoCoreError) as error:
-            self._logger.warning("heartbeat failed, will be tried again", extra={"error": str(error)})
-            return None
-        return self._verdict(row)
+        return max(0.01, min(self._lease.settings.watch_seconds, soonest / 1000))
 
     def _renew(self, now: int) -> Job:
-        job = self._claim.job
-        lease = self._claims.lease_until(job)
-        row = self._jobs.renew(job, lease, self._claims.due_after(lease, job))
-        self._renew_at = now + int(self._settings.heartbeat_seconds * 1000)
-        self._queue.set_visibility(self._receipt_handle, visibility_seconds(self._settings))
+        row = self._lease.renew()
+        self._renew_at = self._next_renewal(now)
+        self._lease.hide()
         return row
 
-    def _verdict(self, row: Job | None) -> Stop | None:
-        # `peek` may show the row as it was before our claim: an older epoch says nothing.
-        if row is None or row.epoch < self._claim.job.epoch:
-            return None
-        if row.epoch > self._claim.job.epoch or row.status.terminal:
-            return Stop.FENCED
-        return Stop.CANCELLED if row.status is Status.CANCELLING else None
+    def _next_renewal(self, now: int) -> int:
+        return now + int(self._lease.settings.heartbeat_seconds * 1000)

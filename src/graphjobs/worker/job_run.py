@@ -80,16 +80,22 @@ class JobRun:
         self._logger = logger
         self._on_stuck = on_stuck
         self._settling = threading.Lock()
+        self._ended: Ended | None = None  # by whoever settles, under `_settling`
         self._stopping = threading.Lock()
-        self._ended: Ended | None = None
+        # Both by the thread that is the first to call `stop` (the heartbeat's or the writer's), under `_stopping`.
         self._stop: Stop | None = None
         self._stopped_at = 0.0
-        self._stop_seen = threading.Event()
-        self._wake: Callable[[], object] = lambda: None
+        self._stop_seen = threading.Event()  # set by the main thread
+        self._wake: Callable[[], object] = lambda: None  # by the main thread, once
 
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary."""
         self._graph_run.drain()
+
+    @property
+    def stopped(self) -> Stop | None:
+        """What has stopped the run, if anything has."""
+        return self._stop
 
     def stop(self, reason: Stop) -> None:
         """Stop the run now; called from another thread, the first reason counts.
@@ -208,6 +214,9 @@ class JobRun:
             if self._stop is Stop.STEP_LIMIT:
                 self._writer.abandon()
                 return self._send_on(Release.STEP_CUT if self._went_on() else Release.STEP_LIMIT)
+            if self._stop is Stop.BACKEND:
+                self._writer.abandon()  # raises what the log failed with
+                raise RuntimeError("The log is said to fail, and does not.")
             tail = self._writer.close()
             if drained:
                 return self._send_on(Release.HANDOFF)

@@ -23,7 +23,7 @@ from graphjobs.observability import ENDS, Metric, record
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
-from graphjobs.worker.heartbeat import Heartbeat, Stop, limits, visibility_seconds
+from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.writer import LogWriter
@@ -58,6 +58,7 @@ class Worker:
     logger: Logger
     metrics: Metrics
     exit: Callable[[int], Any] = os._exit
+    new_run: Callable[..., JobRun] = JobRun
 
     def process(self, message: dict[str, Any], remaining_ms: int) -> None:
         """Take the job of one SQS record as far as it goes; a return acknowledges the message.
@@ -107,7 +108,7 @@ class Worker:
             record(self.metrics, Metric.QUEUE_WAIT, job.started_at - job.created_at)
         return claim
 
-    def _run(self, claim: Claim, receipt: str, limit: Any) -> None:
+    def _run(self, claim: Claim, receipt: str, limit: Limits) -> None:
         def on_stuck(ended: Ended) -> None:
             self._count(ended)
             self._leave(ended, receipt)
@@ -128,7 +129,7 @@ class Worker:
             loop=self.loop,
             logger=self.logger,
         )
-        run = JobRun(
+        run = self.new_run(
             claim,
             graph_run=graph_run,
             writer=writer,
@@ -137,18 +138,8 @@ class Worker:
             logger=self.logger,
             on_stuck=on_stuck,
         )
-        heartbeat = Heartbeat(
-            claim,
-            jobs=self.keepalive.jobs,
-            claims=self.claims,
-            queue=self.keepalive.queue,
-            receipt_handle=receipt,
-            settings=self.settings,
-            limits=limit,
-            on_drain=run.drain,
-            on_stop=run.stop,
-            logger=self.logger,
-        )
+        lease = Lease(claim, self.claims, self.keepalive.jobs, self.keepalive.queue, receipt, self.settings)
+        heartbeat = Heartbeat(lease, limit, on_drain=run.drain, on_stop=run.stop, logger=self.logger)
         ended = run.run(self.loop, heartbeat)
         if claim.job.epoch == 1 and writer.first_at is not None:
             record(self.metrics, Metric.SUBMIT_TO_FIRST_EVENT, writer.first_at - claim.job.created_at)

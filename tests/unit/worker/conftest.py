@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from graphjobs.worker import worker as worker_module
-from graphjobs.worker.job_run import JobRun
 from tests.support import worker_graphs
 from tests.support.backend import Backend, backend
 from tests.support.worker_rig import Parts, Rig, rig
@@ -38,14 +35,6 @@ def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-def drain(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def drain(workers: Rig) -> Callable[[], None]:
     """Asks the run that is under way to stop at the next boundary, as its heartbeat does near the deadline."""
-    runs: list[JobRun] = []
-
-    class SeenRun(JobRun):
-        def __init__(self, *args: Any, **named: Any) -> None:
-            super().__init__(*args, **named)
-            runs.append(self)
-
-    monkeypatch.setattr(worker_module, "JobRun", SeenRun)
-    return lambda: runs[-1].drain()
+    return lambda: workers.runs[-1].drain()

@@ -16,8 +16,7 @@ from langgraph._internal._queue import AsyncQueue  # type: ignore[attr-defined]
 from langgraph.config import get_stream_writer
 
 from graphjobs.core.job import Job
-from graphjobs.worker import node_executor, node_loop
-from graphjobs.worker import writer as writer_module
+from graphjobs.worker import node_executor, node_loop, slot_buffer
 from graphjobs.worker.node_loop import MAX_PARTS, NodeLoop
 from tests.support.faults import client_error
 from tests.support.worker_checks import check_sound
@@ -32,7 +31,7 @@ PENDING_EVENTS = 300
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that is soon full, and threads that wait for nothing but room."""
-    monkeypatch.setattr(writer_module, "MAX_PENDING_CHARACTERS", PENDING_EVENTS * 100)
+    monkeypatch.setattr(slot_buffer, "MAX_PENDING_CHARACTERS", PENDING_EVENTS * 100)
     monkeypatch.setattr(node_loop, "PATIENCE_SECONDS", 3600.0)
 
 

@@ -14,7 +14,7 @@ from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import RowChanged
 from graphjobs.core.job import Job, Status
 from graphjobs.core.settings import Settings
-from graphjobs.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Limits, Stop
+from graphjobs.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Lease, Limits, Stop
 from tests.support.backend import START, FakeClock
 from tests.support.faults import FAULTS, client_error
 from tests.support.memory_log import MemoryLog
@@ -78,13 +78,8 @@ class Body:
         stores: Any = self
         queue: Any = self.queue
         made = Heartbeat(
-            self.held,
-            jobs=stores,
-            claims=Claims(stores, stores, SETTINGS, clock=self.clock),
-            queue=queue,
-            receipt_handle="receipt",
-            settings=SETTINGS,
-            limits=self.limits,
+            Lease(self.held, Claims(stores, stores, SETTINGS, clock=self.clock), stores, queue, "receipt", SETTINGS),
+            self.limits,
             on_drain=self.on_drain,
             on_stop=self.on_stop,
             logger=Logger(service="heartbeat-test", level="CRITICAL"),

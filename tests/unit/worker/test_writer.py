@@ -12,8 +12,10 @@ from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.core.event import MAX_EVENT_BYTES, EventTooLarge
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.slot import MAX_INLINE_BYTES, Mark
+from graphjobs.worker import slot_buffer
 from graphjobs.worker import writer as writer_module
-from graphjobs.worker.writer import MAX_SLOT_CHARACTERS, MAX_SLOT_EVENTS, WriterClosed
+from graphjobs.worker.slot_buffer import MAX_PENDING_CHARACTERS, MAX_SLOT_CHARACTERS, MAX_SLOT_EVENTS
+from graphjobs.worker.writer import WriterClosed
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS, Faults, client_error
 from tests.support.memory_log import MemoryLog
@@ -160,8 +162,8 @@ def test_ten_thousand_events_at_once_hold_the_node_up_and_arrive_in_order() -> N
         def node() -> None:
             nonlocal most
             for number in range(10_000):
-                w.writer.append("token", {"text": str(number), "pad": "x" * 2_000})
-                most = max(most, w.writer._characters)
+                w.append("token", {"text": str(number), "pad": "x" * 2_000})
+                most = max(most, w.writer._buffer._characters)
                 if w.writer.full:
                     waited.set()
                     w.writer.wait_for_room()
@@ -173,7 +175,7 @@ def test_ten_thousand_events_at_once_hold_the_node_up_and_arrive_in_order() -> N
         thread.join()
         w.writer.close()
         assert w.texts() == [str(number) for number in range(10_000)]
-        assert most < writer_module.MAX_PENDING_CHARACTERS + 3_000
+        assert most < MAX_PENDING_CHARACTERS + 3_000
         slots = w.log.slots(w.job_id)
         assert all(earlier.next_seq == later.seq for earlier, later in pairwise(slots))
         assert all(slot.count <= MAX_SLOT_EVENTS for slot in slots)
@@ -252,9 +254,9 @@ def test_a_mark_never_points_past_its_slot() -> None:
 
 
 def test_an_update_waits_a_moment_for_the_mark_of_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "UPDATE_HOLD_SECONDS", LONG)
+    monkeypatch.setattr(slot_buffer, "UPDATE_HOLD_SECONDS", LONG)
     with writing() as w:
-        seq = w.writer.append("update", {"node": "n", "output": None})
+        seq = w.append("update", {"node": "n", "output": None})
         assert len(w.log.tries) == 1
         begun, go_on = w.log.hold()
         w.writer.mark(Mark("t", "c", seq))

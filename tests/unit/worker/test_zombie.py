@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphjobs.core.job import Job
-from graphjobs.worker import writer as writer_module
+from graphjobs.worker import slot_buffer
 from tests.support import worker_graphs
 from tests.support.worker_checks import check_nothing_repeated, check_sound, story
 from tests.support.worker_gate import Died, Gate
@@ -18,7 +18,7 @@ INPUT = {"rounds": 3}
 @pytest.fixture(autouse=True)
 def patient_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mark of a step is in the slot of its `update`, however slow the machine."""
-    monkeypatch.setattr(writer_module, "UPDATE_HOLD_SECONDS", 60.0)
+    monkeypatch.setattr(slot_buffer, "UPDATE_HOLD_SECONDS", 60.0)
 
 
 def sleeps_while(zombie: RiggedWorker, workers: Rig, job: Job, step: str, others: object) -> None:
