@@ -24,7 +24,8 @@ from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.cli.local_process import LocalProcess, local_command
 from graphjobs.client.client import Client
 from graphjobs.core.job import Status
-from graphjobs.local.issuer import STATE_FILE, mint_token
+from graphjobs.local.issuer import mint_token
+from graphjobs.local.state import STATE_FILE
 from tests.chaos.crowd import Crowd
 from tests.chaos.invariants import check_all
 from tests.chaos.monkey import Monkey
@@ -73,7 +74,9 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     environ = {**os.environ, **SETTINGS, "GRAPHJOBS_STATE_DIR": str(tmp_path)}
-    with LocalProcess(local_command("--workers", "3", "--config", str(GRAPHS)), environ) as process:
+    with LocalProcess(
+        local_command("--workers", "3", "--leave-lost-jobs", "--config", str(GRAPHS)), environ
+    ) as process:
         yield World(process.ready(60), tmp_path)
 
 

@@ -23,7 +23,8 @@ from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.cli.local_process import LocalProcess, local_command
-from graphjobs.local.issuer import STATE_FILE, mint_token
+from graphjobs.local.issuer import mint_token
+from graphjobs.local.state import STATE_FILE
 
 Event = dict[str, Any]
 

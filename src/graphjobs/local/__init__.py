@@ -2,18 +2,25 @@
 
 * `child`: what every child does
 * `command`: `graphjobs local`: options, output
+* `console`: what a person at the terminal sees: a line per job, and what goes wrong
 * `edge`: the HTTP API and its authorizer
 * `emulator`: moto's server, one request at a time
 * `gateway`: payload format 2.0
 * `issuer`: an OIDC issuer
-* `keep_alive`: its HTTP: persistent connections
+* `keep_alive`: the emulator's HTTP: persistent connections
 * `lambda_context`: the context object
+* `log_notes`: the worker's log lines as notes
+* `lost_worker`: the job of a worker that died is taken up at once
+* `notes`: what the workers tell the supervisor
 * `poller`: the SQS event source mapping
 * `process`: one child process
 * `resources`: tables, queues, bucket, secret
 * `scheduler`: EventBridge
+* `source_watch`: which files of the project have changed
+* `state`: the instance's folder, kept to one instance
 * `stream_process`: the stream's uvicorn
 * `supervisor`: starts, watches and ends the processes
 * `transactions`: moto's transactions, rolled back item by item
+* `worker_pool`: the process that worker processes are forked from
 * `worker_process`: a Lambda environment of the worker
 """

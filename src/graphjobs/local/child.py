@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ def end_with_parent() -> None:
     """End this process when the parent's end of its standard input is closed, however the parent ended."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1):
+        while os.read(0, 1):  # not through `sys.stdin`, whose lock would abort an interpreter that ends
             pass
         os._exit(0)
 

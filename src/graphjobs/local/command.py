@@ -14,6 +14,7 @@ from graphjobs.core import langgraph_json
 from graphjobs.core.langgraph_json import LangGraphJsonInvalid
 from graphjobs.core.settings import Settings, SettingsError
 from graphjobs.local.process import StartFailed
+from graphjobs.local.state import FolderTaken
 from graphjobs.local.supervisor import Plan, PortTaken, Supervisor
 
 DEFAULT_STATE_DIR = ".graphjobs"
@@ -26,10 +27,23 @@ class ConfigInvalid(Exception):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``graphjobs local``."""
-    parser.add_argument("--config", type=Path, default=Path("langgraph.json"), help="the graphs to serve")
-    parser.add_argument("--api-port", type=int, default=8000, help="0 for a free one")
-    parser.add_argument("--stream-port", type=int, default=8001, help="0 for a free one")
-    parser.add_argument("--workers", type=int, default=2, help="worker processes")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=Path("langgraph.json"),
+        help="the langgraph.json whose graphs are served (default: %(default)s)",
+    )
+    parser.add_argument("--api-port", type=int, metavar="N", default=8000, help="default %(default)s; 0 for a free one")
+    parser.add_argument(
+        "--stream-port", type=int, metavar="N", default=8001, help="default %(default)s; 0 for a free one"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", default=2, help="worker processes (default: %(default)s)")
+    parser.add_argument(
+        "--leave-lost-jobs",
+        action="store_true",
+        help="the job of a worker that died waits for its lease, as on AWS; else it is taken up at once",
+    )
     parser.add_argument("--until-eof", action="store_true", help="end when standard input is closed")
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
 
@@ -38,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until stopped; returns the exit code."""
     try:
         wanted = plan(arguments)
-        supervisor = Supervisor(wanted)
+        supervisor = Supervisor(wanted, _to_stderr if arguments.json else _to_stdout)
     except (ConfigInvalid, LangGraphJsonInvalid, PortTaken, SettingsError) as error:
         print(f"graphjobs: {error}", file=sys.stderr)
         return USAGE
@@ -48,6 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"Starting with the graphs {', '.join(wanted.graphs)} ...", flush=True)
     try:
         supervisor.start()
+    except FolderTaken as error:
+        print(f"graphjobs: {error}", file=sys.stderr)
+        return USAGE
     except StartFailed as error:
         print(f"graphjobs: {error}", file=sys.stderr)
         return 1
@@ -58,13 +75,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts), flush=True)
     else:
         _describe(facts, wanted)
-    supervisor.run()
-    return 0
+    return supervisor.run()
+
+
+def _to_stdout(text: str) -> None:
+    print(text, flush=True)
+
+
+def _to_stderr(text: str) -> None:
+    """Standard output is for the program that asked for JSON."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _end_at_eof() -> None:
     """For a program that starts us: however it ends, we do not outlive it."""
-    sys.stdin.buffer.read()
+    # Not through `sys.stdin`: a thread that holds its lock aborts the interpreter when that ends.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -78,13 +105,14 @@ def plan(arguments: argparse.Namespace) -> Plan:
     if arguments.workers < 1:
         raise ConfigInvalid("--workers must be at least 1.")
     return Plan(
-        state_dir=Path(os.environ.get("GRAPHJOBS_STATE_DIR", DEFAULT_STATE_DIR)).resolve(),
+        state_dir=Path(os.environ.get("GRAPHJOBS_STATE_DIR") or DEFAULT_STATE_DIR).resolve(),
         config=arguments.config.resolve(),
         graphs=langgraph_json.read(arguments.config).names,
         api_port=arguments.api_port,
         stream_port=arguments.stream_port,
         workers=arguments.workers,
         function_timeout_seconds=settings.function_timeout_seconds,
+        leave_lost_jobs=arguments.leave_lost_jobs,
     )
 
 

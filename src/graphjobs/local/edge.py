@@ -32,8 +32,9 @@ from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADE
 from graphjobs.http.problem import problem_response, route_not_found
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
-from graphjobs.local.issuer import AUDIENCE, ensure_key, issuer_routes, public_keys
+from graphjobs.local.issuer import ensure_key, issuer_routes, public_keys
 from graphjobs.local.lambda_context import LambdaContext
+from graphjobs.local.state import AUDIENCE
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 TIMEOUT_SECONDS = 29.0

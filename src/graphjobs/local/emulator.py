@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 
 from graphjobs.local.child import end_with_parent, say_ready
 from graphjobs.local.keep_alive import KeepAlive
+from graphjobs.local.resources import create_resources, settings_of
 from graphjobs.local.transactions import rolled_back_by_item
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -48,13 +49,20 @@ def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(prog="graphjobs.local.emulator")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--suffix", required=True, help="of the names of what is made at the start")
+    parser.add_argument("--visibility-seconds", type=int, required=True)
     arguments = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_emulator(arguments.port)
     end_with_parent()
-    say_ready(port=server.server_port)
     with rolled_back_by_item():
-        server.serve_forever()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        made = create_resources(endpoint, arguments.suffix, visibility_seconds=arguments.visibility_seconds)
+        if made != settings_of(endpoint, arguments.suffix):
+            raise SystemExit(f"The emulator names things otherwise than expected: {made}")
+        say_ready(port=server.server_port)
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

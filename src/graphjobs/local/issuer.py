@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-AUDIENCE = "graphjobs-local"
+from graphjobs.local.state import AUDIENCE, STATE_FILE
+
 KEY_FILE = "issuer.pem"
-STATE_FILE = "local.json"
 
 
 def ensure_key(state_dir: Path) -> rsa.RSAPrivateKey:

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from graphjobs.local.child import READY
+from graphjobs.local.notes import Note, note_of
 
 STOP_SECONDS = 3.0
 RESTART_SECONDS = 0.1
@@ -25,12 +27,22 @@ class StartFailed(Exception):
 
 
 class ChildProcess:
-    """A Python module run as a child, its output in a log file."""
+    """A Python module run as a child, its output in a log file; the notes in it go to `on_note` instead."""
 
-    def __init__(self, name: str, module: str, arguments: list[str], environ: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        arguments: list[str],
+        environ: dict[str, str],
+        log: Path,
+        on_note: Callable[[Note], object] = lambda note: None,
+    ) -> None:
         self.name = name
+        self._on_note = on_note
         self.facts: dict[str, Any] = {}
-        self._command = [sys.executable, "-m", module, *arguments]
+        # -P: a module of the folder that we were started in must not hide one of ours.
+        self._command = [sys.executable, "-P", "-m", module, *arguments]
         self._environ = environ
         self._log = log
         self._ready = threading.Event()
@@ -75,6 +87,11 @@ class ChildProcess:
             if time.monotonic() > deadline:
                 raise StartFailed(f"{self.name} was not ready after {seconds:.0f} s:\n{self._end_of_log()}")
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended: negative for a signal; None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
     def dead(self) -> bool:
         """Whether it has ended."""
         return self._process is not None and self._process.poll() is not None
@@ -115,7 +132,10 @@ class ChildProcess:
         with stdout, log:
             for line in stdout:
                 facts = _ready_line(line) if not self._ready.is_set() else None
-                if facts is None:
+                note = note_of(line) if facts is None else None
+                if note is not None:
+                    self._on_note(note)
+                elif facts is None:
                     log.write(line)
                 else:
                     self.facts = facts

@@ -6,8 +6,6 @@ import json
 import secrets
 from typing import Any
 
-import boto3
-
 from graphjobs.aws.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
 
 REGION = "us-east-1"
@@ -23,12 +21,24 @@ CREDENTIALS = {
 MAX_RECEIVES = 100
 
 
-def create_resources(endpoint_url: str, *, visibility_seconds: int) -> dict[str, str]:
+ACCOUNT = "123456789012"
+TABLES = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE}
+
+
+def settings_of(endpoint_url: str, suffix: str) -> dict[str, str]:
+    """The settings that name the resources of an instance in moto, known before they are made."""
+    return {
+        **{f"GRAPHJOBS_{name.upper()}_TABLE": f"{name}-{suffix}" for name in TABLES},
+        "GRAPHJOBS_QUEUE_URL": f"{endpoint_url}/{ACCOUNT}/jobs-{suffix}",
+        "GRAPHJOBS_PAYLOAD_BUCKET": f"payloads-{suffix}",
+        "GRAPHJOBS_TICKET_SECRET": f"tickets-{suffix}",
+    }
+
+
+def create_resources(endpoint_url: str, suffix: str, *, visibility_seconds: int) -> dict[str, str]:
     """Make tables, queues, bucket and ticket secret at `endpoint_url`; returns the settings that name them."""
-    suffix = secrets.token_hex(4)
     dynamodb = _client("dynamodb", endpoint_url)
-    tables = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE}
-    for name, schema in tables.items():
+    for name, schema in TABLES.items():
         dynamodb.create_table(TableName=f"{name}-{suffix}", **schema)
     sqs = _client("sqs", endpoint_url)
     dlq = sqs.create_queue(QueueName=f"jobs-dlq-{suffix}")["QueueUrl"]
@@ -40,18 +50,13 @@ def create_resources(endpoint_url: str, *, visibility_seconds: int) -> dict[str,
     )["QueueUrl"]
     _client("s3", endpoint_url).create_bucket(Bucket=f"payloads-{suffix}")
     keys = {"current": "k1", "k1": secrets.token_urlsafe(32)}
-    secret = _client("secretsmanager", endpoint_url).create_secret(
-        Name=f"tickets-{suffix}", SecretString=json.dumps(keys)
-    )["ARN"]
-    return {
-        **{f"GRAPHJOBS_{name.upper()}_TABLE": f"{name}-{suffix}" for name in tables},
-        "GRAPHJOBS_QUEUE_URL": queue,
-        "GRAPHJOBS_PAYLOAD_BUCKET": f"payloads-{suffix}",
-        "GRAPHJOBS_TICKET_SECRET": secret,
-    }
+    _client("secretsmanager", endpoint_url).create_secret(Name=f"tickets-{suffix}", SecretString=json.dumps(keys))
+    return settings_of(endpoint_url, suffix) | {"GRAPHJOBS_QUEUE_URL": queue}
 
 
 def _client(service: str, endpoint_url: str) -> Any:
+    import boto3  # half a second that the supervisor does without
+
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,

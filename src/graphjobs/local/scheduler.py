@@ -16,11 +16,12 @@ def main() -> None:
     """Run until killed."""
     end_with_parent()
     settings = Settings.from_env(os.environ)
-    from graphjobs.reconcile.handler import handler, logger
-
     say_ready()
     while True:
         time.sleep(settings.reconcile_seconds)
+        # Not before it is needed: the processes that people wait for start first.
+        from graphjobs.reconcile.handler import handler, logger
+
         try:
             handler({}, LambdaContext("reconcile", time.monotonic() + TIMEOUT_SECONDS))
         except Exception:

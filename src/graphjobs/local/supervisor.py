@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
+import secrets
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from graphjobs.local.issuer import AUDIENCE, STATE_FILE, ensure_key
+from graphjobs.local.console import Console, how_it_ended
+from graphjobs.local.notes import DIED, STARTED, Note
 from graphjobs.local.process import ChildProcess
-from graphjobs.local.resources import CREDENTIALS, create_resources
+from graphjobs.local.resources import CREDENTIALS, create_resources, settings_of
+from graphjobs.local.state import AUDIENCE, StateFolder
 
 START_SECONDS = 60.0
 WATCH_SECONDS = 0.1
 VISIBILITY_MARGIN_SECONDS = 30
+EMULATOR_LOST = 1
 
 
 class PortTaken(Exception):
@@ -29,7 +33,11 @@ class PortTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run."""
+    """What to run.
+
+    Attributes:
+        leave_lost_jobs: whether the job of a worker that died waits for its lease, as it does on AWS.
+    """
 
     state_dir: Path
     config: Path
@@ -38,19 +46,22 @@ class Plan:
     stream_port: int
     workers: int
     function_timeout_seconds: float
+    leave_lost_jobs: bool = False
 
 
 class Supervisor:
-    """The processes of one instance."""
+    """The processes of one instance; `show` takes the lines of text that a person at the terminal sees."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, show: Callable[[str], object]) -> None:
         self._plan = plan
+        self._folder = StateFolder(plan.state_dir)
+        self._console = Console(show)
+        self._show = show
         self._stopping = threading.Event()
         self._emulator: ChildProcess | None = None
-        self._edge: ChildProcess | None = None
-        self._stream: ChildProcess | None = None
-        self._scheduler: ChildProcess | None = None
-        self._workers: list[ChildProcess] = []
+        self._children: dict[str, ChildProcess] = {}
+        self._worker_pids: dict[int, int] = {}
+        self._started = False
         self._api_port = usable_port(plan.api_port)
         self._stream_port = usable_port(plan.stream_port)
         self._endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
@@ -58,23 +69,16 @@ class Supervisor:
     @property
     def facts(self) -> dict[str, Any]:
         """Where things are: what ``--json`` prints and the state file holds."""
-        pids: dict[str, Any] = {
-            name: child.pid
-            for name, child in (
-                ("api", self._edge),
-                ("stream", self._stream),
-                ("emulator", self._emulator),
-                ("scheduler", self._scheduler),
-            )
-            if child is not None
-        }
+        pids: dict[str, Any] = {name: child.pid for name, child in self._children.items() if name != "workers"}
+        if self._emulator is not None:
+            pids["emulator"] = self._emulator.pid
         return {
             "api_url": self._api_url,
             "stream_url": f"http://127.0.0.1:{self._stream_port}",
             "aws_endpoint_url": self._endpoint,
             "issuer": f"{self._api_url}/oidc",
             "audience": AUDIENCE,
-            "pids": {**pids, "workers": [worker.pid for worker in self._workers]},
+            "pids": {**pids, "workers": [pid for _, pid in sorted(self._worker_pids.items())]},
         }
 
     @property
@@ -85,8 +89,10 @@ class Supervisor:
         """Start everything and wait until it is ready.
 
         Raises:
-            StartFailed: one of the processes is not; those that had started are ended.
+            FolderTaken: another instance runs with the same state folder.
+            StartFailed: one of the processes is not ready; those that had started are ended.
         """
+        self._folder.take()
         try:
             self._start()
         except BaseException:
@@ -94,34 +100,45 @@ class Supervisor:
             raise
 
     def _start(self) -> None:
-        plan = self._plan
-        (plan.state_dir / "logs").mkdir(parents=True, exist_ok=True)
-        ensure_key(plan.state_dir)
-        environ: dict[str, str] = {}
-        if not self._endpoint:
-            environ = dict(CREDENTIALS)
-            self._emulator = self._child("emulator", "graphjobs.local.emulator", [], {})
-            self._emulator.start()
-            self._emulator.wait_ready(START_SECONDS)
-            self._endpoint = f"http://127.0.0.1:{self._emulator.facts['port']}"
-        visibility = int(plan.function_timeout_seconds) + VISIBILITY_MARGIN_SECONDS
-        environ |= create_resources(self._endpoint, visibility_seconds=visibility) | self._settings()
+        """All at once: what takes long is importing, and none of them calls another before the first job."""
+        plan, began = self._plan, time.monotonic()
+        environ = self._resources() | self._settings()
+        pool = ["--workers", str(plan.workers), "--logs", str(self._folder.logs)]
+        pool += ["--leave-lost-jobs"] if plan.leave_lost_jobs else []
         state = ["--state-dir", str(plan.state_dir)]
-        self._edge = self._child("api", "graphjobs.local.edge", ["--port", str(self._api_port), *state], environ)
-        self._stream = self._child(
-            "stream", "graphjobs.local.stream_process", ["--port", str(self._stream_port)], environ
-        )
-        self._scheduler = self._child("scheduler", "graphjobs.local.scheduler", [], environ)
-        self._workers = [
-            self._child(f"worker-{number}", "graphjobs.local.worker_process", [], environ)
-            for number in range(1, plan.workers + 1)
-        ]
-        children = self._restartable()
-        for child in children:
+        self._children = {
+            "workers": self._child("workers", "graphjobs.local.worker_pool", pool, environ),
+            "api": self._child("api", "graphjobs.local.edge", ["--port", str(self._api_port), *state], environ),
+            "stream": self._child(
+                "stream", "graphjobs.local.stream_process", ["--port", str(self._stream_port)], environ
+            ),
+            "scheduler": self._child("scheduler", "graphjobs.local.scheduler", [], environ),
+        }
+        for child in self._children.values():
             child.start()
-        with ThreadPoolExecutor(len(children)) as pool:
-            list(pool.map(lambda child: child.wait_ready(START_SECONDS), children))
-        self._write_state()
+        waiting = [*self._children.values(), *([self._emulator] if self._emulator else [])]
+
+        def wait(child: ChildProcess) -> None:
+            child.wait_ready(START_SECONDS)
+            self._show(f"  {child.name} ready after {time.monotonic() - began:.1f} s")
+
+        with ThreadPoolExecutor(len(waiting)) as threads:
+            list(threads.map(wait, waiting))
+        self._started = True
+        self._folder.write(self.facts)
+
+    def _resources(self) -> dict[str, str]:
+        """Start the emulator, unless there is one already; the variables that lead to what is in it."""
+        suffix = secrets.token_hex(4)
+        visibility = int(self._plan.function_timeout_seconds) + VISIBILITY_MARGIN_SECONDS
+        if self._endpoint:
+            return create_resources(self._endpoint, suffix, visibility_seconds=visibility)
+        port = usable_port(0)
+        self._endpoint = f"http://127.0.0.1:{port}"
+        arguments = ["--port", str(port), "--suffix", suffix, "--visibility-seconds", str(visibility)]
+        self._emulator = self._child("emulator", "graphjobs.local.emulator", arguments, {})
+        self._emulator.start()
+        return CREDENTIALS | settings_of(self._endpoint, suffix)
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -137,44 +154,48 @@ class Supervisor:
         }
 
     def _child(self, name: str, module: str, arguments: list[str], environ: dict[str, str]) -> ChildProcess:
-        return ChildProcess(name, module, arguments, environ, self._plan.state_dir / "logs" / f"{name}.log")
+        return ChildProcess(name, module, arguments, environ, self._folder.logs / f"{name}.log", self._noted)
 
-    def _restartable(self) -> list[ChildProcess]:
-        children = [self._edge, self._stream, self._scheduler, *self._workers]
-        return [child for child in children if child is not None]
+    def _noted(self, note: Note) -> None:
+        """A worker's note; called from the thread that reads the pool's output."""
+        if note["note"] == STARTED:
+            self._worker_pids[note["worker"]] = note["pid"]
+        elif note["note"] == DIED:
+            self._worker_pids.pop(note["worker"], None)
+        if self._started:
+            self._folder.write(self.facts)
+            self._console.note(note)
 
-    def run(self) -> None:
-        """Keep it running until a signal says stop; then end it all."""
+    def run(self) -> int:
+        """Keep it running until a signal says stop; then end it all. Returns the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
         try:
             while not self._stopping.wait(WATCH_SECONDS):
-                restarted = [child for child in self._restartable() if child.restart_if_dead()]
-                if restarted:
-                    self._write_state()
+                for child in self._children.values():
+                    code = child.exit_code
+                    if child.restart_if_dead():
+                        self._console.child_died(child.name, code)
+                        self._folder.write(self.facts)
                 if self._emulator is not None and self._emulator.dead():
-                    return  # and with it every job: there is nothing to go on with
+                    how = how_it_ended(self._emulator.exit_code)
+                    self._show(f"graphjobs: the emulator has ended ({how}), and with it all jobs. Stopping.")
+                    return EMULATOR_LOST
         finally:
             self.stop()
+        return 0
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
 
     def stop(self) -> None:
         """End every process; the emulator last, since the others call it."""
-        state = self._plan.state_dir / STATE_FILE
-        state.unlink(missing_ok=True)
-        children = self._restartable()
-        with ThreadPoolExecutor(max(1, len(children))) as pool:
-            list(pool.map(lambda child: child.stop(), children))
+        self._started = False
+        with ThreadPoolExecutor(max(1, len(self._children))) as threads:
+            list(threads.map(lambda child: child.stop(), self._children.values()))
         if self._emulator is not None:
             self._emulator.stop()
-
-    def _write_state(self) -> None:
-        path = self._plan.state_dir / STATE_FILE
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text(json.dumps(self.facts, indent=2), encoding="utf-8")
-        fresh.replace(path)
+        self._folder.clear()
 
 
 def usable_port(port: int) -> int:

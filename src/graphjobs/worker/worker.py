@@ -102,7 +102,7 @@ class Worker:
                 self._count_end(self.jobs.get(job_id))
             return None
         job = claim.job
-        self.logger.info("claimed", extra={"epoch": job.epoch, "attempt": job.attempt})
+        self.logger.info("claimed", extra={"epoch": job.epoch, "attempt": job.attempt, "graph": job.graph})
         record(self.metrics, Metric.ATTEMPTS)
         if job.epoch == 1 and job.started_at is not None:
             record(self.metrics, Metric.QUEUE_WAIT, job.started_at - job.created_at)
