@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import GRAPHS
-from tests.support.instance import VARIABLE
+from tests.e2e.user import User, eventually
+from tests.support.instance import VARIABLE, local_target
 
 pytestmark = pytest.mark.skipif(VARIABLE in os.environ, reason="of the local instance alone")
 
@@ -50,3 +51,82 @@ def test_an_instance_does_not_outlive_the_program_that_started_it(tmp_path: Path
     while left := [pid for pid in pids if alive(pid)]:
         assert time.monotonic() < end, left
         time.sleep(0.05)
+
+
+SLOW = """
+import os, time
+from typing import TypedDict
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+
+class State(TypedDict, total=False):
+    seconds: float
+    said: str
+
+def node(state):
+    get_stream_writer()({"pid": os.getpid()})
+    time.sleep(state.get("seconds", 0))
+    return {"said": VERSION}
+
+def broken(state):
+    raise RuntimeError("my own bug")
+
+def chain(work):
+    return StateGraph(State).add_node("work", work).add_edge(START, "work").add_edge("work", END).compile()
+
+VERSION = "one"
+graph, failing = chain(node), chain(broken)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "mine.py").write_text(SLOW)
+    path = folder / "langgraph.json"
+    path.write_text(
+        json.dumps({"dependencies": ["."], "graphs": {"slow": "./mine.py:graph", "bad": "./mine.py:failing"}})
+    )
+    return path
+
+
+def test_an_instance_is_a_console_of_its_jobs_workers_and_files(tmp_path: Path, project: Path) -> None:
+    """Given one worker, when it is lost, a graph fails or a file changes, then the work goes on and is told of."""
+    state = tmp_path / "state"
+    with local_target(state, project, workers=1) as target, User(target) as user:
+        # A worker that is seen to die: no lease is waited for.
+        lost = user.start(graph="slow", input={"seconds": 3})
+        eventually(lambda: user.status(lost)["status"] == "running" and user.status(lost)["last_seq"] >= 1, "it runs")
+        os.kill(target.facts()["pids"]["workers"][0], signal.SIGKILL)
+        events = user.finished(lost)
+        assert events[-1]["data"]["status"] == "completed"
+        assert [event["data"]["attempt"] for event in events if event["type"] == "attempt"] == [2]
+        # A graph that fails: the trace with the user's own file and line.
+        failed = user.start(graph="bad", input={})
+        assert user.finished(failed)[-1]["data"]["status"] == "failed"
+        # A file that changes: the next job has it.
+        source = project.parent / "mine.py"
+        source.write_text(SLOW.replace('"one"', '"two"'))
+        assert user.finished(user.start(graph="slow", input={}))[-1]["data"]["result"]["said"] == "two"
+        # Two instances in one folder: the second is refused, the first goes on.
+        second = subprocess.run(
+            [sys.executable, "-m", "graphjobs.cli.main", "local", "--config", str(project), "--api-port", "0"],
+            env={**os.environ, "GRAPHJOBS_STATE_DIR": str(state)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert second.returncode == 2
+        assert "already" in second.stderr and second.stderr.count("\n") == 1
+        assert user.status(lost)["status"] == "completed"
+        # The emulator ends, and with it every job: loudly.
+        os.kill(target.facts()["pids"]["emulator"], signal.SIGKILL)
+        said = state / "stderr.out"
+        eventually(lambda: "the emulator has ended (killed by SIGKILL)" in said.read_text(), "the end is said")
+    console = (state / "stderr.out").read_text()
+    assert f"killed by SIGKILL) while it had {lost}" in console
+    assert f"{lost}  slow  completed" in console
+    assert f'File "{source}", line' in console and "RuntimeError: my own bug" in console
+    assert "mine.py has changed" in console
