@@ -234,6 +234,17 @@ class Rig:
         """Wait until the log holds `number` events of type `kind`."""
         until(lambda: sum(event["type"] == kind for event in self.events(job)) >= number)
 
+    def until_marked(self, job: Job) -> None:
+        """Wait until the log names a checkpoint after its first `update`: that of the step which ended with it."""
+
+        def marked() -> bool:
+            updated = next((event["seq"] for event in self.events(job) if event["type"] == "update"), None)
+            tail = self.aws.log.tail(job.job_id)
+            mark = tail.mark if tail is not None else None
+            return updated is not None and mark is not None and mark.boundary_seq >= updated
+
+        until(marked)
+
     def lapse(self) -> None:
         """Let the leases in force run out."""
         self.aws.clock.advance(self.aws.settings.lease_seconds + 1)

@@ -19,6 +19,9 @@ from tests.support.worker_gate import Died, Gate
 from tests.support.worker_graphs import HOOKS, JOURNAL
 from tests.support.worker_rig import Rig, RiggedWorker
 
+SOON = 0.05
+"""The watch interval, in seconds, of tests that wait for the heartbeat."""
+
 
 def invoke(workers: Rig, job: Job, **settings: Any) -> RiggedWorker:
     """One invocation of a fresh worker."""
@@ -127,7 +130,7 @@ def test_the_deadline_of_the_function_drains(workers: Rig, monkeypatch: pytest.M
         worker.worker.loop.call_soon_threadsafe(asked.set)
 
     monkeypatch.setattr(JobRun, "drain", seen)
-    worker = workers.worker()
+    worker = workers.worker(watch_seconds=SOON)
 
     def time_is_up() -> Any:
         times.drain_at = 0
@@ -148,7 +151,7 @@ def test_a_step_longer_than_the_function_ends_as_such(workers: Rig, monkeypatch:
     job = workers.job("async_hook")
     for attempt in (1, 2):
         HOOKS["on_loop"] = lambda: asyncio.sleep(3600)
-        worker = invoke(workers, job, max_attempts=2)
+        worker = invoke(workers, job, max_attempts=2, watch_seconds=SOON)
         assert worker.queue.sent == [job.job_id]
         assert workers.row(job).attempt == attempt
     invoke(workers, job, max_attempts=2)
@@ -174,7 +177,7 @@ def test_a_job_of_many_long_steps_goes_on_while_it_gets_somewhere(
             return asyncio.sleep(3600)
 
         HOOKS[f"turn-{number + 1}"] = time_is_up
-        worker = invoke(workers, job, max_attempts=1)
+        worker = invoke(workers, job, max_attempts=1, watch_seconds=SOON)
         assert worker.queue.sent == [job.job_id]
         assert "HandOffs" in worker.metrics.names
     times = SimpleNamespace(drain_at=far, leave_at=far)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from graphjobs.core.job import Job
+from graphjobs.worker import writer as writer_module
 from tests.support import worker_graphs, worker_subgraphs
 from tests.support.backend import Backend
 from tests.support.worker_checks import check_sound
@@ -76,6 +76,7 @@ def test_what_a_woken_worker_saved_of_a_subgraph_is_never_gone_on_from(
     workers: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A subgraph that keeps its state asks for its newest checkpoint, which may be the woken worker's."""
+    monkeypatch.setattr(writer_module, "UPDATE_HOLD_SECONDS", 30.0)  # the slot of an update carries its step's mark
     job = workers.job("remembering")
     zombie, heir = workers.worker(durable_saver=True), workers.worker(durable_saver=True)
     zombie.blind()
@@ -90,8 +91,7 @@ def test_what_a_woken_worker_saved_of_a_subgraph_is_never_gone_on_from(
         return result
 
     def sleep() -> None:
-        workers.until_logged(job, "update")
-        time.sleep(0.2)  # the mark is in the log, too
+        workers.until_marked(job)
         workers.lapse()
         taking_over.start()
         assert woken.wait(30)
