@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graphjobs.aws import schema
+from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.slot import freeze
 from graphjobs.worker.checkpoints import PREFIX as CHECKPOINT_PREFIX
 from tests.infra.template import Template
@@ -74,7 +75,7 @@ def test_an_object_outlives_the_slots_and_checkpoints_that_name_it(
 ) -> None:
     found: Template = request.getfixturevalue(which)
     rules = found.only("AWS::S3::Bucket")["Properties"]["LifecycleConfiguration"]["Rules"]
-    a_day_more = schema.EVENTS_KEEP_SECONDS / 86_400
+    a_day_more = EVENTS_KEEP_SECONDS / 86_400
     for rule in rules:
         assert rule["Status"] == "Enabled"
         assert rule["ExpirationInDays"] >= job_days + a_day_more

@@ -18,7 +18,8 @@ from graphjobs.aws import dynamo_log, job_store
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Transitions
-from graphjobs.core.change import Applied, Change, Decide
+from graphjobs.core import lifecycle
+from graphjobs.core.change import Applied, Change, Decide, Refusal, Situation
 from graphjobs.core.job import Job, Status
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Slot
@@ -53,7 +54,7 @@ def renew_without_epoch(patch: MonkeyPatch) -> None:
 def finish_without_epoch(patch: MonkeyPatch) -> None:
     finish = Claims.finish
 
-    def unfenced(self: Claims, claim: Claim, outcome: Outcome, tail: Slot | None) -> Job:
+    def unfenced(self: Claims, claim: Claim, outcome: Outcome, tail: Slot | None) -> Applied:
         return finish(self, _newest(self._jobs, claim), outcome, tail)
 
     patch.setattr(Claims, "finish", unfenced)
@@ -62,8 +63,8 @@ def finish_without_epoch(patch: MonkeyPatch) -> None:
 def release_without_epoch(patch: MonkeyPatch) -> None:
     release = Claims.release
 
-    def unfenced(self: Claims, claim: Claim, how: Any, mark: Any) -> None:
-        release(self, _newest(self._jobs, claim), how, mark)
+    def unfenced(self: Claims, claim: Claim, how: Any, mark: Any) -> Applied:
+        return release(self, _newest(self._jobs, claim), how, mark)
 
     patch.setattr(Claims, "release", unfenced)
 
@@ -79,9 +80,9 @@ def a_conflict_is_always_a_fence(patch: MonkeyPatch) -> None:
 def own_transition_not_recognised(patch: MonkeyPatch) -> None:
     read = Transitions._read
 
-    def anonymous(self: Transitions, job_id: str) -> tuple[Job, Slot | None]:
-        job, tail = read(self, job_id)
-        return job, replace(tail, nonce="somebody") if tail else None
+    def anonymous(self: Transitions, job_id: str) -> tuple[Job, Slot | None] | None:
+        found = read(self, job_id)
+        return (found[0], replace(found[1], nonce="somebody")) if found and found[1] else found
 
     patch.setattr(Transitions, "_read", anonymous)
 
@@ -148,9 +149,9 @@ def a_terminal_row_is_no_end(patch: MonkeyPatch) -> None:
     """Every decision takes a terminal row for one that runs."""
     commit = Transitions.commit
 
-    def unguarded(self: Transitions, job_id: str, decide: Decide, **options: Any) -> Applied | None:
-        def blind(job: Job, tail: Slot | None) -> Change | None:
-            return decide(replace(job, status=Status.RUNNING) if job.status.terminal else job, tail)
+    def unguarded(self: Transitions, job_id: str, decide: Decide, **options: Any) -> Applied | Refusal:
+        def blind(at: Situation) -> Change | Refusal:
+            return decide(replace(at, job=replace(at.job, status=Status.RUNNING)) if at.job.status.terminal else at)
 
         return commit(self, job_id, blind, **options)
 
@@ -180,16 +181,13 @@ def a_cut_step_never_uses_up_an_attempt(patch: MonkeyPatch) -> None:
 
 def void_events_are_not_declared(patch: MonkeyPatch) -> None:
     """The `attempt` event claims that nothing is void."""
-    taken = Claims._taken
+    opening = lifecycle._opening
 
-    def forgetful(self: Claims, job: Job, tail: Slot | None, now: int, model: str | None) -> Any:
-        change = taken(self, job, tail, now, model)
-        (kind, data), *_ = change.events
-        if tail is not None:
-            data = {**data, "discard_after": tail.last_seq}
-        return replace(change, events=[(kind, data)])
+    def forgetful(before: Job, after: Job, tail: Slot | None, *args: Any) -> tuple[str, dict[str, Any]]:
+        kind, data = opening(before, after, tail, *args)
+        return kind, {**data, "discard_after": tail.last_seq} if tail else data
 
-    patch.setattr(Claims, "_taken", forgetful)
+    patch.setattr(lifecycle, "_opening", forgetful)
 
 
 MUTANTS: dict[Mutate, int] = {

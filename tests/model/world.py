@@ -11,13 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.submission import Submission
-from graphjobs.aws.cancel import cancel
-from graphjobs.aws.claims import Claim, Claims, Refusal
+from graphjobs.aws.cancel import JobGone, cancel
+from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
-from graphjobs.aws.transition import Contended, JobGone, Transitions
+from graphjobs.aws.transition import Contended, Transitions
+from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Release
 from graphjobs.reconcile.service import Reconciler
 from graphjobs.worker.heartbeat import Stop

@@ -154,7 +154,7 @@ def api(aws: Backend, monkeypatch: pytest.MonkeyPatch, **environ: str) -> Iterat
     for variable, value in {**aws.environ, **environ}.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
-    monkeypatch.setattr("graphjobs.aws.transition.backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
     rewire()
     try:
         yield Api(aws, clients)

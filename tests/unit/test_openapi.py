@@ -14,7 +14,8 @@ from openapi_spec_validator import validate
 
 from graphjobs.api.job_request import JobRequest
 from graphjobs.aws.claims import Claim
-from graphjobs.core import outcome
+from graphjobs.core import lifecycle, outcome
+from graphjobs.core.change import Situation
 from graphjobs.core.event import RESERVED_TYPES, Event
 from graphjobs.core.job import JOB_ID, Job, Release, Status, new_job_id
 from graphjobs.core.manifest import ROUTES
@@ -164,7 +165,7 @@ def test_names_and_ids_are_as_documented() -> None:
 def test_the_end_of_a_job_is_as_documented(code: str | None) -> None:
     ends = outcome.failed(code) if code else outcome.completed({"answer": 42})
     running = replace(JOB, status=Status.RUNNING, epoch=1)
-    for kind, data in outcome.ending(running, None, ends, JOB.created_at).events:
+    for kind, data in lifecycle.ending(Situation(running, None, JOB.created_at), ends).events:
         assert problems_of(f"{kind.capitalize()}Event", sent(kind, data)) == []
         assert problems_of("AnyEvent", sent(kind, data)) == []
 

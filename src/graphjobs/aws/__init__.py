@@ -8,6 +8,7 @@
 * `job_store`: rows, inputs, idempotency records: conditional reads and writes
 * `payload_store`: large slot bodies in S3
 * `queue`: the SQS message
+* `retry`: how often and how long to try again
 * `schema`: keys and indexes of the three tables
 * `transition`: the transaction over row and next slot
 """

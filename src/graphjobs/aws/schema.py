@@ -39,9 +39,6 @@ ACTIVE_INDEX: Final = "active"
 ACTIVE_SHARDS: Final = 4
 """Partitions of the active index, so that its write rate is not that of one partition."""
 
-EVENTS_KEEP_SECONDS: Final = 86_400
-"""Events and checkpoints outlive the row, so a reader of a live row never finds a log half deleted."""
-
 
 def _table(hash_key: tuple[str, str], range_key: tuple[str, str] | None = None) -> dict[str, Any]:
     keys = [(hash_key, "HASH")] + ([(range_key, "RANGE")] if range_key else [])

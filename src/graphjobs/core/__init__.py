@@ -1,10 +1,11 @@
 """The domain: jobs, events, slots, settings. Pure: no AWS, no HTTP, no LangGraph.
 
-* `change`: what a decision wants changed
+* `change`: what a rule is given and what it wants
 * `event`: the event model and its JSON line
 * `event_log`: what a log promises, whatever it is stored in
 * `job`: the row: statuses, attributes, what may be said of it
 * `langgraph_json`: the one reader of `langgraph.json`
+* `lifecycle`: the rules of a job's life: claim, finish, release, cancel, expire
 * `manifest`: every function: routes, settings, permissions, packages, metrics
 * `outcome`: how a job ends: codes, `error` and `done`
 * `run_request`: what a job asks of its graph; its rules and its stored form

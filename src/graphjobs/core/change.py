@@ -1,31 +1,76 @@
-"""What a decision on a job wants changed, and what was committed."""
+"""What a rule of `lifecycle` is given, and what it answers: a change, or why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from graphjobs.core.job import Job
+from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Mark, Slot
+
+
+class Refusal(StrEnum):
+    """Why nothing is changed."""
+
+    GONE = "gone"
+    """There is no such job."""
+    TERMINAL = "terminal"
+    """It has ended, or is past its time to live."""
+    HELD = "held"
+    """A worker's lease on it is in force."""
+    LOST = "lost"
+    """It is no longer the caller's: another claim has taken over, or somebody else has ended it."""
+    FINE = "fine"
+    """It need not be ended: it may run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One job as it was read.
+
+    Attributes:
+        job: the row.
+        tail: the last slot of the log; None if the log is empty, or if the rule does not look at it.
+        now: epoch milliseconds.
+    """
+
+    job: Job
+    tail: Slot | None
+    now: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a decision wants: the row after, and the events of the slot that goes with it."""
+    """What a rule wants.
+
+    Attributes:
+        job: the row after it.
+        events: types and data of the events of the slot that goes with it; none: the row alone is changed.
+        mark: the slot's mark.
+        outcome: how the job ends, if it does.
+    """
 
     job: Job
-    events: Sequence[tuple[str, dict[str, Any]]]
-    mark: Mark | None
+    events: Sequence[tuple[str, dict[str, Any]]] = ()
+    mark: Mark | None = None
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A committed transition: the row after it and the slot that it wrote."""
+    """A committed change: the row after it, the slot that it wrote, if any, and how the job has ended, if it has."""
 
     job: Job
-    slot: Slot
+    slot: Slot | None
+    outcome: Outcome | None = None
+
+    @property
+    def code(self) -> str | None:
+        """Why the job has failed; None if it has not."""
+        return self.outcome.code if self.outcome else None
 
 
-Decide = Callable[[Job, Slot | None], Change | None]
-"""Given the row and the tail slot, what to change; None for nothing."""
+Decide = Callable[[Situation], Change | Refusal]

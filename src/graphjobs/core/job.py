@@ -17,6 +17,9 @@ from typing import Any, Final
 
 from graphjobs.core.slot import Mark, mark_attribute, mark_from_attribute
 
+EVENTS_KEEP_SECONDS: Final = 86_400
+"""Events and checkpoints outlive the row by so much."""
+
 JOB_ID: Final = re.compile(r"job-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -105,6 +108,11 @@ class Job:
     def held(self, now: int) -> bool:
         """Whether some worker's lease on it is in force."""
         return self.lease_until > now
+
+    @property
+    def log_expires_at(self) -> int:
+        """TTL of its slots, in epoch seconds: a day after the row, so that who reads a live row finds a whole log."""
+        return self.expires_at + EVENTS_KEEP_SECONDS
 
     def past_deadline(self, now: int) -> bool:
         """Whether the time that the job was given is over."""

@@ -17,8 +17,9 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.auth.principal import AuthUnavailable
+from graphjobs.aws.cancel import JobGone
 from graphjobs.aws.clients import is_transient
-from graphjobs.aws.transition import Contended, JobGone
+from graphjobs.aws.transition import Contended
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
 from graphjobs.http.access import readable_job

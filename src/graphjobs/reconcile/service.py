@@ -14,20 +14,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws.claims import new_nonce, verdict
 from graphjobs.aws.job_store import GUARD, JobStore, RowChanged
 from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
 from graphjobs.aws.schema import ACTIVE_SHARDS
-from graphjobs.aws.transition import JobGone, Transitions
-from graphjobs.core.change import Change
+from graphjobs.aws.transition import Transitions, new_nonce
+from graphjobs.core import lifecycle
+from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Status
-from graphjobs.core.outcome import ending, error_code
+from graphjobs.core.lifecycle import Policy
 from graphjobs.core.settings import Settings
-from graphjobs.core.slot import Slot
 from graphjobs.core.times import Clock, now_ms
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Reconciler:
         """One job; whatever fails leaves it due and holds up no other, be it the backend or a row gone bad."""
         try:
             return self._treat(job_id, may_send)
-        except (RowChanged, JobGone):
+        except RowChanged:
             return Done.NOTHING  # somebody else was first, which is as good
         except Exception:
             self.logger.exception("not reconciled", extra={"job_id": job_id})
@@ -101,23 +101,21 @@ class Reconciler:
         now = self.clock()
         if job is None or job.status.terminal or job.held(now) or job.due_at > now:
             return Done.NOTHING
-        if verdict(job, now, self.settings) is None:
+        if lifecycle.verdict(job, now, self._policy) is None:
             return self._send(job, now) if may_send else Done.WAITING
-        applied = self.transitions.commit(job_id, self._end, nonce=new_nonce())
-        if applied is None:
-            return Done.NOTHING
+        rule = partial(lifecycle.expire, policy=self._policy)
+        applied = self.transitions.commit(job_id, rule, nonce=new_nonce())
+        if isinstance(applied, Refusal):
+            return Done.NOTHING  # somebody else was first, which is as good
         job = applied.job
-        extra = {"job_id": job_id, "status": job.status.value, "attempt": job.attempt, "code": error_code(applied.slot)}
+        extra = {"job_id": job_id, "status": job.status.value, "attempt": job.attempt, "code": applied.code}
         self.logger.warning("ended a stuck job", extra=extra)
         self.on_end(job)
         return Done.ENDED
 
-    def _end(self, job: Job, tail: Slot | None) -> Change | None:
-        now = self.clock()
-        if job.status.terminal or job.held(now):
-            return None
-        outcome = verdict(job, now, self.settings)
-        return ending(job, tail, outcome, now) if outcome else None
+    @property
+    def _policy(self) -> Policy:
+        return Policy.of(self.settings)
 
     def _send(self, job: Job, now: int) -> Done:
         # Twice as long each time: in a long backlog the message is not lost, only not taken yet.

@@ -6,7 +6,6 @@ goes on failing is `CheckpointsUnavailable`, which is no error of the graph: ano
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,8 +24,8 @@ from langgraph.checkpoint.base import (
 from langgraph_checkpoint_aws import DynamoDBSaver
 
 from graphjobs.aws.clients import WORKER, is_transient
-from graphjobs.aws.schema import EVENTS_KEEP_SECONDS
-from graphjobs.aws.transition import backoff
+from graphjobs.aws.retry import Retry
+from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.settings import Settings
 
 T = TypeVar("T")
@@ -36,7 +35,7 @@ Saved = Callable[[RunnableConfig, str], None]
 PREFIX: Final = "checkpoints"
 """Of large checkpoints in the payload bucket, which expire by a rule on this prefix."""
 
-TRIES: Final = 10
+PATIENCE: Final = Retry(tries=10, seconds=30)
 
 
 class CheckpointsUnavailable(RuntimeError):
@@ -131,16 +130,15 @@ def checkpoint_saver(settings: Settings) -> ConfirmingSaver:
 
 
 def _persistently(call: Callable[[], T]) -> T:
-    for attempt in range(TRIES):
+    failure: Exception | None = None
+    for _ in PATIENCE:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
             if not is_transient(error):
                 raise
-            if attempt == TRIES - 1:
-                raise CheckpointsUnavailable(str(error)) from error
-        time.sleep(backoff(attempt))
-    raise AssertionError("unreachable")
+            failure = error
+    raise CheckpointsUnavailable(str(failure)) from failure
 
 
 def _consistent(params: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -47,12 +47,14 @@ class Ended:
 
     Attributes:
         job: the terminal row; None when the job goes on elsewhere.
+        code: why it has failed, if it has.
         release: how the job was sent on, if it was.
         stop: what stopped the run, if anything did.
         clean: whether no thread of the graph is left behind.
     """
 
     job: Job | None = None
+    code: str | None = None
     release: Release | None = None
     stop: Stop | None = None
     clean: bool = True
@@ -208,9 +210,9 @@ class JobRun:
                 self._abandoned()
                 return Ended(stop=Stop.FENCED)
             if self._stop is Stop.CANCELLED:
-                return Ended(job=self._finish(ends.CANCELLED, self._abandoned()), stop=self._stop)
+                return self._finish(ends.CANCELLED, self._abandoned())
             if self._stop is Stop.TIMED_OUT:
-                return Ended(job=self._finish(ends.failed(ends.TIMED_OUT), self._abandoned()), stop=self._stop)
+                return self._finish(ends.failed(ends.TIMED_OUT), self._abandoned())
             if self._stop is Stop.STEP_LIMIT:
                 self._writer.abandon()
                 return self._send_on(Release.STEP_CUT if self._went_on() else Release.STEP_LIMIT)
@@ -222,7 +224,7 @@ class JobRun:
                 return self._send_on(Release.HANDOFF)
             if outcome is None:
                 raise RuntimeError("A run ended without an outcome, a stop or a drain.")
-            return Ended(job=self._finish(outcome, tail))
+            return self._finish(outcome, tail)
         except Fenced:
             return Ended(stop=Stop.FENCED)
 
@@ -234,12 +236,13 @@ class JobRun:
             self._logger.warning("the last put was not answered", extra={"error": str(error)})
             return None
 
-    def _finish(self, outcome: Outcome, tail: Slot | None) -> Job:
+    def _finish(self, outcome: Outcome, tail: Slot | None) -> Ended:
         try:
-            return self._claims.finish(self._claim, outcome, tail)
+            applied = self._claims.finish(self._claim, outcome, tail)
         except EventTooLarge:
             self._logger.error("the result is too large")
-            return self._claims.finish(self._claim, ends.failed(ends.EVENT_TOO_LARGE), tail)
+            applied = self._claims.finish(self._claim, ends.failed(ends.EVENT_TOO_LARGE), tail)
+        return Ended(job=applied.job, code=applied.code, stop=self._stop)
 
     def _send_on(self, how: Release) -> Ended:
         self._claims.release(self._claim, how, self._writer.mark_to_resume)

@@ -15,7 +15,6 @@ from collections import deque
 from typing import Final
 
 from graphjobs.aws.claims import Claim
-from graphjobs.aws.transition import log_expires_at
 from graphjobs.core.event import UPDATE, event_line
 from graphjobs.core.slot import Mark, Slot, freeze
 from graphjobs.core.times import rfc3339
@@ -116,7 +115,7 @@ class SlotBuffer:
         first = self._tail.next_seq
         self._advance_mark(first + len(lines) - 1)
         job, nonce = self._claim.job, self._claim.nonce
-        return freeze(job.job_id, first, lines, nonce=nonce, mark=self._mark, expires_at=log_expires_at(job))
+        return freeze(job.job_id, first, lines, nonce=nonce, mark=self._mark, expires_at=job.log_expires_at)
 
     def confirm(self, slot: Slot) -> None:
         """The slot that was cut is in the log."""

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws.claims import Claim, Claims, Refusal
+from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import BadMessage, JobQueue, job_id_of
+from graphjobs.core.change import Applied, Refusal
 from graphjobs.core.event_log import EventLog, Fenced
-from graphjobs.core.job import Job, Status
-from graphjobs.core.outcome import error_code
+from graphjobs.core.job import Job
+from graphjobs.core.outcome import INPUT_MISSING, failed
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.settings import Settings
-from graphjobs.core.slot import CorruptSlot
 from graphjobs.core.times import now_ms
 from graphjobs.observability import ENDS, Metric, record
 from graphjobs.worker.checkpoints import ConfirmingSaver
@@ -76,9 +76,9 @@ class Worker:
         self.logger.append_keys(job_id=job_id)
         try:
             self._hide(receipt, visibility_seconds(self.settings))
-            claim = self._claim(job_id, message)
-            if claim is not None:
-                self._run(claim, receipt, limit)
+            taken = self._claim(job_id, message)
+            if taken is not None:
+                self._run(*taken, receipt, limit)
         finally:
             self.logger.remove_keys(["job_id"])
 
@@ -89,8 +89,11 @@ class Worker:
         except (ClientError, BotoCoreError) as error:
             self.logger.warning("visibility not changed", extra={"error": str(error)})
 
-    def _claim(self, job_id: str, message: dict[str, Any]) -> Claim | None:
+    def _claim(self, job_id: str, message: dict[str, Any]) -> tuple[Claim, str | None] | None:
+        """The claim and the job's input; None if there is nothing to run."""
         try:
+            # The input first: a read that fails after the claim would cost an attempt and the length of a lease.
+            job_input = self.jobs.input(job_id)
             claim = self.claims.claim(job_id, model=self.settings.model or OFFLINE_MODEL)
         except Exception:
             received = int(message["attributes"]["ApproximateReceiveCount"])
@@ -98,17 +101,24 @@ class Worker:
             raise
         if isinstance(claim, Refusal):
             self.logger.info("message acknowledged without a run", extra={"refusal": claim.value})
-            if claim is Refusal.FINISHED:
-                self._count_end(self.jobs.get(job_id))
+            return None
+        if isinstance(claim, Applied):
+            self.logger.info("ended in place of a run")
+            self._count_end(claim.job, claim.code)
             return None
         job = claim.job
         self.logger.info("claimed", extra={"epoch": job.epoch, "attempt": job.attempt, "graph": job.graph})
         record(self.metrics, Metric.ATTEMPTS)
         if job.epoch == 1 and job.started_at is not None:
             record(self.metrics, Metric.QUEUE_WAIT, job.started_at - job.created_at)
-        return claim
+        return claim, job_input
 
-    def _run(self, claim: Claim, receipt: str, limit: Limits) -> None:
+    def _run(self, claim: Claim, job_input: str | None, receipt: str, limit: Limits) -> None:
+        if job_input is None:
+            applied = self.claims.finish(claim, failed(INPUT_MISSING), claim.tail)
+            self._count_end(applied.job, applied.code)
+            return
+
         def on_stuck(ended: Ended) -> None:
             self._count(ended)
             self._leave(ended, receipt)
@@ -118,11 +128,10 @@ class Worker:
                 self.logger.error("the log cannot be written", extra={"error": str(error)})
             run.stop(Stop.FENCED if isinstance(error, Fenced) else Stop.BACKEND)
 
-        job_input = self.jobs.input(claim.job.job_id)
         writer = LogWriter(self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure)
         graph_run = GraphRun(
             claim,
-            RunRequest.from_json(job_input or "{}"),
+            RunRequest.from_json(job_input),
             loader=self.loader,
             saver=self.saver,
             writer=writer,
@@ -155,26 +164,18 @@ class Worker:
             record(self.metrics, Metric.HANDOFFS)
         if ended.release is not None:
             self.logger.info("released", extra={"release": ended.release.value})
-        self._count_end(ended.job)
+        self._count_end(ended.job, ended.code)
 
-    def _count_end(self, job: Job | None) -> None:
-        if job is None or not job.status.terminal:
+    def _count_end(self, job: Job | None, code: str | None) -> None:
+        if job is None:
             return
         record(self.metrics, ENDS[job.status])
         if job.started_at is not None and job.finished_at is not None:
             record(self.metrics, Metric.RUN_TIME, job.finished_at - job.started_at)
         extra: dict[str, Any] = {"status": job.status.value, "attempt": job.attempt}
-        if job.status is Status.FAILED:
-            extra["code"] = self._error_code(job)
+        if code is not None:
+            extra["code"] = code
         self.logger.info("finished", extra=extra)
-
-    def _error_code(self, job: Job) -> str | None:
-        """For the log only: a read that fails must not bring back the message of a job that has ended."""
-        try:
-            tail = self.log.tail(job.job_id)
-            return error_code(self.log.whole(tail)) if tail else None
-        except (ClientError, BotoCoreError, CorruptSlot):
-            return None
 
     def _leave(self, ended: Ended, receipt: str) -> None:
         """End the process, since something of the graph still runs in it and cannot be stopped."""

@@ -21,13 +21,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.clients import is_transient
-from graphjobs.aws.transition import backoff
+from graphjobs.aws.retry import Retry
 from graphjobs.core.event_log import EventLog
 from graphjobs.core.slot import Mark, Slot
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.worker.slot_buffer import SlotBuffer
 
-MAX_TRIES: Final = 31
+PATIENCE: Final = Retry(tries=31, seconds=120)
+"""With the put of one slot: about a quarter of a minute if each try fails at once, two minutes if it times out."""
 
 
 class WriterClosed(RuntimeError):
@@ -190,12 +191,11 @@ def put(log: EventLog, slot: Slot, *, given_up: Callable[[], bool]) -> None:
         Fenced: another writer's slot is there.
         ClientError, BotoCoreError: the log goes on failing; the slot may or may not be there.
     """
-    for attempt in range(MAX_TRIES):
+    for last in PATIENCE:
         try:
             log.append(slot)
             return
         except (ClientError, BotoCoreError) as error:
             # The frozen slot again: it may have been written, and then this tells so.
-            if not is_transient(error) or attempt == MAX_TRIES - 1 or given_up():
+            if last or not is_transient(error) or given_up():
                 raise
-        time.sleep(backoff(attempt))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from graphjobs.aws.claims import Claim, Claims, Refusal
+from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.transition import Transitions
+from graphjobs.core.change import Applied, Refusal
 from graphjobs.core.event import Event
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import Release, Status
@@ -142,21 +143,21 @@ def test_past_the_attempts_the_claim_ends_the_job(aws: Backend, how: Release | N
             aws.claims.release(claim, how, None)
         else:
             lapse(aws)
-    assert aws.claims.claim(job.job_id, model=None) is Refusal.FINISHED
+    assert isinstance(aws.claims.claim(job.job_id, model=None), Applied)
     done = aws.events(job.job_id)[-1]["data"]
     assert (done["status"], done["error"]["code"]) == ("failed", code)
 
 
 def test_past_the_handoffs_the_claim_ends_the_job(aws: Backend) -> None:
     job = aws.new_job(handoffs=aws.settings.max_handoffs + 1)
-    assert aws.claims.claim(job.job_id, model=None) is Refusal.FINISHED
+    assert isinstance(aws.claims.claim(job.job_id, model=None), Applied)
     assert aws.events(job.job_id)[-1]["data"]["error"]["code"] == "too_many_handoffs"
 
 
 def test_past_the_deadline_a_queued_job_ends_without_having_started(aws: Backend) -> None:
     job = aws.new_job(timeout=10)
     aws.clock.advance(10)
-    assert aws.claims.claim(job.job_id, model=None) is Refusal.FINISHED
+    assert isinstance(aws.claims.claim(job.job_id, model=None), Applied)
     assert types(aws, job) == ["metadata", "done"]
     assert aws.events(job.job_id)[-1]["data"]["error"]["code"] == "timed_out"
 
@@ -252,7 +253,7 @@ def test_a_transition_is_made_exactly_once_whatever_happens_to_its_answer(
     else:
         claim = claimed(aws, job)
         fault(faults)
-        assert shaky.finish(claim, completed("x"), claim.tail).status is Status.COMPLETED
+        assert shaky.finish(claim, completed("x"), claim.tail).job.status is Status.COMPLETED
         assert types(aws, job) == ["metadata", "done"]
 
 

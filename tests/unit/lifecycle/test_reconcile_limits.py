@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from graphjobs.aws.claims import Refusal
 from graphjobs.aws.queue import RESEND_AFTER_MS
-from graphjobs.aws.transition import MAX_TRIES
+from graphjobs.aws.transition import PATIENCE
+from graphjobs.core.change import Refusal
 from graphjobs.core.job import Status
 from graphjobs.reconcile import handler as entry
 from graphjobs.reconcile import service
@@ -84,7 +84,7 @@ def test_a_fault_is_counted_the_rest_goes_on_and_the_next_pass_repairs(
     endings, sends = [overdue(aws) for _ in range(6)], [unsent(aws) for _ in range(6)]
     aws.clock.advance(20)
     # A transaction is tried twelve times, so it takes as many faults to lose one.
-    times = MAX_TRIES if operation == "transact_write_items" else 1
+    times = PATIENCE.tries if operation == "transact_write_items" else 1
     faults = reconcile.sqs if operation == "send_message" else reconcile.dynamodb
     faults.fail(operation, FAULTS[fault](), times)
     first = reconcile.run()

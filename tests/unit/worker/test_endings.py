@@ -20,7 +20,6 @@ from graphjobs.aws.cancel import cancel
 from graphjobs.core.event import MAX_EVENT_BYTES
 from graphjobs.core.job import Job
 from graphjobs.worker import job_run
-from graphjobs.worker import writer as writer_module
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat
 from tests.support.faults import FAULTS
@@ -180,7 +179,7 @@ def test_a_graph_that_nobody_knows_fails(workers: Rig) -> None:
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_a_log_that_fails_for_a_while_is_not_noticed(workers: Rig, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    monkeypatch.setattr(writer_module, "backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
     job, worker = workers.job("parallel", {"rounds": 1}), workers.worker()
     real, left = worker.worker.log.append, [3]
 

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws import transition
 from graphjobs.core.job import Job
-from graphjobs.worker import checkpoints
-from graphjobs.worker import writer as writer_module
 from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from tests.support.faults import FAULTS, client_error
 from tests.support.worker_checks import check_nothing_repeated, check_sound, story
@@ -47,8 +44,7 @@ UNDISTURBED = Trouble("", RuntimeError())
 
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (writer_module, transition, checkpoints):
-        monkeypatch.setattr(module, "backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
     monkeypatch.setattr("graphjobs.core.slot.MAX_INLINE_BYTES", LARGE)
     monkeypatch.setattr("langgraph_checkpoint_aws.checkpoint.dynamodb.storage_strategy.S3_OFFLOAD_THRESHOLD", LARGE)
 

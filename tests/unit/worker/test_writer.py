@@ -13,7 +13,6 @@ from graphjobs.core.event import MAX_EVENT_BYTES, EventTooLarge
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.slot import MAX_INLINE_BYTES, Mark
 from graphjobs.worker import slot_buffer
-from graphjobs.worker import writer as writer_module
 from graphjobs.worker.slot_buffer import MAX_PENDING_CHARACTERS, MAX_SLOT_CHARACTERS, MAX_SLOT_EVENTS
 from graphjobs.worker.writer import WriterClosed
 from tests.support.backend import Backend
@@ -27,7 +26,7 @@ LONG = 3600.0
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
 
 
 def test_the_first_event_is_put_at_once_and_the_rest_is_gathered() -> None:
