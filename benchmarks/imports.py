@@ -39,8 +39,6 @@ def main() -> None:
     """Print the table."""
     rows = []
     for name, spec in FUNCTIONS.items():
-        if spec.group is None:
-            continue
         module, bare = STARTED_BY.get(name, "") + spec.module, LIBRARIES[spec.group]
         # With one client made, as each function does in its init phase.
         ours_code = f"import {module}; {BOTO}"

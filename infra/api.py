@@ -1,4 +1,7 @@
-"""The HTTP API: one function a route behind a JWT authorizer, and our own 404 for everything else."""
+"""The HTTP API: functions behind a JWT authorizer.
+
+There is no ``$default`` route: what no route matches costs no function, since API Gateway answers it itself.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADE
 from infra.auth import Auth
 from infra.config import Config
 from infra.environment import Environment
-from infra.findings import accept
 from infra.lambda_factory import LambdaFactory, Made
 
 ACCESS_LOG: Final = {
@@ -68,7 +70,6 @@ class Api(Construct):
                     integration=integration,
                     authorizer=authorizer,
                 )
-        self._default_route()
         self.stage = self._stage()
 
     @property
@@ -86,17 +87,6 @@ class Api(Construct):
             snap_start=config.snap_start,
             reserved_concurrent_executions=config.api_reserved_concurrency or None,
         )
-
-    def _default_route(self) -> None:
-        not_found = self._functions.make("not_found")
-        route = apigateway.HttpRoute(
-            self,
-            "Default",
-            http_api=self.http_api,
-            route_key=apigateway.HttpRouteKey.DEFAULT,
-            integration=HttpLambdaIntegration("not_found-integration", not_found.target),
-        )
-        accept(route, "AwsSolutions-APIG4", "The route says 404 to everybody and reads nothing.")
 
     def _cors(self) -> apigateway.CorsPreflightOptions | None:
         if not self._config.cors_origins:

@@ -30,7 +30,7 @@ ENTRY: Final = "graphjobs_function"
 """The module that Lambda calls: no name that a user's project would have."""
 
 GROUPS: Final = {spec.name: spec.group for spec in FUNCTIONS.values()}
-"""The dependency group of each function; None needs the standard library alone."""
+"""The dependency group of each function."""
 
 SERVICES: Final = {
     "api": ("dynamodb", "s3", "secretsmanager", "sqs"),
@@ -43,7 +43,6 @@ SERVICES: Final = {
 LARGEST: Final = {"api": 8, "reconcile": 4, "stream": 12, "worker": 40}
 """How large a group's zip may become, in MB: above what it is, below what would be noticed at a cold start."""
 
-LARGEST_WITHOUT_GROUP: Final = 1
 LARGEST_OF_LAMBDA: Final = 250 * 1024 * 1024
 """Unzipped; the only bound for a worker with a project of the user's."""
 
@@ -87,9 +86,7 @@ class Bundler:
         folder = self._build / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        group = GROUPS[name]
-        if group is not None:
-            shutil.copytree(self._dependencies(group), folder, copy_function=_link, dirs_exist_ok=True)
+        shutil.copytree(self._dependencies(GROUPS[name]), folder, copy_function=_link, dirs_exist_ok=True)
         shutil.copytree(ROOT / "src" / "graphjobs", folder / "graphjobs", ignore=SOURCE_JUNK)
         shutil.copy2(ROOT / "functions" / name / "handler.py", folder / f"{ENTRY}.py")
         if name == "worker":
@@ -103,8 +100,7 @@ class Bundler:
         return bundle
 
     def _check(self, bundle: Bundle) -> None:
-        group = GROUPS[bundle.name]
-        largest = LARGEST[group] if group else LARGEST_WITHOUT_GROUP
+        largest = LARGEST[GROUPS[bundle.name]]
         if bundle.size > LARGEST_OF_LAMBDA:
             raise BundleTooLarge(f"{bundle}: Lambda takes 250 MB (262 MB as counted here). Name fewer dependencies.")
         if bundle.zipped > largest * MEGABYTE and (bundle.name != "worker" or self._project.built_in):

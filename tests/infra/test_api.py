@@ -17,7 +17,6 @@ ROUTES = {
     "GET /jobs/{job_id}/status": "job_status",
     "POST /jobs/{job_id}/cancel": "cancel_job",
     "POST /jobs/{job_id}/stream-ticket": "stream_ticket",
-    "$default": "not_found",
 }
 
 
@@ -39,13 +38,15 @@ def test_each_route_leads_to_its_function(template: Template) -> None:
     assert {key: target(template, route) for key, route in routes(template).items()} == ROUTES
 
 
-def test_every_route_wants_a_token_but_the_404(template: Template) -> None:
+def test_every_route_wants_a_token(template: Template) -> None:
     authorizer = {"Ref": template.logical_id("AWS::ApiGatewayV2::Authorizer", "")}
-    for key, route in routes(template).items():
-        if key == "$default":
-            assert route.get("AuthorizationType", "NONE") == "NONE"
-        else:
-            assert (route["AuthorizationType"], route["AuthorizerId"]) == ("JWT", authorizer)
+    for route in routes(template).values():
+        assert (route["AuthorizationType"], route["AuthorizerId"]) == ("JWT", authorizer)
+
+
+def test_what_no_route_matches_costs_no_function(template: Template) -> None:
+    """API Gateway answers it itself; nobody pays for anonymous junk."""
+    assert "$default" not in routes(template)
 
 
 @pytest.mark.parametrize("which", ["template", "elsewhere"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from infra import bundling, uv
-from infra.bundling import GROUPS, LARGEST, LARGEST_WITHOUT_GROUP, MEGABYTE, ROOT, SERVICES, Bundle, Bundler
+from infra.bundling import GROUPS, LARGEST, MEGABYTE, ROOT, SERVICES, Bundle, Bundler
 from infra.graph_project import GraphProject, graph_project
 from infra.uv import Platform
 
@@ -33,7 +33,6 @@ LOADED = {
     "reconcile": ({"aws_lambda_powertools"}, {"langgraph", "pydantic", "starlette", "moto"}),
     "stream": ({"starlette", "jwt"}, {"langgraph", "langchain_core", "pydantic", "moto"}),
     "worker": ({"langgraph", "langgraph_checkpoint_aws"}, {"starlette", "moto", "aws_cdk"}),
-    None: (set(), {"boto3", "pydantic", "aws_lambda_powertools"}),
 }
 """Packages that a group's function has imported once it is imported, and packages that its bundle does not have."""
 
@@ -83,7 +82,7 @@ def test_a_bundle_is_no_larger_than_it_should_be(bundle: Make, name: str) -> Non
     made = bundle(name)
     files = [path for path in made.folder.rglob("*") if path.is_file()]
     assert made.size == sum(path.stat().st_size for path in files)
-    assert made.zipped <= (LARGEST[group] if group else LARGEST_WITHOUT_GROUP) * MEGABYTE
+    assert made.zipped <= LARGEST[group] * MEGABYTE
     assert made.size <= 250 * 1024 * 1024
 
 
@@ -159,12 +158,12 @@ def test_the_same_inputs_make_the_same_bundle(bundler: Bundler, bundle: Make) ->
 def test_a_bundle_that_has_grown_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = GraphProject(ROOT / "examples/starter/langgraph.json", ("chat",), (), None, True)
     bundler = Bundler(Platform.of_host(), project, build=tmp_path)
-    monkeypatch.setattr(bundling, "LARGEST_WITHOUT_GROUP", 0)
-    with pytest.raises(bundling.BundleTooLarge, match=r"not_found .* at most 0 MB zipped"):
-        bundler.bundle("not_found")
+    monkeypatch.setitem(bundling.LARGEST, "reconcile", 0)
+    with pytest.raises(bundling.BundleTooLarge, match=r"reconcile .* at most 0 MB zipped"):
+        bundler.bundle("reconcile")
     monkeypatch.setattr(bundling, "LARGEST_OF_LAMBDA", 10)
     with pytest.raises(bundling.BundleTooLarge, match="Lambda takes 250 MB"):
-        bundler.bundle("not_found")
+        bundler.bundle("reconcile")
 
 
 def test_what_is_installed_is_what_the_lock_file_pins() -> None:

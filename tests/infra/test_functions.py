@@ -12,7 +12,7 @@ from infra.bundling import ENTRY, ROOT
 from tests.infra.template import Template, construct
 
 API = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
-OURS = (*API, "not_found", "stream", "worker", "reconcile")
+OURS = (*API, "stream", "worker", "reconcile")
 
 
 def test_every_function_traces_and_logs_json_to_a_group_of_its_own(template: Template) -> None:
@@ -95,7 +95,7 @@ def test_with_snap_start_everything_that_calls_a_function_calls_its_published_ve
         assert snap_start["ApplyOn"] == ("PublishedVersions" if name in snapped else "None"), name
     integrations = production.of_type("AWS::ApiGatewayV2::Integration").values()
     called = {production.called(item["Properties"]["IntegrationUri"]) for item in integrations}
-    assert called == {f"{name}:live" for name in API} | {"not_found"}
+    assert called == {f"{name}:live" for name in API}
     mapping = production.only("AWS::Lambda::EventSourceMapping")["Properties"]
     assert production.called(mapping["FunctionName"]) == "worker:live"
     url = production.only("AWS::Lambda::Url")["Properties"]
@@ -114,7 +114,3 @@ def test_concurrency_is_reserved_only_where_it_is_configured(template: Template,
     reserved = {name: production.function(name).get("ReservedConcurrentExecutions") for name in OURS}
     assert reserved == dict.fromkeys(OURS) | dict.fromkeys(API, 20) | {"stream": 200}
     assert not [name for name in OURS if "ReservedConcurrentExecutions" in template.function(name)]
-
-
-def test_not_found_is_told_nothing(template: Template) -> None:
-    assert template.environment("not_found") == {}

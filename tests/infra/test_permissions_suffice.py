@@ -19,7 +19,7 @@ NOT_IN_THE_SCENARIO = {
 }
 
 
-@pytest.mark.parametrize("function", [name for name in READS if name != "not_found"])
+@pytest.mark.parametrize("function", READS)
 def test_a_role_allows_what_its_function_calls_and_no_more(
     template: Template, recording: Recording, function: str
 ) -> None:

@@ -43,7 +43,6 @@ ALLOWED = {
         dynamodb:GetItem                jobs
         secretsmanager:GetSecretValue   ticket_secret
     """,
-    "not_found": "",
     "stream": """
         dynamodb:GetItem                jobs
         dynamodb:BatchGetItem           events

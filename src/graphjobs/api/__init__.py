@@ -5,7 +5,6 @@
 * `job_request`: its body
 * `job_status`: `GET /jobs/{job_id}/status`
 * `list_jobs`: `GET /jobs`
-* `not_found`: the `$default` route
 * `stream_ticket`: `POST /jobs/{job_id}/stream-ticket`
 * `submission`: accepting a job
 """

@@ -27,12 +27,12 @@ class FunctionSpec:
     Attributes:
         name: the folder of its entry, `functions/<name>/`, and the service in its logs and metrics.
         module: where its code begins.
+        group: the dependency group of its bundle.
         routes: what it answers behind the HTTP API, each with a token; none for the others.
         needs: attributes of `Settings` that must be set; it does not start without them.
         reads: further attributes of `Settings`, which have a default.
         may: AWS actions by the name of a resource (`infra.permissions` knows their ARNs). A transaction is authorised
             as its parts are (PutItem, UpdateItem). Only what the code calls: a test compares.
-        group: the dependency group of its bundle; None needs the standard library alone.
         metrics: what it writes, by the names in `graphjobs.observability`.
         memory_mb: where it is no context key of the deployment.
         timeout_seconds: where it is no context key of the deployment.
@@ -40,11 +40,11 @@ class FunctionSpec:
 
     name: str
     module: str
+    group: str
     routes: tuple[Route, ...] = ()
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     may: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    group: str | None = None
     metrics: tuple[str, ...] = ()
     memory_mb: int | None = None
     timeout_seconds: int | None = None
@@ -114,12 +114,6 @@ _ALL: Final = (
         needs=("jobs_table", "stream_url", "ticket_secret"),
         may={"jobs": ("dynamodb:GetItem",), **_TICKETS},
         group="api",
-    ),
-    FunctionSpec(
-        name="not_found",
-        module="graphjobs.api.not_found",
-        memory_mb=128,
-        timeout_seconds=3,
     ),
     FunctionSpec(
         name="stream",

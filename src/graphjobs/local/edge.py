@@ -29,7 +29,6 @@ from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.jwt_auth import JwtVerifier
 from graphjobs.auth.principal import AuthError
 from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, ROUTES, FunctionSpec
-from graphjobs.http.problem import problem_response, route_not_found
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
 from graphjobs.local.issuer import ensure_key, issuer_routes, public_keys
@@ -99,8 +98,8 @@ def create_edge(issuer: str, state_dir: Path) -> Starlette:
 
         return Route(path, endpoint, methods=[method])
 
-    async def default(request: Request, error: Exception) -> Response:
-        return answer(problem_response(route_not_found()))
+    async def no_route(request: Request, error: Exception) -> Response:
+        return message(404, "Not Found")
 
     cors = Middleware(
         CORSMiddleware,
@@ -111,8 +110,8 @@ def create_edge(issuer: str, state_dir: Path) -> Starlette:
     )
     routes: list[Any] = [route(*known) for known in ROUTES]
     routes.append(Mount("/oidc", routes=issuer_routes(issuer, key)))
-    # What no route matches goes to `$default`, by path and by method alike.
-    app = Starlette(routes=routes, middleware=[cors], exception_handlers={404: default, 405: default})
+    # What no route matches, by path or by method, the HTTP API answers itself.
+    app = Starlette(routes=routes, middleware=[cors], exception_handlers={404: no_route, 405: no_route})
     app.router.redirect_slashes = False
     return app
 

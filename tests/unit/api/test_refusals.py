@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -158,12 +157,3 @@ def test_a_request_without_a_subject_is_401(service: Api, method: str, path: str
 def test_a_job_lives_to_its_last_second(service: Api) -> None:
     job = service.aws.new_job(expires_at=service.aws.clock() // 1000 + 60)
     assert service.call("GET", f"/jobs/{job.job_id}/status").status == 200
-
-
-def test_what_no_route_answers_is_our_404() -> None:
-    from graphjobs.api.not_found import handler
-
-    result: dict[str, Any] = handler({"rawPath": "/nothing"}, None)
-    assert result["statusCode"] == 404
-    assert result["headers"]["content-type"] == "application/problem+json"
-    assert json.loads(result["body"])["code"] == "not_found"
