@@ -17,10 +17,10 @@ READ_SECONDS = 40.0
 
 @dataclass
 class Wire:
-    """What the complete frames of a connection say; a frame that was cut short does not count.
+    """What a connection says; an event without its blank line does not count.
 
     Attributes:
-        kinds: ``retry``, ``comment`` or ``event``, a frame each.
+        kinds: ``retry``, ``comment`` or ``event``, in the order of the stream.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -33,17 +33,20 @@ class Wire:
 
 
 def parsed(body: bytes) -> Wire:
-    """Read `body`: each frame is ``retry``, a comment, or ``id``, ``event`` and ``data`` in this order."""
+    """Read `body`: ``id``, ``event`` and ``data`` in this order and a blank line, or one line of another kind."""
     wire = Wire()
-    for frame in body.split(b"\n\n")[:-1]:
-        if frame.startswith(b": "):
-            wire.kinds.append("comment")
-        elif frame.startswith(b"retry: "):
-            assert frame.removeprefix(b"retry: ").isdigit(), frame
-            wire.kinds.append("retry")
-        else:
-            wire.events.append(_event(frame.decode("utf-8")))
+    frame: list[bytes] = []
+    for line in body.split(b"\n")[:-1]:
+        if not line:
+            wire.events.append(_event(b"\n".join(frame).decode("utf-8")))
             wire.kinds.append("event")
+            frame = []
+        elif line.startswith((b": ", b"retry: ")):
+            assert not frame, frame
+            assert line.startswith(b": ") or line.removeprefix(b"retry: ").isdigit(), line
+            wire.kinds.append("comment" if line.startswith(b": ") else "retry")
+        else:
+            frame.append(line)
     return wire
 
 

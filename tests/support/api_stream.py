@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -151,11 +152,10 @@ class Connection:
 
 
 def parsed(body: bytes) -> list[Event]:
-    """The events of `body`; a frame without its blank line does not count, anything unknown is an error."""
+    """The events of `body`; one without its blank line does not count, anything unknown is an error."""
     events = []
-    for frame in body.decode("utf-8", "replace").split("\n\n")[:-1]:
-        if frame.startswith((": ", "retry: ")):
-            continue
+    text = re.sub(r"^(: .*|retry: \d+)\n", "", body.decode("utf-8", "replace"), flags=re.MULTILINE)
+    for frame in text.split("\n\n")[:-1]:
         seq, kind, data = frame.split("\n")
         event = json.loads(data.removeprefix("data: "))
         assert (seq, kind) == (f"id: {event['seq']}", f"event: {event['type']}"), frame

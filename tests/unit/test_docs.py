@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from graphjobs.cli.arguments import argument_parser
-from graphjobs.core.event import CUSTOM, RESERVED_TYPES
+from graphjobs.core.event import CUSTOM, OWN_TYPES
 from graphjobs.core.outcome import MESSAGES
 from graphjobs.core.settings import Settings
 from graphjobs.observability import Metric
@@ -95,7 +95,7 @@ def test_the_readme_lists_every_variable_that_the_source_reads() -> None:
 
 def test_the_readme_knows_every_event_type_of_ours() -> None:
     section = README[README.index("| type | data | |") :].split("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == RESERVED_TYPES | {CUSTOM, "progress"}
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == OWN_TYPES | {CUSTOM, "progress"}
 
 
 def test_the_readme_knows_every_way_to_fail() -> None:

@@ -16,8 +16,14 @@ ATTEMPT: Final = "attempt"
 ERROR: Final = "error"
 DONE: Final = "done"
 
-RESERVED_TYPES: Final = frozenset({METADATA, TOKEN, UPDATE, ATTEMPT, ERROR, DONE})
-"""Types that only graphjobs writes; a node that names one of them gets ``custom``."""
+OWN_TYPES: Final = frozenset({METADATA, TOKEN, UPDATE, ATTEMPT, ERROR, DONE})
+"""Types that only graphjobs writes."""
+
+EVENTSOURCE_TYPES: Final = frozenset({"open", "message"})
+"""What EventSource itself calls things: ``open`` of a node would reach a page's ``onopen``."""
+
+RESERVED_TYPES: Final = OWN_TYPES | EVENTSOURCE_TYPES
+"""A node that names one of these types gets ``custom``."""
 
 MAX_EVENT_BYTES: Final = 5 * 1024 * 1024
 """Upper bound of one event's JSON line, in bytes of UTF-8."""
@@ -54,13 +60,15 @@ class Event:
 
 
 def event_line(seq: int, kind: str, ts: str, data: str) -> str:
-    """An event's one line of JSON, made of its members; `data` is JSON already, without a raw line break.
+    """An event's one line of JSON, made of its members; `data` is JSON already, without a raw line feed.
+
+    No reader takes it for several lines: also what only some of them break lines at is escaped.
 
     Raises:
         EventTooLarge: the line is over `MAX_EVENT_BYTES`.
     """
     # Seq and time need no escaping.
-    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}","data":{data}}}'
+    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}","data":{_on_one_line(data)}}}'
     if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"An event of type {kind!r} is over {MAX_EVENT_BYTES} bytes of JSON.")
     return text
@@ -104,6 +112,13 @@ class StoredEvent:
     def _type(self) -> tuple[str, int]:
         """The type, and where its text ends in the line."""
         return _DECODER.raw_decode(self.line, self.line.index(_TYPE) + len(_TYPE))
+
+
+def _on_one_line(data: str) -> str:
+    """JSON `data` with the three escaped that JSON lets stand and `str.splitlines` breaks at; only in texts are any."""
+    if data.isascii():  # known without a look at the text, and true of most
+        return data
+    return data.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 _TYPE: Final = '"type":'

@@ -37,7 +37,7 @@ from graphjobs.stream.frame import Encoder
 from graphjobs.stream.opening import Credentials, Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
-from graphjobs.stream.response import EventStreamResponse
+from graphjobs.stream.response import HEADERS, EventStreamResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,7 +80,7 @@ class StreamService:
         if opening.finished:
             return Response(status_code=204, headers=SECURITY_HEADERS)
         if request.method == "HEAD":  # which Starlette routes here too: nothing to follow
-            return Response(headers={**SECURITY_HEADERS, "Content-Type": sse.CONTENT_TYPE})
+            return Response(headers=HEADERS)
         follower = Follower(
             job_id,
             after,

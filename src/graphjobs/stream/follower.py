@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 RETRY_MS: Final = 1_000
+"""Clients wait this long after a connection that broke, or that ended with a fault."""
+ROTATION_RETRY_MS: Final = 100
+"""... and this long when the window is over: nothing is wrong, and a viewer sees the pause."""
 BEHIND_MS: Final = 1_000
 """A slot older than this when it is read means that a page of them is waiting, at a writer's twenty a second."""
 UNREADABLE: Final = (ClientError, BotoCoreError, CorruptSlot, ValueError, KeyError)
@@ -87,7 +90,7 @@ class Follower:
             while page := await self._page():
                 yield self._take(page)
                 if time.monotonic() >= closes:
-                    return  # one page at least, so that the client comes forward; it resumes after it
+                    break  # one page at least, so that the client comes forward; it resumes after it
             while not self._delivery.ended and (left := closes - time.monotonic()) > 0:
                 frame = await self._wait(min(left, self._pacing.heartbeat))
                 if frame is None:
@@ -99,6 +102,8 @@ class Follower:
                 self._caught_up = lag <= BEHIND_MS
                 while time.monotonic() < closes and (page := await self._page()):
                     yield self._take(page)
+            if not self._delivery.ended:
+                yield sse.retry(ROTATION_RETRY_MS)
         except UNREADABLE as error:
             self._logger.warning(
                 "stream closed, its log cannot be read", extra={"job_id": self._job_id, "error": str(error)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.types import Receive, Scope, Send
+
+
+# `no-transform`: a proxy that compresses would keep what it has until it is worth compressing (RFC 9111, 5.2.2.6).
+HEADERS: Final = {
+    "Content-Type": sse.CONTENT_TYPE,  # not as `media_type`, to which Starlette would add a charset
+    **SECURITY_HEADERS,
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",
+}
 
 
 def _nothing() -> None:
@@ -33,8 +42,7 @@ class EventStreamResponse(Response):
         on_close: Callable[[], None] = _nothing,
     ) -> None:
         """A client that takes nothing for `slow_reader_seconds` is let go."""
-        # In the headers, not as `media_type`, to which Starlette would add a charset: the format has but one.
-        super().__init__(headers={"Content-Type": sse.CONTENT_TYPE, **SECURITY_HEADERS, "X-Accel-Buffering": "no"})
+        super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._frames = frames
         self._on_close = on_close

@@ -48,7 +48,7 @@ def problem(status: int, code: str, detail: str, **headers: str) -> Answer:
 
 
 def stream_answer(body: bytes, *, cut: bool = False, retry_ms: int = 7) -> Answer:
-    return Answer(200, f"retry: {retry_ms}\n\n".encode() + body, {"Content-Type": "text/event-stream"}, cut)
+    return Answer(200, f"retry: {retry_ms}\n".encode() + body, {"Content-Type": "text/event-stream"}, cut)
 
 
 class Service:

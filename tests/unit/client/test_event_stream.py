@@ -46,7 +46,7 @@ def test_a_window_that_ends_is_followed_by_the_next(client_of: Clients, service:
 
 
 def test_windows_without_an_event_are_no_failures(client_of: Clients, service: Service) -> None:
-    service.script(STREAM, *[stream_answer(b": heartbeat\n\n")] * 9)
+    service.script(STREAM, *[stream_answer(b": heartbeat\n")] * 9)
     assert list(client_of().stream(JOB_ID)) == LOG
 
 
@@ -178,7 +178,7 @@ def test_whatever_the_cuts_what_arrives_is_the_log(cuts: list[tuple[int, int, bo
         cursor = int(request.headers.get("Last-Event-ID", "0"))
         if cursor == len(LONG_LOG):
             return httpx.Response(204)
-        everything = b"retry: 0\n\n" + wire(LONG_LOG[cursor:])
+        everything = b"retry: 0\n" + wire(LONG_LOG[cursor:])
         size, chunk, breaks = next(script, (len(everything), 4096, False))
         bodies.append(CutBody(everything[: max(size, 1)], chunk, breaks))
         return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=bodies[-1])

@@ -36,7 +36,7 @@ def test_a_backend_that_fails_from_the_start_still_sends_a_byte() -> None:
         script = app.long_job(3)
         app.log.failures.append(client_error("ThrottlingException"))
         stream = await app.follow(script.job_id).end()
-        assert stream.complete and stream.body.startswith(b"retry: 1000\n\n") and not stream.events
+        assert stream.complete and stream.body.startswith(b"retry: 1000\n") and not stream.events
 
     with streams() as app:
         run(work(app))

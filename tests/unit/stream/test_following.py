@@ -21,6 +21,7 @@ def test_a_finished_log_is_replayed_whole_and_closed() -> None:
         script = app.long_job(5 * PAGE_SLOTS + 3)
         stream = await app.follow(script.job_id).end()
         assert stream.events == script.events and stream.complete
+        assert stream.body.endswith(b"\n\n") and stream.body.count(b"retry: ") == 1, "nothing follows `done`"
         assert app.log.calls == Counter(following=6), "one page at a time, and none after the end"
 
     with streams() as app:
@@ -64,7 +65,7 @@ def test_a_silent_stream_has_a_heartbeat() -> None:
         script = app.job()
         script.slot("a")
         stream = app.follow(script.job_id)
-        await stream.until(lambda c: c.body.count(b": heartbeat\n\n") >= 3)
+        await stream.until(lambda c: c.body.count(b": heartbeat\n") >= 3)
         script.done()
         assert (await stream.end()).events == script.events
 
@@ -78,6 +79,7 @@ def test_a_stream_is_closed_cleanly_at_the_windows_end() -> None:
         script.slot("a")
         stream = await app.follow(script.job_id).end()
         assert stream.complete and stream.events == script.events
+        assert stream.body.startswith(b"retry: 1000\n") and stream.body.endswith(b"\n\nretry: 100\n"), "come back soon"
         script.done()
         resumed = await app.follow(script.job_id, after=1).end()
         assert stream.events + resumed.events == script.events
@@ -94,7 +96,7 @@ def test_the_window_ends_also_while_a_client_is_still_catching_up() -> None:
         stream = app.follow(script.job_id)
         stream.pause = 0.05
         await stream.end()
-        assert stream.complete
+        assert stream.complete and stream.body.endswith(b"\n\nretry: 100\n")
         assert PAGE_SLOTS <= len(stream.events) < len(script.events)
         assert stream.events == script.events[: len(stream.events)]
 

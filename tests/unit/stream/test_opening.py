@@ -46,9 +46,10 @@ def test_a_ticket_opens_the_stream(app: Streams) -> None:
     answer = answered(app, f"/stream/{job}?ticket={app.ticket(job)}")
     assert (answer.status, answer.complete, len(answer.events)) == (200, True, 4)
     assert answer.headers["content-type"] == "text/event-stream"
-    assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert answer.headers["cache-control"] == "no-store, no-transform"
+    assert (answer.headers["referrer-policy"], answer.headers["x-accel-buffering"]) == ("no-referrer", "no")
     assert "content-length" not in answer.headers
-    assert answer.body.startswith(b"retry: 1000\n\nid: 1\nevent: token\ndata: {")
+    assert answer.body.startswith(b"retry: 1000\nid: 1\nevent: token\ndata: {")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -187,7 +188,7 @@ def test_a_passing_fault_at_open_sends_a_browser_away_to_come_back(app: Streams,
     job = finished(app)
     app.rows.failure = PASSING[fault]()
     answer = answered(app, f"/stream/{job}?ticket={app.ticket(job)}")
-    assert (answer.status, bytes(answer.body), answer.complete) == (200, b"retry: 1000\n\n", True)
+    assert (answer.status, bytes(answer.body), answer.complete) == (200, b"retry: 1000\n", True)
     assert answer.headers["content-type"] == "text/event-stream"
     app.rows.failure = None
     assert len(answered(app, f"/stream/{job}?ticket={app.ticket(job)}").events) == 4

@@ -15,7 +15,7 @@ SCOPE: Message = {"type": "http"}
 
 
 async def frames(fails: bool = False) -> AsyncIterator[bytes]:
-    yield b"retry: 1\n\n"
+    yield b"retry: 1\n"
     if fails:
         raise RuntimeError("on purpose")
 

@@ -69,7 +69,8 @@ def test_one_slot_that_cannot_be_read_ends_the_streams_of_its_job_alone(app: Str
         spoil(app, bad)
         bad.slot("unreadable")
         for stream in (await first.end(), await also.end()):
-            assert stream.complete and stream.body.endswith(b": come back\n\n")
+            assert stream.complete and stream.body.endswith(b": come back\n")
+            assert stream.body.count(b"retry: ") == 1, "no hurry after a fault"
         assert first.events == bad.events[:1] and not second.complete
         good.done("b")
         assert (await second.end()).events == good.events and b"come back" not in second.body
