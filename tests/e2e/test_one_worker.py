@@ -125,7 +125,7 @@ def test_a_connection_ends_cleanly_after_its_window_and_the_client_goes_on(owner
             wire = connection.rest()  # an end that is not clean raises
         received += wire.events
         ended = wire.ended
-        assert connection.body.endswith(b"\n\n" if ended else b"\n\nretry: 100\n"), "an event was cut by the window"
+        assert connection.body.endswith(b"\n\n" if ended else b"\nretry: 100\n"), "an event was cut by the window"
         connections += 1
         assert ended or time.monotonic() - opened_at >= WINDOW_SECONDS * 0.9
     assert connections >= 2

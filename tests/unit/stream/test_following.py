@@ -79,7 +79,7 @@ def test_a_stream_is_closed_cleanly_at_the_windows_end() -> None:
         script.slot("a")
         stream = await app.follow(script.job_id).end()
         assert stream.complete and stream.events == script.events
-        assert stream.body.startswith(b"retry: 1000\n") and stream.body.endswith(b"\n\nretry: 100\n"), "come back soon"
+        assert stream.body.startswith(b"retry: 1000\n") and stream.body.endswith(b"\nretry: 100\n"), "come back soon"
         script.done()
         resumed = await app.follow(script.job_id, after=1).end()
         assert stream.events + resumed.events == script.events
