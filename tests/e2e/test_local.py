@@ -130,3 +130,19 @@ def test_an_instance_is_a_console_of_its_jobs_workers_and_files(tmp_path: Path, 
     assert f"{lost}  slow  completed" in console
     assert f'File "{source}", line' in console and "RuntimeError: my own bug" in console
     assert "mine.py has changed" in console
+
+
+def test_with_data_the_next_instance_has_the_jobs_and_goes_on_with_those_that_were_not_over(
+    tmp_path: Path, project: Path
+) -> None:
+    """Given kept data, when an instance ends in the middle of a job, then the next one finishes that job."""
+    state, data = tmp_path / "state", str(tmp_path / "data")
+    with local_target(state, project, workers=1, keep_in=data) as target, User(target) as user:
+        over = user.start(graph="slow", input={})
+        events = user.finished(over)
+        cut = user.start(graph="slow", input={"seconds": 2})
+        eventually(lambda: user.status(cut)["status"] == "running", "it runs")
+    with local_target(state, project, workers=1, keep_in=data) as target, User(target) as user:
+        assert user.status(over)["status"] == "completed"
+        assert user.follow(over) == events
+        assert user.finished(cut)[-1]["data"]["status"] == "completed"

@@ -160,10 +160,13 @@ def target_from_environment(state_dir: Path, config: Path, **settings: str) -> I
 
 
 @contextmanager
-def local_target(state_dir: Path, config: Path, *, workers: int, **settings: str) -> Iterator[Target]:
+def local_target(
+    state_dir: Path, config: Path, *, workers: int, keep_in: str = "", **settings: str
+) -> Iterator[Target]:
     """A local instance that keeps its state in `state_dir`; `settings` are environment variables."""
     environ = {**os.environ, **settings, "GRAPHJOBS_STATE_DIR": str(state_dir)}
     command = local_command("--workers", str(workers), "--config", str(config))
+    command += ["--data", keep_in] if keep_in else []
     # Bash keeps what the instance prints: its own pid stays the one that is told to end.
     copied = 'exec "$@" > >(exec tee "$0/stdout.out") 2> "$0/stderr.out"'
     state_dir.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@
 * `gateway`: payload format 2.0
 * `issuer`: an OIDC issuer
 * `keep_alive`: the emulator's HTTP: persistent connections
+* `kept_data`: what `--data DIR` keeps between two instances
 * `lambda_context`: the context object
 * `log_notes`: the worker's log lines as notes
 * `lost_worker`: the job of a worker that died is taken up at once

@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stream-port", type=int, metavar="N", default=8001, help="default %(default)s; 0 for a free one"
     )
     parser.add_argument("--workers", type=int, metavar="N", default=2, help="worker processes (default: %(default)s)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep jobs and events there for the next start")
     parser.add_argument(
         "--leave-lost-jobs",
         action="store_true",
@@ -104,6 +105,8 @@ def plan(arguments: argparse.Namespace) -> Plan:
     settings = Settings.from_env(os.environ)
     if arguments.workers < 1:
         raise ConfigInvalid("--workers must be at least 1.")
+    if arguments.data and os.environ.get("AWS_ENDPOINT_URL"):
+        raise ConfigInvalid("--data keeps what the embedded emulator holds; AWS_ENDPOINT_URL names another one.")
     return Plan(
         state_dir=Path(os.environ.get("GRAPHJOBS_STATE_DIR") or DEFAULT_STATE_DIR).resolve(),
         config=arguments.config.resolve(),
@@ -113,6 +116,7 @@ def plan(arguments: argparse.Namespace) -> Plan:
         workers=arguments.workers,
         function_timeout_seconds=settings.function_timeout_seconds,
         leave_lost_jobs=arguments.leave_lost_jobs,
+        data=arguments.data.resolve() if arguments.data else None,
     )
 
 

@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from graphjobs.aws.queue import JobQueue
 from graphjobs.local.child import end_with_parent, say_ready
 from graphjobs.local.keep_alive import KeepAlive
-from graphjobs.local.resources import create_resources, settings_of
+from graphjobs.local.kept_data import DataUnreadable, KeptData
+from graphjobs.local.resources import client, create_resources, settings_of
 from graphjobs.local.transactions import rolled_back_by_item
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+T = TypeVar("T")
+
+SAVE_SECONDS: Final = 2.0
+"""How often everything is written to the folder of ``--data``, if anything has changed: what a crash may cost."""
 
 
 class OneAtATime:
@@ -30,18 +38,37 @@ class OneAtATime:
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
         self._lock = threading.Lock()
+        self._requests = 0
+        self._saved = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         if "/sqs/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
             return self._app(environ, start_response)
         with self._lock:
+            self._requests += 1
             return list(self._app(environ, start_response))
 
+    def alone(self, call: Callable[[], T]) -> T:
+        """`call` while no request is answered."""
+        with self._lock:
+            return call()
 
-def make_emulator(port: int) -> Any:
+    def save(self, data: KeptData) -> None:
+        """Keep what is there, if there was a request since the last time."""
+        with self._lock:
+            if self._requests != self._saved:
+                data.save()
+                self._saved = self._requests
+
+
+def make_app() -> OneAtATime:
+    """The emulator as a WSGI app."""
+    return OneAtATime(DomainDispatcherApplication(create_backend_app))
+
+
+def make_emulator(port: int, app: OneAtATime) -> Any:
     """The server, listening on 127.0.0.1:`port` (0 for a free one)."""
-    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=KeepAlive)
 
 
@@ -51,9 +78,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--suffix", required=True, help="of the names of what is made at the start")
     parser.add_argument("--visibility-seconds", type=int, required=True)
+    parser.add_argument("--data", type=Path, help="the folder in which everything is kept")
     arguments = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_emulator(arguments.port)
+    app = make_app()
+    server = make_emulator(arguments.port, app)
+    data = KeptData(arguments.data) if arguments.data else None
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
     end_with_parent()
     with rolled_back_by_item():
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -61,8 +93,19 @@ def main() -> None:
         made = create_resources(endpoint, arguments.suffix, visibility_seconds=arguments.visibility_seconds)
         if made != settings_of(endpoint, arguments.suffix):
             raise SystemExit(f"The emulator names things otherwise than expected: {made}")
+        if data is not None:
+            try:
+                active = app.alone(data.load)
+            except DataUnreadable as error:
+                raise SystemExit(str(error)) from None
+            for job_id in active:
+                JobQueue(client("sqs", endpoint), made["GRAPHJOBS_QUEUE_URL"]).send(job_id)
         say_ready(port=server.server_port)
-        threading.Event().wait()
+        while not stopping.wait(SAVE_SECONDS):
+            if data is not None:
+                app.save(data)
+        if data is not None:
+            app.save(data)
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ def settings_of(endpoint_url: str, suffix: str) -> dict[str, str]:
 
 def create_resources(endpoint_url: str, suffix: str, *, visibility_seconds: int) -> dict[str, str]:
     """Make tables, queues, bucket and ticket secret at `endpoint_url`; returns the settings that name them."""
-    dynamodb = _client("dynamodb", endpoint_url)
+    dynamodb = client("dynamodb", endpoint_url)
     for name, schema in TABLES.items():
         dynamodb.create_table(TableName=f"{name}-{suffix}", **schema)
-    sqs = _client("sqs", endpoint_url)
+    sqs = client("sqs", endpoint_url)
     dlq = sqs.create_queue(QueueName=f"jobs-dlq-{suffix}")["QueueUrl"]
     dlq_arn = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = {"deadLetterTargetArn": dlq_arn, "maxReceiveCount": MAX_RECEIVES}
@@ -48,13 +48,14 @@ def create_resources(endpoint_url: str, suffix: str, *, visibility_seconds: int)
         QueueName=f"jobs-{suffix}",
         Attributes={"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": json.dumps(redrive)},
     )["QueueUrl"]
-    _client("s3", endpoint_url).create_bucket(Bucket=f"payloads-{suffix}")
+    client("s3", endpoint_url).create_bucket(Bucket=f"payloads-{suffix}")
     keys = {"current": "k1", "k1": secrets.token_urlsafe(32)}
-    _client("secretsmanager", endpoint_url).create_secret(Name=f"tickets-{suffix}", SecretString=json.dumps(keys))
+    client("secretsmanager", endpoint_url).create_secret(Name=f"tickets-{suffix}", SecretString=json.dumps(keys))
     return settings_of(endpoint_url, suffix) | {"GRAPHJOBS_QUEUE_URL": queue}
 
 
-def _client(service: str, endpoint_url: str) -> Any:
+def client(service: str, endpoint_url: str) -> Any:
+    """A client of the emulator."""
     import boto3  # half a second that the supervisor does without
 
     return boto3.client(

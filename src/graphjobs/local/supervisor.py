@@ -37,6 +37,7 @@ class Plan:
 
     Attributes:
         leave_lost_jobs: whether the job of a worker that died waits for its lease, as it does on AWS.
+        data: the folder in which what is stored outlives the instance; None to keep it in memory.
     """
 
     state_dir: Path
@@ -47,6 +48,7 @@ class Plan:
     workers: int
     function_timeout_seconds: float
     leave_lost_jobs: bool = False
+    data: Path | None = None
 
 
 class Supervisor:
@@ -129,13 +131,15 @@ class Supervisor:
 
     def _resources(self) -> dict[str, str]:
         """Start the emulator, unless there is one already; the variables that lead to what is in it."""
-        suffix = secrets.token_hex(4)
+        # Kept data is found again under the same names.
+        suffix = "kept" if self._plan.data else secrets.token_hex(4)
         visibility = int(self._plan.function_timeout_seconds) + VISIBILITY_MARGIN_SECONDS
         if self._endpoint:
             return create_resources(self._endpoint, suffix, visibility_seconds=visibility)
         port = usable_port(0)
         self._endpoint = f"http://127.0.0.1:{port}"
         arguments = ["--port", str(port), "--suffix", suffix, "--visibility-seconds", str(visibility)]
+        arguments += ["--data", str(self._plan.data)] if self._plan.data else []
         self._emulator = self._child("emulator", "graphjobs.local.emulator", arguments, {})
         self._emulator.start()
         return CREDENTIALS | settings_of(self._endpoint, suffix)

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from werkzeug.serving import make_server
 
-from graphjobs.local.emulator import make_emulator
+from graphjobs.local.emulator import make_app, make_emulator
 from graphjobs.local.keep_alive import KeepAlive
 from graphjobs.local.resources import CREDENTIALS
 
@@ -78,7 +78,7 @@ def test_a_client_that_asks_whether_to_send_its_body_is_told(connection: http.cl
 
 
 def test_an_sdk_keeps_its_connection() -> None:
-    server = make_emulator(0)
+    server = make_emulator(0, make_app())
     opened: list[Any] = []
     accept = server.get_request
 
