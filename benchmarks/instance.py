@@ -29,7 +29,7 @@ class Instance:
 
     def client(self) -> Client:
         """A client of it, to be closed."""
-        return Client(self.api_url, self.stream_url, self.token)
+        return Client(self.api_url, self.token, stream_url=self.stream_url)
 
 
 @contextmanager

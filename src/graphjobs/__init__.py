@@ -1,7 +1,7 @@
 """graphjobs: LangGraph graphs as durable jobs, followed live.
 
-`Client`, its `RetryPolicy` and its errors are imported from here. They are loaded when first used: a Lambda function
-imports its own part of this package and nothing of the client.
+`Client`, `AsyncClient`, their types and their errors are imported from here. They are loaded when first used: a Lambda
+function imports its own part of this package and nothing of the client.
 """
 
 from importlib import import_module
@@ -9,25 +9,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphjobs.client import (
+        Accepted,
         ApiError,
+        AsyncClient,
         Client,
+        Command,
         ConfigurationError,
         ContractViolation,
+        Event,
         GraphjobsError,
+        Interrupt,
+        JobError,
+        JobList,
+        JobOptions,
+        JobStatus,
+        JobSummary,
         RetryPolicy,
+        RunConfig,
         SequenceError,
         ServiceUnreachable,
+        StreamTicket,
     )
 
 __all__ = [
+    "Accepted",
     "ApiError",
+    "AsyncClient",
     "Client",
+    "Command",
     "ConfigurationError",
     "ContractViolation",
+    "Event",
     "GraphjobsError",
+    "Interrupt",
+    "JobError",
+    "JobList",
+    "JobOptions",
+    "JobStatus",
+    "JobSummary",
     "RetryPolicy",
+    "RunConfig",
     "SequenceError",
     "ServiceUnreachable",
+    "StreamTicket",
 ]
 
 

@@ -30,7 +30,8 @@ class Crowd:
     """Runs jobs, a few at a time."""
 
     def __init__(self, api_url: str, stream_url: str, token: str, seed: int) -> None:
-        self._arguments = (api_url, stream_url, token)
+        self._access = (api_url, token)
+        self._stream_url = stream_url
         self._seed = seed
         self.received = 0
         """Events that viewers have received so far, about: counted without a lock."""
@@ -72,7 +73,7 @@ class Crowd:
                 events = client.stream(job_id, after=received[-1]["seq"] if received else 0)
                 take = chance.randint(1, 40)
                 for event in events:
-                    received.append(event)
+                    received.append(dict(event))
                     self.received += 1
                     take -= 1
                     if take == 0:
@@ -80,4 +81,4 @@ class Crowd:
                 events.close()
 
     def _client(self) -> Client:
-        return Client(*self._arguments, api_retries=PATIENT, stream_retries=PATIENT)
+        return Client(*self._access, stream_url=self._stream_url, api_retries=PATIENT, stream_retries=PATIENT)

@@ -122,7 +122,7 @@ def test_a_killed_worker_is_replaced_within_lease_and_five_seconds(world: World)
     """Given a running job, when its worker is killed, then another carries it on in time."""
     token = mint_token(world.state_dir, "user-1", 3600)
     recoveries = []
-    with Client(world.facts["api_url"], world.facts["stream_url"], token) as client:
+    with Client(world.facts["api_url"], token, stream_url=world.facts["stream_url"]) as client:
         for _ in range(3):
             job_id = client.submit(input={"steps": 2, "pause": 0.15})["job_id"]
             killed_at = 0.0

@@ -116,11 +116,12 @@ def test_who_has_seen_the_terminal_event_is_told_that_nothing_follows(user: User
 def test_the_client_library_gives_the_same_log(user: User) -> None:
     """Given a running job, when the client library follows and leaves and resumes it, then it gives the log."""
     job_id = user.start(query=QUESTION)
-    with Client(user.target.api_url, user.target.stream_url, user.target.token("user-1")) as client:
+    token = user.target.token("user-1")
+    with Client(user.target.api_url, token, stream_url=user.target.stream_url) as client:
         events = client.stream(job_id)
-        received = [next(events) for _ in range(7)]
+        received = [dict(next(events)) for _ in range(7)]
         events.close()
-        received += client.stream(job_id, after=7)
+        received += map(dict, client.stream(job_id, after=7))
     check_whole(received)
     user.check_log(job_id, received)
 

@@ -66,9 +66,13 @@ class StreamServer:
     def stream(self, http: httpx.Client, job_id: str, after: int) -> AbstractContextManager[httpx.Response]:
         """Open the stream of a job with a ticket, as a browser does."""
         self.opened += 1
+        params: dict[str, str | int] = {"ticket": self.ticket(job_id), "after": after}
+        return http.stream("GET", f"{self.url}/stream/{job_id}", params=params)
+
+    def ticket(self, job_id: str) -> str:
+        """A ticket for a job's stream."""
         keys = SecretKeyring(self.aws.secrets, self.aws.settings.ticket_secret)
-        ticket = Tickets(keys).issue(job_id, int(time.time()) + 600)
-        return http.stream("GET", f"{self.url}/stream/{job_id}", params={"ticket": ticket, "after": after})
+        return Tickets(keys).issue(job_id, int(time.time()) + 600)
 
 
 def running(aws: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamServer]:

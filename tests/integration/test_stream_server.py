@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from graphjobs.aws.claims import Claim
-from graphjobs.client.event_stream import EventStream
-from graphjobs.client.retry import RetryPolicy
+from graphjobs.client.client import Client
 from graphjobs.core.event import MAX_EVENT_BYTES
 from graphjobs.core.outcome import completed
 from graphjobs.core.times import now_ms
@@ -60,13 +59,28 @@ def many() -> Iterator[tuple[str, dict[str, Any]]]:
             yield "big", {"text": noise}
 
 
+class Ticketed(httpx.HTTPTransport):
+    """Gives the ticket of the job in place of the token, as a browser does."""
+
+    def __init__(self, server: StreamServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        del request.headers["Authorization"]
+        self._server.opened += 1
+        ticket = self._server.ticket(request.url.path.rpartition("/")[2])
+        request.url = request.url.copy_set_param("ticket", ticket)
+        return super().handle_request(request)
+
+
 def followed(server: StreamServer, job_id: str, *, lost_at: int = 0) -> list[dict[str, Any]]:
     """What our client is given, over as many connections as it takes; the server is lost when it has `lost_at`."""
     events: list[dict[str, Any]] = []
-    with httpx.Client(timeout=60) as http:
-        policy = RetryPolicy(max_failures=5, sleep=lambda _: None)
-        for event in EventStream(lambda after: server.stream(http, job_id, after), 0, policy).events():
-            events.append(event)
+    transport = Ticketed(server)
+    with Client(server.url, "t", stream_url=server.url, transport=transport, sleep=lambda _: None) as client:
+        for event in client.stream(job_id):
+            events.append(dict(event))
             if len(events) == lost_at:
                 server.lose()
                 server.start()

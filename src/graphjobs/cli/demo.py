@@ -18,9 +18,9 @@ from typing import Final
 from graphjobs.cli.local_process import LAST_LINES, LocalProcess, LocalStartError, local_command
 from graphjobs.cli.target import Options, resolve
 from graphjobs.cli.terminal import INTERRUPTED, harmless, use_utf8
+from graphjobs.client.answers import Event, JobStatus
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
-from graphjobs.client.event_stream import Event
 from graphjobs.core.event import DONE, TOKEN
 
 QUESTION: Final = "환불 정책 알려줘"
@@ -93,7 +93,7 @@ def demonstrate(client: Client) -> None:
     check(viewer, client.status(job_id))
 
 
-def check(viewer: Viewer, job: dict[str, object]) -> None:
+def check(viewer: Viewer, job: JobStatus) -> None:
     """Hold what arrived, over both connections, against the promise."""
     seqs = [event["seq"] for event in viewer.events]
     if seqs != list(range(1, len(seqs) + 1)):
@@ -121,7 +121,7 @@ def run() -> None:
             step(f"Ready after {time.monotonic() - started:.1f} s.")
             step(f"API {instance['api_url']}, stream {instance['stream_url']}.")
             target = resolve(Options(), {"GRAPHJOBS_STATE_DIR": state})
-            with Client(target.api_url, target.stream_url, target.token) as client:
+            with Client(target.api_url, target.token, stream_url=target.stream_url) as client:
                 try:
                     demonstrate(client)
                 except (DemoError, GraphjobsError) as error:

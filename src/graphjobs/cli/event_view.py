@@ -10,7 +10,7 @@ import sys
 from typing import Any, Protocol
 
 from graphjobs.cli.terminal import dim, harmless, one_line
-from graphjobs.client.event_stream import Event
+from graphjobs.client.answers import Event
 from graphjobs.core.event import ATTEMPT, DONE, ERROR, METADATA, TOKEN
 
 PROGRESS = "progress"

@@ -1,5 +1,6 @@
 """Jobs on a terminal: one job as a list of its members, many as a table."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from graphjobs.cli.event_view import compact
@@ -8,14 +9,14 @@ from graphjobs.cli.terminal import one_line
 COLUMNS: Final = ("job_id", "status", "graph", "created_at")
 
 
-def job_text(job: dict[str, Any]) -> str:
+def job_text(job: Mapping[str, Any]) -> str:
     """One member a line, those without a value left out."""
     known = {name: _text(value) for name, value in job.items() if value is not None}
     width = max((len(name) for name in known), default=0)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in known.items())
 
 
-def table_text(jobs: list[dict[str, Any]]) -> str:
+def table_text(jobs: Sequence[Mapping[str, Any]]) -> str:
     """A row a job under the names of the columns."""
     rows = [COLUMNS, *(tuple(_text(job.get(name) or "-") for name in COLUMNS) for job in jobs)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]

@@ -55,7 +55,7 @@ def _run(argv: list[str]) -> int:
 
 def _call(command: Command, args: Namespace) -> int:
     target = resolve(Options(args.api_url, args.stream_url, args.token, args.user), os.environ)
-    with Client(target.api_url, target.stream_url, target.token) as client:
+    with Client(target.api_url, target.token, stream_url=target.stream_url) as client:
         return command(client, args)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from graphjobs.cli.local_package import local_module
 from graphjobs.client.errors import ConfigurationError
-from graphjobs.client.session import Token
+from graphjobs.client.exchange import Token
 
 DEFAULT_USER: Final = "user-123"
 LOCAL_TOKEN_SECONDS: Final = 3600

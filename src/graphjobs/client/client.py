@@ -1,21 +1,30 @@
-"""The client: one method a call of the HTTP contract, and `stream`, which outlives its connections."""
+"""The client: one method per call of the HTTP contract, and `stream`, which outlives its connections."""
 
-import uuid
-from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any, Self, Unpack
 
 import httpx
 
-from graphjobs.client.errors import ApiError, ConfigurationError, ContractViolation, ServiceUnreachable
-from graphjobs.client.event_stream import Event, EventStream
-from graphjobs.client.retry import Failures, RetryPolicy
-from graphjobs.client.session import STREAM_TIMEOUT, Session, Token, header_value
-
-API_RETRIES: Final = RetryPolicy(max_failures=5)
-STREAM_RETRIES: Final = RetryPolicy(max_failures=8)
+from graphjobs.client import calls
+from graphjobs.client.answers import Accepted, Event, JobList, JobOptions, JobStatus, JobSummary, StreamTicket
+from graphjobs.client.calls import Call
+from graphjobs.client.errors import ApiError, ServiceUnreachable
+from graphjobs.client.event_stream import EventStream
+from graphjobs.client.exchange import (
+    API_TIMEOUT,
+    DIRECT,
+    STREAM_TIMEOUT,
+    Bearer,
+    Token,
+    built,
+    json_object,
+    refusal,
+    transport_errors,
+)
+from graphjobs.client.retry import API_RETRIES, STREAM_RETRIES, Failures, OnRetry, RetryPolicy
 
 
 class Client:
@@ -25,10 +34,12 @@ class Client:
     when the connection fails or the service answers 429 or 5xx. Not for several threads at once.
 
     Args:
-        api_url: base URL of the HTTP API.
-        stream_url: base URL of the stream; None takes it from the job's stream ticket.
+        url: base URL of the HTTP API.
         token: a bearer token, or what gives a fresh one (asked again once after a 401).
-        transport: replaces the network, in tests.
+        stream_url: base URL of the stream; None takes it from the job's stream ticket.
+        on_retry: told of each failure that will be tried again, and how many there have been in a row.
+        api_retries, stream_retries: how long, and how often in a row.
+        transport: replaces the network, in tests; so does `sleep` the waits.
 
     Raises:
         ConfigurationError: an address is not an http(s) one.
@@ -39,19 +50,23 @@ class Client:
 
     def __init__(
         self,
-        api_url: str,
-        stream_url: str | None,
+        url: str,
         token: Token,
         *,
-        transport: httpx.BaseTransport | None = None,
+        stream_url: str | None = None,
+        on_retry: OnRetry | None = None,
         api_retries: RetryPolicy = API_RETRIES,
         stream_retries: RetryPolicy = STREAM_RETRIES,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._api_url = _base_url(api_url)
-        self._stream_url = _base_url(stream_url) if stream_url else None
-        self._session = Session(token, transport)
+        self._url = calls.base_url(url)
+        self._stream_url = calls.base_url(stream_url) if stream_url else None
+        self._http = httpx.Client(transport=transport, mounts=DIRECT, auth=Bearer(token))
+        self._on_retry = on_retry
         self._api_retries = api_retries
         self._stream_retries = stream_retries
+        self._sleep = sleep
 
     def __enter__(self) -> Self:
         return self
@@ -63,58 +78,38 @@ class Client:
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self._session.close()
+        self._http.close()
 
     def submit(
-        self,
-        query: str | None = None,
-        *,
-        graph: str | None = None,
-        input: Mapping[str, Any] | None = None,
-        user_id: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        timeout_seconds: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> dict[str, Any]:
-        """Submit a job and give the service's answer, sending the same ``Idempotency-Key`` at every try.
-
-        ``{"job_id", "status", "status_url", "cancel_url", "stream_url", "created_at", "expires_at"}``; the
-        `stream_url` carries a ticket, which is a secret.
+        self, query: str | None = None, *, idempotency_key: str | None = None, **options: Unpack[JobOptions]
+    ) -> Accepted:
+        """Submit a job, sending the same ``Idempotency-Key`` at every try.
 
         Raises:
             ConfigurationError: `idempotency_key` cannot be a header's value.
         """
-        body = _given(
-            query=query,
-            graph=graph,
-            input=input,
-            user_id=user_id,
-            metadata=metadata,
-            timeout_seconds=timeout_seconds,
-        )
-        key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
-        return self._call(
-            "POST",
-            "/jobs",
-            json=body,
-            headers={"Idempotency-Key": header_value(key, "The idempotency key")},
-        )
+        answer: Accepted = self._call(calls.submit(query, idempotency_key, options))
+        return answer
 
-    def status(self, job_id: str) -> dict[str, Any]:
-        """``{"job_id", "status", "graph", "created_at", ..., "attempt", "last_seq", "result", "error"}``."""
-        return self._call("GET", f"/jobs/{_segment(job_id)}/status")
+    def status(self, job_id: str) -> JobStatus:
+        """What the service says of the job; its result or error once it is over."""
+        answer: JobStatus = self._call(calls.status(job_id))
+        return answer
 
-    def cancel(self, job_id: str) -> dict[str, Any]:
+    def cancel(self, job_id: str) -> JobSummary:
         """Ask for the job's end; its ``status`` is then ``cancelling``, or the terminal one it had or got."""
-        return self._call("POST", f"/jobs/{_segment(job_id)}/cancel")
+        answer: JobSummary = self._call(calls.cancel(job_id))
+        return answer
 
-    def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
-        """The caller's jobs, newest first: ``{"jobs": [...], "next_cursor": "..." or None}``."""
-        return self._call("GET", "/jobs", params=_given(status=status, limit=limit, cursor=cursor))
+    def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> JobList:
+        """One page of the caller's jobs, newest first."""
+        answer: JobList = self._call(calls.list_jobs(status, limit, cursor))
+        return answer
 
-    def stream_ticket(self, job_id: str) -> dict[str, Any]:
-        """A fresh ticket for a browser: ``{"stream_url", "expires_at"}``. The address is a secret."""
-        return self._call("POST", f"/jobs/{_segment(job_id)}/stream-ticket")
+    def stream_ticket(self, job_id: str) -> StreamTicket:
+        """A fresh ticket for a browser."""
+        answer: StreamTicket = self._call(calls.stream_ticket(job_id))
+        return answer
 
     def stream(self, job_id: str, after: int = 0) -> Generator[Event]:
         """The job's events with a seq above `after`, live, up to and with `done`; none if that has been seen.
@@ -123,52 +118,56 @@ class Client:
         generator closes the connection.
 
         Raises:
+            ApiError: the service refuses (400, 401, 404), or has not recovered within the policy's bound.
+            ServiceUnreachable: no connection holds, `stream_retries.max_failures` times in a row without an event.
             SequenceError: an event's seq is not exactly the last one plus 1.
             ValueError: `after` is below 0.
         """
-        if after < 0:
-            raise ValueError("after must be 0 or more")
-        url = f"{self._stream_base(job_id)}/stream/{_segment(job_id)}"
-
-        def connect(last: int) -> AbstractContextManager[httpx.Response]:
-            headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-            if last:
-                headers["Last-Event-ID"] = str(last)
-            return self._session.open("GET", url, headers=headers, timeout=STREAM_TIMEOUT)
-
-        return EventStream(connect, after, self._stream_retries).events()
-
-    def _stream_base(self, job_id: str) -> str:
+        following = EventStream(after, Failures(self._stream_retries, self._on_retry))
         if self._stream_url is None:
-            ticket = urlsplit(str(self.stream_ticket(job_id).get("stream_url", "")))
-            base, found, _ = ticket.path.rpartition("/stream/")
-            if not found:
-                raise ContractViolation("The stream ticket names no stream.")
-            self._stream_url = _base_url(urlunsplit((ticket.scheme, ticket.netloc, base, "", "")))
-        return self._stream_url
+            self._stream_url = calls.stream_base(self.stream_ticket(job_id))
+        return self._follow(job_id, self._stream_url, following)
 
-    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        failures = Failures(self._api_retries)
+    def _follow(self, job_id: str, base: str, following: EventStream) -> Generator[Event]:
+        while not following.done:
+            failure = None
+            try:
+                with self._answer(base, calls.stream(job_id, following.last), STREAM_TIMEOUT) as response:
+                    following.opened(response)
+                    with transport_errors(response.url):
+                        for chunk in response.iter_bytes():
+                            yield from following.feed(chunk)
+                            if following.done:
+                                return
+                    following.closed(response.url)
+            except (ApiError, ServiceUnreachable) as error:
+                failure = error
+            if not following.done:
+                self._sleep(following.pause(failure))
+
+    def _call(self, call: Call) -> Any:
+        failures = Failures(self._api_retries, self._on_retry)
         while True:
             try:
-                return self._session.fetch(method, self._api_url + path, **request)
+                with self._answer(self._url, call, API_TIMEOUT) as response:
+                    with transport_errors(response.url):
+                        response.read()
+                    return json_object(response)
             except (ApiError, ServiceUnreachable) as error:
-                if not failures.absorb(error):
-                    raise
+                wait = failures.wait(error)
+            self._sleep(wait)
 
-
-def _base_url(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise ConfigurationError("An address has to look like https://host or http://127.0.0.1:8000.")
-    return url.strip().rstrip("/")
-
-
-def _given(**members: Any) -> dict[str, Any]:
-    """The members that have a value."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _segment(job_id: str) -> str:
-    """`job_id` as one path segment, whatever is in it."""
-    return quote(job_id, safe="")
+    @contextmanager
+    def _answer(self, base: str, call: Call, timeout: httpx.Timeout) -> Generator[httpx.Response]:
+        """An answer of status 2xx with its body unread; it is closed at the end, however far it was read."""
+        request = built(self._http, base, call, timeout)
+        with transport_errors(request.url):
+            response = self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                with transport_errors(response.url):
+                    response.read()
+                raise refusal(response)
+            yield response
+        finally:
+            response.close()

@@ -1,11 +1,14 @@
-"""When to try again: exponential backoff with full jitter, and a bound on failures in a row."""
+"""When to try again: exponential backoff with full jitter, and a bound on failures in a row. Others do the waiting."""
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from graphjobs.client.errors import GraphjobsError
+
+OnRetry = Callable[[GraphjobsError, int], None]
+"""Told of a failure that will be tried again, and how many there have been in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +19,12 @@ class RetryPolicy:
         max_failures: this many failures in a row are one too many.
         base_seconds: upper bound of the random wait after the first failure; it doubles with each.
         cap_seconds: that bound's own limit.
-        sleep: waits that many seconds.
         random: gives a number in [0, 1).
     """
 
     max_failures: int = 6
     base_seconds: float = 0.25
     cap_seconds: float = 8.0
-    sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
 
     def delay(self, failures: int, at_least: float = 0.0) -> float:
@@ -32,25 +33,31 @@ class RetryPolicy:
         return at_least + self.random() * bound
 
 
+API_RETRIES: Final = RetryPolicy(max_failures=5)
+STREAM_RETRIES: Final = RetryPolicy(max_failures=8)
+
+
 class Failures:
     """The failures in a row of one operation."""
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    def __init__(self, policy: RetryPolicy, on_retry: OnRetry | None = None) -> None:
         self._policy = policy
+        self._on_retry = on_retry
         self._count = 0
 
     def clear(self) -> None:
         """There was progress: the next failure is the first again."""
         self._count = 0
 
-    def absorb(self, error: GraphjobsError, at_least: float = 0.0) -> bool:
-        """Wait, if `error` is worth another try; False means that the caller has to raise it."""
+    def wait(self, error: GraphjobsError, at_least: float = 0.0) -> float:
+        """Seconds to wait before the next try.
+
+        Raises:
+            GraphjobsError: `error` itself, if it is not worth another try.
+        """
         self._count += 1
         if not error.retryable or self._count >= self._policy.max_failures:
-            return False
-        self._policy.sleep(self._policy.delay(self._count, max(at_least, error.retry_after)))
-        return True
-
-    def pause(self, seconds: float) -> None:
-        """Wait without a failure: the server has ended the connection in good order."""
-        self._policy.sleep(seconds)
+            raise error
+        if self._on_retry is not None:
+            self._on_retry(error, self._count)
+        return self._policy.delay(self._count, max(at_least, error.retry_after))

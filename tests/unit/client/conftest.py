@@ -7,6 +7,7 @@ import pytest
 
 from graphjobs.client.client import Client
 from graphjobs.client.retry import RetryPolicy
+from tests.unit.client.awaited import awaited
 from tests.unit.client.log import chat_log
 from tests.unit.client.service import Service, running
 
@@ -25,16 +26,19 @@ def waits() -> list[float]:
     return []
 
 
-@pytest.fixture
-def client_of(service: Service, waits: list[float]) -> Generator[Callable[..., Client]]:
-    """Makes clients of `service`; they are closed at the end."""
+@pytest.fixture(params=["sync", "async"])
+def client_of(request: pytest.FixtureRequest, service: Service, waits: list[float]) -> Generator[Callable[..., Client]]:
+    """Makes clients of `service`, of both kinds; they are closed at the end."""
     made: list[Client] = []
 
     def make(token: Any = "good", stream_url: str | None = service.url, **options: Any) -> Client:
-        policy = RetryPolicy(max_failures=4, sleep=waits.append, random=lambda: 0.0)
-        client = Client(service.url, stream_url, token, api_retries=policy, stream_retries=policy, **options)
-        made.append(client)
-        return client
+        policy = RetryPolicy(max_failures=4, random=lambda: 0.0)
+        options = {"stream_url": stream_url, "api_retries": policy, "stream_retries": policy, **options}
+        if request.param == "sync":
+            made.append(Client(service.url, token, sleep=waits.append, **options))
+        else:
+            made.append(awaited(service.url, token, sleep=waits.append, **options))
+        return made[-1]
 
     yield make
     for client in made:

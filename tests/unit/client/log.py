@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graphjobs.client.event_stream import Event
+from graphjobs.client.answers import Event
 from graphjobs.core.event import Event as EventModel
 from graphjobs.core.event import StoredEvent
 from graphjobs.http.sse import encode

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from graphjobs.client.event_stream import Event
+from graphjobs.client.answers import Event
 from tests.unit.client.log import JOB_ID, wire
 
 

@@ -68,6 +68,26 @@ def test_retries_are_bounded(client_of: Clients, service: Service, waits: list[f
     assert waits == [2.0] * 3
 
 
+def test_whoever_wants_to_know_is_told_of_each_retry(client_of: Clients, service: Service) -> None:
+    told: list[tuple[str, int]] = []
+    client = client_of(on_retry=lambda error, failures: told.append((str(error), failures)))
+    service.script(f"/jobs/{JOB_ID}/status", UNAVAILABLE, UNAVAILABLE)
+    client.status(JOB_ID)
+    service.script(f"/stream/{JOB_ID}", UNAVAILABLE)
+    list(client.stream(JOB_ID))
+    text = "Try again. (503 temporarily_unavailable)"
+    assert told == [(text, 1), (text, 2), (text, 1)]
+
+
+def test_members_of_later_releases_are_sent_as_they_are(client_of: Clients, service: Service) -> None:
+    client_of().submit(thread_id="t", command={"resume": {"ok": True}}, stream_mode=["values"], durability=None)
+    assert service.requests[0].json == {
+        "thread_id": "t",
+        "command": {"resume": {"ok": True}},
+        "stream_mode": ["values"],
+    }
+
+
 def test_the_other_calls(client_of: Clients, service: Service) -> None:
     client = client_of()
     assert client.status(JOB_ID)["status"] == "completed"
@@ -118,9 +138,9 @@ def test_nobody_listening_is_one_line_with_the_origin(waits: list[float]) -> Non
     with socket.socket() as unheard:  # Bound and not listening: whoever connects is refused.
         unheard.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
-        policy = RetryPolicy(max_failures=2, sleep=waits.append)
+        policy = RetryPolicy(max_failures=2)
         no_answer = pytest.raises(ServiceUnreachable, match=f"^No answer from {re.escape(url)}: ")
-        with Client(url, None, "t", api_retries=policy) as client, no_answer:
+        with Client(url, "t", api_retries=policy, sleep=waits.append) as client, no_answer:
             client.status(JOB_ID)
     assert len(waits) == 1
 
@@ -128,13 +148,13 @@ def test_nobody_listening_is_one_line_with_the_origin(waits: list[float]) -> Non
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://a", "http://", "http://a/?ticket=1"])
 def test_an_address_has_to_be_one(url: str) -> None:
     with pytest.raises(ConfigurationError, match="address"):
-        Client(url, None, "t")
+        Client(url, "t")
 
 
 def test_a_ticket_that_names_no_stream(client_of: Clients, service: Service) -> None:
     service.script(f"/jobs/{JOB_ID}/stream-ticket", answer_json({"stream_url": "http://127.0.0.1/x?ticket=1"}))
     with pytest.raises(ContractViolation, match="names no stream"):
-        client_of(stream_url=None).stream(JOB_ID)
+        next(client_of(stream_url=None).stream(JOB_ID))
 
 
 @pytest.mark.parametrize(

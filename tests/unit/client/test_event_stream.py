@@ -1,15 +1,17 @@
 """Following a log over connections that break: nothing is lost, repeated or passed over in silence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphjobs.client.answers import Event
 from graphjobs.client.client import Client
 from graphjobs.client.errors import ApiError, ContractViolation, SequenceError, ServiceUnreachable
 from graphjobs.client.retry import RetryPolicy
+from tests.unit.client.awaited import awaited
 from tests.unit.client.conftest import TOKENS
 from tests.unit.client.log import JOB_ID, chat_log, event, wire
 from tests.unit.client.service import Answer, Service, answer_json, problem, stream_answer
@@ -94,7 +96,7 @@ def test_a_refusal_is_not_repeated(client_of: Clients, service: Service, status:
 
 @pytest.mark.parametrize(("received", "seq", "text"), [([LOG[0], LOG[2]], 3, "gap"), ([LOG[0], LOG[0]], 1, "repeats")])
 def test_a_gap_or_a_repeat_is_an_error(
-    client_of: Clients, service: Service, received: list[dict[str, object]], seq: int, text: str
+    client_of: Clients, service: Service, received: list[Event], seq: int, text: str
 ) -> None:
     service.script(STREAM, stream_answer(wire(received)))
     events = client_of().stream(JOB_ID)
@@ -137,12 +139,12 @@ def test_a_stream_asks_for_a_fresh_token_at_a_401(client_of: Clients, service: S
     assert list(client_of(token=lambda: next(tokens)).stream(JOB_ID)) == LOG
 
 
-def test_a_negative_cursor_is_refused_at_once(client_of: Clients) -> None:
+def test_a_negative_cursor_is_refused(client_of: Clients) -> None:
     with pytest.raises(ValueError, match="0 or more"):
-        client_of().stream(JOB_ID, after=-1)
+        next(client_of().stream(JOB_ID, after=-1))
 
 
-class CutBody(httpx.SyncByteStream):
+class CutBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body that arrives in chunks and then ends, or breaks."""
 
     def __init__(self, body: bytes, chunk: int, breaks: bool) -> None:
@@ -155,7 +157,14 @@ class CutBody(httpx.SyncByteStream):
         if self.breaks:
             raise httpx.ReadError("connection reset")
 
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self:
+            yield chunk
+
     def close(self) -> None:
+        self.closed = True
+
+    async def aclose(self) -> None:
         self.closed = True
 
 
@@ -168,8 +177,11 @@ LONG_LOG = [
 connections = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 90), st.booleans()), max_size=12)
 
 
-@given(connections, st.integers(0, len(LONG_LOG)))
-def test_whatever_the_cuts_what_arrives_is_the_log(cuts: list[tuple[int, int, bool]], after: int) -> None:
+@pytest.mark.parametrize("made", [Client, awaited])
+@given(cuts=connections, after=st.integers(0, len(LONG_LOG)))
+def test_whatever_the_cuts_what_arrives_is_the_log(
+    made: Callable[..., Client], cuts: list[tuple[int, int, bool]], after: int
+) -> None:
     script = iter(cuts)
     bodies: list[CutBody] = []
 
@@ -183,17 +195,19 @@ def test_whatever_the_cuts_what_arrives_is_the_log(cuts: list[tuple[int, int, bo
         bodies.append(CutBody(everything[: max(size, 1)], chunk, breaks))
         return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=bodies[-1])
 
-    patient = RetryPolicy(max_failures=99, sleep=lambda seconds: None)
-    transport = httpx.MockTransport(answer)
-    with Client("http://api", "http://stream", "t", transport=transport, stream_retries=patient) as client:
+    options = {"stream_url": "http://stream", "transport": httpx.MockTransport(answer)}
+    patient = RetryPolicy(max_failures=99)
+    with made("http://api", "t", **options, stream_retries=patient, sleep=lambda seconds: None) as client:
         assert list(client.stream(JOB_ID, after)) == LONG_LOG[after:]
 
 
-def test_closing_the_generator_closes_the_connection() -> None:
+@pytest.mark.parametrize("made", [Client, awaited])
+def test_closing_the_generator_closes_the_connection(made: Callable[..., Client]) -> None:
     body = CutBody(wire(LONG_LOG), 50, False)
     headers = {"Content-Type": "text/event-stream"}
     transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, stream=body))
-    with Client("http://api", "http://stream", "t", transport=transport) as client:
+    options = {"stream_url": "http://stream", "transport": transport}
+    with made("http://api", "t", **options, sleep=lambda seconds: None) as client:
         events = client.stream(JOB_ID)
         assert next(events) == LONG_LOG[0]
         assert not body.closed

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from graphjobs.cli.event_view import Readable
-from graphjobs.client.event_stream import Event
+from graphjobs.client.answers import Event
 from tests.unit.client.log import event
 
 Capture = pytest.CaptureFixture[str]

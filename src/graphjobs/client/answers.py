@@ -1,0 +1,118 @@
+"""The JSON that goes in and comes out, as types. Members that a service of another version adds are left in place."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Status = Literal["queued", "running", "cancelling", "completed", "failed", "cancelled", "interrupted"]
+"""The last four are final."""
+
+
+class Command(TypedDict, total=False):
+    """LangGraph's `Command`: `resume` answers what an earlier job of the thread asked."""
+
+    resume: Any
+    update: Any
+    goto: Any
+
+
+class RunConfig(TypedDict, total=False):
+    """LangGraph's config, as far as a caller may set it."""
+
+    recursion_limit: int
+    tags: list[str]
+    configurable: dict[str, Any]
+
+
+class JobOptions(TypedDict, total=False):
+    """What `Client.submit` takes beside the query: the members of ``POST /jobs``. None stands for not given."""
+
+    graph: str | None
+    input: Any
+    user_id: str | None
+    metadata: dict[str, Any] | None
+    timeout_seconds: int | None
+    thread_id: str | None
+    if_not_exists: Literal["create", "reject"] | None
+    command: Command | None
+    context: dict[str, Any] | None
+    config: RunConfig | None
+    checkpoint_id: str | None
+    multitask_strategy: Literal["enqueue", "reject", "interrupt", "rollback"] | None
+    interrupt_before: list[str] | Literal["*"] | None
+    interrupt_after: list[str] | Literal["*"] | None
+    durability: Literal["sync", "exit"] | None
+    stream_mode: str | list[str] | None
+    stream_subgraphs: bool | None
+
+
+class Event(TypedDict):
+    """One event; README's table says what `data` holds for each `type`."""
+
+    seq: int
+    type: str
+    ts: str
+    data: dict[str, Any]
+
+
+class Accepted(TypedDict):
+    """A job that was submitted. `stream_url` carries a ticket, which is a secret."""
+
+    job_id: str
+    status: Status
+    status_url: str
+    cancel_url: str
+    stream_url: str
+    created_at: str
+    expires_at: str
+    thread_id: NotRequired[str]
+
+
+class JobSummary(TypedDict):
+    """A job in a list. Times are RFC 3339."""
+
+    job_id: str
+    status: Status
+    graph: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    attempt: int
+    thread_id: NotRequired[str]
+
+
+class JobError(TypedDict):
+    """Why a job failed: `type` is the exception's class, `where` the node."""
+
+    code: str
+    message: str
+    type: NotRequired[str | None]
+    where: NotRequired[str | None]
+
+
+class Interrupt(TypedDict):
+    """What a job asks a person: `id` names it, `value` is what the graph gave."""
+
+    id: str
+    value: Any
+
+
+class JobStatus(JobSummary):
+    """All that the service says of a job."""
+
+    last_seq: int
+    result: Any
+    error: JobError | None
+    interrupts: NotRequired[list[Interrupt]]
+
+
+class JobList(TypedDict):
+    """One page of jobs, newest first, and where the next begins; None: nowhere."""
+
+    jobs: list[JobSummary]
+    next_cursor: str | None
+
+
+class StreamTicket(TypedDict):
+    """A stream's address with a fresh ticket, which is a secret."""
+
+    stream_url: str
+    expires_at: str

@@ -1,0 +1,106 @@
+"""The calls of the HTTP contract, as requests that are still to be sent. Pure: both clients send them."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from graphjobs.client.answers import JobOptions, StreamTicket
+from graphjobs.client.errors import ConfigurationError, ContractViolation
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request; `path` begins at the service's base URL."""
+
+    method: str
+    path: str
+    json: Any = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def submit(query: str | None, idempotency_key: str | None, options: JobOptions) -> Call:
+    """``POST /jobs``, with the same ``Idempotency-Key`` however often it is sent.
+
+    Raises:
+        ConfigurationError: the key cannot be a header's value.
+    """
+    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+    headers = {"Idempotency-Key": header_value(key, "The idempotency key")}
+    return Call("POST", "/jobs", json=_given({"query": query, **options}), headers=headers)
+
+
+def status(job_id: str) -> Call:
+    """``GET /jobs/{job_id}/status``."""
+    return Call("GET", f"/jobs/{_segment(job_id)}/status")
+
+
+def cancel(job_id: str) -> Call:
+    """``POST /jobs/{job_id}/cancel``."""
+    return Call("POST", f"/jobs/{_segment(job_id)}/cancel")
+
+
+def list_jobs(status: str | None, limit: int | None, cursor: str | None) -> Call:
+    """``GET /jobs``."""
+    return Call("GET", "/jobs", params=_given({"status": status, "limit": limit, "cursor": cursor}))
+
+
+def stream_ticket(job_id: str) -> Call:
+    """``POST /jobs/{job_id}/stream-ticket``."""
+    return Call("POST", f"/jobs/{_segment(job_id)}/stream-ticket")
+
+
+def stream(job_id: str, last: int) -> Call:
+    """``GET /stream/{job_id}``, of the stream's base URL: what follows event `last`."""
+    headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+    if last:
+        headers["Last-Event-ID"] = str(last)
+    return Call("GET", f"/stream/{_segment(job_id)}", headers=headers)
+
+
+def stream_base(ticket: StreamTicket) -> str:
+    """The stream's base URL, which a ticket's address begins with.
+
+    Raises:
+        ContractViolation: it names no stream.
+    """
+    parts = urlsplit(str(ticket.get("stream_url", "")))
+    base, found, _ = parts.path.rpartition("/stream/")
+    if not found:
+        raise ContractViolation("The stream ticket names no stream.")
+    return base_url(urlunsplit((parts.scheme, parts.netloc, base, "", "")))
+
+
+def base_url(url: str) -> str:
+    """`url` without a slash at its end.
+
+    Raises:
+        ConfigurationError: it is no http(s) address.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ConfigurationError("An address has to look like https://host or http://127.0.0.1:8000.")
+    return url.strip().rstrip("/")
+
+
+def header_value(text: str, name: str) -> str:
+    """`text`, if it can be a header's value.
+
+    Raises:
+        ConfigurationError: it cannot; it is named by `name` and not shown, since it may be a secret.
+    """
+    if not text or not text.isascii() or not text.isprintable() or text != text.strip():
+        raise ConfigurationError(f"{name} is empty or holds characters that a header cannot carry.")
+    return text
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that have a value."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _segment(job_id: str) -> str:
+    """`job_id` as one path segment, whatever is in it."""
+    return quote(job_id, safe="")
