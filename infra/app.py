@@ -11,6 +11,7 @@ from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, Validation
 from cdk_nag import AwsSolutionsChecks
 
 from infra.bundling import ROOT, Bundler, BundleTooLarge
+from infra.bytecode import BytecodeError
 from infra.config import Config, ConfigError
 from infra.graph_project import GraphProjectError, graph_project
 from infra.stack import GraphJobsStack
@@ -22,7 +23,7 @@ def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None
 
     Raises:
         ConfigError, GraphProjectError: the configuration is wrong.
-        UvError, BundleTooLarge: a bundle cannot be made.
+        UvError, BytecodeError, BundleTooLarge: a bundle cannot be made.
     """
     app = App(context=dict(context or {}), outdir=outdir)
     config = Config.from_context(app.node.get_all_context())
@@ -54,7 +55,7 @@ def main() -> int:
     """Synthesise; a wrong configuration is one line on standard error."""
     try:
         app, _ = build()
-    except (ConfigError, GraphProjectError, UvError, BundleTooLarge) as error:
+    except (ConfigError, GraphProjectError, UvError, BytecodeError, BundleTooLarge) as error:
         print(f"graphjobs: {error}", file=sys.stderr)
         return 1
     app.synth()

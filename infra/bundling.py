@@ -1,8 +1,9 @@
 """Bundles: one folder a function, which becomes its zip. No Docker.
 
-A bundle holds the function's dependency group as uv.lock pins it, for Lambda's platform; the shared package; and
-the function's own folder. The worker's also holds the graphs. Equal inputs give equal bundles. Dependencies are
-installed once a group and kept under a digest of what they were made from.
+A bundle holds the function's dependency group as uv.lock pins it, for Lambda's platform; its entry, and the parts of
+the package that the entry reaches. The worker's also holds the graphs. Everything is compiled for the target's Python.
+Equal inputs give equal bundles. Dependencies are installed once per group and kept under a digest of what they were
+made from.
 
     python -m infra.bundling          builds all and prints their sizes
 """
@@ -20,11 +21,14 @@ from typing import Final
 
 from graphjobs.core.manifest import FUNCTIONS
 from infra import uv
+from infra.bytecode import interpreter
 from infra.graph_project import BUILT_IN, GraphProject, graph_project
+from infra.parts import copy_parts, parts_of
 from infra.trim import stamp, trim
 from infra.uv import Platform
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+SOURCE: Final = ROOT / "src" / "graphjobs"
 BUILD: Final = ROOT / "build"
 ENTRY: Final = "graphjobs_function"
 """The module that Lambda calls: no name that a user's project would have."""
@@ -40,13 +44,12 @@ SERVICES: Final = {
 }
 """The AWS services whose API models a group keeps; a worker with a project of the user's keeps all."""
 
-LARGEST: Final = {"api": 8, "reconcile": 4, "stream": 12, "worker": 40}
+LARGEST: Final = {"api": 9, "reconcile": 7, "stream": 14, "worker": 46}
 """How large a group's zip may become, in MB: above what it is, below what would be noticed at a cold start."""
 
 LARGEST_OF_LAMBDA: Final = 250 * 1024 * 1024
 """Unzipped; the only bound for a worker with a project of the user's."""
 
-SOURCE_JUNK: Final = shutil.ignore_patterns("__pycache__", "*.pyc")
 MEGABYTE: Final = 1_000_000
 
 
@@ -75,6 +78,12 @@ class Bundler:
         self._project = project
         self._build = build / f"{platform.name or 'host'}-{platform.python}"
         self._deflated: dict[tuple[int, int], int] = {}
+        self._compiler = interpreter(platform.python)
+        if self._compiler is None:
+            print(
+                f"graphjobs: no Python {platform.python} was found, so the bundles hold no bytecode and every cold "
+                f"start takes seconds longer; uv python install {platform.python} gets one."
+            )
 
     def bundle(self, name: str) -> Bundle:
         """Make the bundle of one function.
@@ -87,13 +96,16 @@ class Bundler:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         shutil.copytree(self._dependencies(GROUPS[name]), folder, copy_function=_link, dirs_exist_ok=True)
-        shutil.copytree(ROOT / "src" / "graphjobs", folder / "graphjobs", ignore=SOURCE_JUNK)
-        shutil.copy2(ROOT / "functions" / name / "handler.py", folder / f"{ENTRY}.py")
+        entry = ROOT / "functions" / name / "handler.py"
+        copy_parts(parts_of(entry, SOURCE), SOURCE, folder / "graphjobs")
+        shutil.copy2(entry, folder / f"{ENTRY}.py")
         if name == "worker":
             self._project.copy_into(folder)
         if name == "stream":
             script = shutil.copy2(ROOT / "functions" / name / "run.sh", folder / "run.sh")
             os.chmod(script, 0o755)
+        if self._compiler:
+            self._compiler.compile(folder)
         stamp(folder)
         bundle = Bundle(name, folder, *self._sizes(folder))
         self._check(bundle)
@@ -111,7 +123,8 @@ class Bundler:
         requirements = uv.export(ROOT, group)
         foreign = self._project.sources if group == "worker" else ()
         services = None if foreign else SERVICES[group]
-        made_from = [requirements, repr(self._platform), repr(services), *foreign, *_manifests(foreign)]
+        settings = repr((self._platform, services, self._compiler))
+        made_from = [requirements, settings, *foreign, *_manifests(foreign)]
         digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:16]
         folder = self._build / "dependencies" / f"{group}-{digest}"
         if folder.exists():
@@ -123,6 +136,8 @@ class Bundler:
             fresh = Path(scratch, "packages")
             uv.install(fresh, self._platform, ["-r", str(locked), *foreign], root=ROOT)
             trim(fresh, services)
+            if self._compiler:
+                self._compiler.compile(fresh)
             fresh.rename(folder)
         return folder
 

@@ -69,8 +69,24 @@ def install(target: Path, platform: Platform, sources: Sequence[str], *, root: P
     _run(["pip", "install", "--quiet", "--no-config", *where, "--only-binary", ":all:", *sources], root)
 
 
+def find_python(version: str) -> str | None:
+    """The path of uv's own Python of `version`; None if it has none."""
+    options = ["--no-config", "--no-project", "--managed-python", "--no-python-downloads"]
+    done = _call(["python", "find", *options, version])
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def install_python(version: str) -> bool:
+    """Have uv get a Python of `version`; False where it cannot, such as on a machine without the internet."""
+    return _call(["python", "install", "--no-config", "--quiet", "--no-bin", version]).returncode == 0
+
+
+def _call(arguments: Sequence[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*command(), *arguments], cwd=cwd, capture_output=True, text=True)
+
+
 def _run(arguments: Sequence[str], root: Path) -> str:
-    done = subprocess.run([*command(), *arguments], cwd=root, capture_output=True, text=True)
+    done = _call(arguments, root)
     if done.returncode != 0:
         raise UvError(f"uv {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout

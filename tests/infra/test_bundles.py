@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ except uv.UvError:
     pytestmark = [pytest.mark.bundles, pytest.mark.skip(reason="uv was not found")]
 else:
     pytestmark = [pytest.mark.bundles, pytest.mark.timeout(300)]
+
+UNCHECKED_HASH = 0b01
+"""The flags of a compiled module that is taken as it is (PEP 552)."""
 
 Make = Callable[[str], Bundle]
 
@@ -90,22 +94,32 @@ def test_a_bundle_is_no_larger_than_it_should_be(bundle: Make, name: str) -> Non
 def test_a_bundle_has_its_own_function_and_no_other(bundle: Make, name: str) -> None:
     folder = bundle(name).folder
     assert (folder / "graphjobs_function.py").read_bytes() == (ROOT / "functions" / name / "handler.py").read_bytes()
-    ours = {
-        "src",
-        "graphjobs",
-        "functions",
-        "graphs",
-        "local",
-        "client",
-        "infra",
-        "tests",
-        "benchmarks",
-        "docs",
-        "examples",
-    }
-    project = {"project"} if name == "worker" else set()
-    names = {path.name for path in folder.iterdir()}
-    assert names & (ours | {"project"}) == {"graphjobs"} | project
+    ours = {"src", "functions", "local", "client", "infra", "tests", "benchmarks", "docs", "examples", "project"}
+    assert {path.name for path in folder.iterdir()} & ours == ({"project"} if name == "worker" else set())
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_bundle_has_the_parts_of_the_package_that_its_function_needs(bundle: Make, name: str) -> None:
+    parts = {path.stem for path in (bundle(name).folder / "graphjobs").iterdir()} - {"__init__", "__pycache__"}
+    shared = {"core", "aws", "observability"}
+    own = {"worker": {"worker"}, "stream": {"stream", "auth", "http"}, "reconcile": {"reconcile"}}
+    assert parts == shared | own.get(name, {"api", "auth", "http"})
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_module_of_a_bundle_is_compiled_for_the_python_that_runs_it(bundle: Make, name: str) -> None:
+    folder = bundle(name).folder
+    sources = set(folder.rglob("*.py"))
+    for source in sources:
+        compiled = Path(cache_from_source(str(source)))
+        if not compiled.exists():
+            with pytest.raises(SyntaxError):
+                compile(source.read_bytes(), source, "exec")
+            continue
+        head = compiled.read_bytes()[:8]
+        assert head[:4] == MAGIC_NUMBER, source
+        assert int.from_bytes(head[4:], "little") == UNCHECKED_HASH, source
+    assert folder / "graphjobs_function.py" in sources
 
 
 def test_the_api_models_of_other_services_are_left_out(bundle: Make) -> None:
@@ -145,10 +159,10 @@ def test_the_stream_starts_from_a_script_that_may_be_run(bundle: Make) -> None:
 
 
 def test_the_same_inputs_make_the_same_bundle(bundler: Bundler, bundle: Make) -> None:
-    def state(made: Bundle) -> dict[str, tuple[int, int, float]]:
+    def state(made: Bundle) -> dict[str, tuple[int, bytes, float]]:
         files = [path for path in made.folder.rglob("*") if path.is_file()]
         stats = {str(path.relative_to(made.folder)): path.stat() for path in files}
-        return {name: (stat.st_mode, stat.st_size, stat.st_mtime) for name, stat in stats.items()}
+        return {name: (stat.st_mode, (made.folder / name).read_bytes(), stat.st_mtime) for name, stat in stats.items()}
 
     first = state(bundle("reconcile"))
     assert state(bundler.bundle("reconcile")) == first

@@ -1,0 +1,84 @@
+"""Bytecode: every module of a bundle is compiled by the Python that will run it.
+
+A function's code is read-only on Lambda, so what is not compiled here is compiled anew at each cold start. A compiled
+module is found by Lambda's Python only if it has that Python's magic number, so an interpreter of the same version
+compiles: the one that runs this, uv's, pyenv's, one on the PATH, or one that uv can get.
+
+Python trusts the files without a look at their sources (``unchecked-hash``), and they hold no time and no path of this
+machine: equal inputs give equal archives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from infra import uv
+
+DEPLOYED: Final = "/var/task"
+"""Where Lambda puts a bundle: the paths in tracebacks."""
+
+WHO: Final = "import importlib.util as u, sys; print('%d.%d' % sys.version_info[:2], u.MAGIC_NUMBER.hex())"
+SECONDS: Final = 15
+"""For an interpreter to say who it is."""
+
+
+class BytecodeError(RuntimeError):
+    """Modules could not be compiled; the message holds what Python said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python of the target's version: the executable, and the magic number of its bytecode in hexadecimal."""
+
+    path: str
+    magic: str
+
+    def compile(self, folder: Path) -> None:
+        """Compile every module under `folder`; those that are no Python of this version are passed over.
+
+        Raises:
+            BytecodeError: the interpreter itself failed.
+        """
+        mode = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", DEPLOYED]
+        command = [self.path, "-I", "-S", "-W", "ignore", "-m", "compileall", "-qq", *mode, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        # 1 says that some file is no Python of this version: packages have such files among their templates.
+        if done.returncode not in (0, 1) or done.stderr:
+            raise BytecodeError(f"{self.path} could not compile {folder}: {done.stderr.strip()}")
+
+
+def interpreter(version: str) -> Interpreter | None:
+    """A Python of `version` (``3.13``) on this machine, or one that uv gets now; None if there is none to be had."""
+    for path in _installed(version):
+        found = _asked(path, version)
+        if found:
+            return found
+    fresh = uv.find_python(version) if uv.install_python(version) else None
+    return _asked(fresh, version) if fresh else None
+
+
+def _installed(version: str) -> Iterator[str]:
+    yield sys.executable
+    if of_uv := uv.find_python(version):
+        yield of_uv
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from (str(path) for path in sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}")))
+    if on_path := shutil.which(f"python{version}"):
+        yield on_path
+
+
+def _asked(path: str, version: str) -> Interpreter | None:
+    """The interpreter at `path` if it runs and is of `version`: what a shim or a name says is not believed."""
+    try:
+        done = subprocess.run([path, "-I", "-S", "-c", WHO], capture_output=True, text=True, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = done.stdout.split()
+    return Interpreter(path, said[1]) if done.returncode == 0 and said[:1] == [version] else None
