@@ -28,7 +28,8 @@ CPU_MB: Final = 1_769
 
 VERSION: Final = Config().runtime.removeprefix("python")
 API_EVENT: Final = """{
-    "version": "2.0", "routeKey": "POST /jobs", "rawPath": "/jobs", "headers": {}, "body": "{}", "isBase64Encoded": False,
+    "version": "2.0", "routeKey": "POST /jobs", "rawPath": "/jobs", "headers": {},
+    "body": "{}", "isBase64Encoded": False,
     "requestContext": {"http": {"method": "POST", "path": "/jobs"}, "stage": "$default", "requestId": "r",
                        "authorizer": {"jwt": {"claims": {"sub": "anna"}}}}}"""
 
@@ -74,7 +75,7 @@ ENVIRON: Final = {
 
 
 def cpu_seconds(python: str, bundle: Path, code: str, *, bytecode: bool) -> float:
-    """User and system seconds of a fresh process that runs `code` from `bundle`, the interpreter's own start included."""
+    """User and system seconds of a fresh process that runs `code` from `bundle`, its interpreter's start included."""
     program = f"import sys; sys.path.insert(0, '.')\n{code}\nimport os; t = os.times(); print(t.user + t.system)"
     elsewhere = [] if bytecode else ["-X", "pycache_prefix=/nowhere"]
     done = subprocess.run(

@@ -22,7 +22,7 @@ from typing import Final
 from graphjobs.core.manifest import FUNCTIONS
 from infra import uv
 from infra.bytecode import interpreter
-from infra.graph_project import BUILT_IN, GraphProject, graph_project
+from infra.graph_project import BUILT_IN, FOLDER, GraphProject, graph_project
 from infra.parts import copy_parts, parts_of
 from infra.trim import stamp, trim
 from infra.uv import Platform
@@ -105,7 +105,8 @@ class Bundler:
             script = shutil.copy2(ROOT / "functions" / name / "run.sh", folder / "run.sh")
             os.chmod(script, 0o755)
         if self._compiler:
-            self._compiler.compile(folder)
+            ours = ("graphjobs", f"{ENTRY}.py", FOLDER)
+            self._compiler.compile(folder, [item for item in ours if (folder / item).exists()])
         stamp(folder)
         bundle = Bundle(name, folder, *self._sizes(folder))
         self._check(bundle)

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,14 +40,15 @@ class Interpreter:
     path: str
     magic: str
 
-    def compile(self, folder: Path) -> None:
-        """Compile every module under `folder`; those that are no Python of this version are passed over.
+    def compile(self, folder: Path, names: Iterable[str] = (".",)) -> None:
+        """Compile every module under `names` of `folder`; what is no Python of this version is passed over.
 
         Raises:
             BytecodeError: the interpreter itself failed.
         """
         mode = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", DEPLOYED]
-        command = [self.path, "-I", "-S", "-W", "ignore", "-m", "compileall", "-qq", *mode, str(folder)]
+        command = [self.path, "-I", "-S", "-W", "ignore", "-m", "compileall", "-qq", *mode]
+        command += [str(folder / name) for name in names]
         done = subprocess.run(command, capture_output=True, text=True)
         # 1 says that some file is no Python of this version: packages have such files among their templates.
         if done.returncode not in (0, 1) or done.stderr:

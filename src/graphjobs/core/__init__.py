@@ -6,6 +6,7 @@
 * `job`: the row: statuses, attributes, what may be said of it
 * `langgraph_json`: the one reader of `langgraph.json`
 * `lifecycle`: the rules of a job's life: claim, finish, release, cancel, expire
+* `loading`: modules are loaded without garbage collection
 * `manifest`: every function: routes, settings, permissions, packages, metrics
 * `outcome`: how a job ends: codes, `error` and `done`
 * `run_request`: what a job asks of its graph; its rules and its stored form
