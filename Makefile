@@ -31,7 +31,7 @@ demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
 .PHONY: test
 test: install ## all tests that CI runs
 	@echo "==> Running the tests"
-	@$(RUN) pytest -n 2 --dist loadfile -m 'not chaos and not browser' $(TESTS)
+	@$(RUN) pytest -n 2 --dist worksteal -m 'not chaos and not browser' $(TESTS)
 
 .PHONY: chaos
 chaos: install ## 200 jobs while every process is killed, stopped and woken at random (JOBS=, SEED=)

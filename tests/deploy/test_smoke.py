@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from deploy import acceptance, smoke
 from deploy.acceptance import target
 from deploy.smoke import tokens_for
 from deploy.steps import Failed
 from deploy.users import temporary_users
+from tests.support.backend import client, empty_aws
 
 OUTPUTS = {
     "ApiUrl": "https://api.example.com",
@@ -31,8 +30,8 @@ OUTPUTS = {
 
 @pytest.fixture
 def cognito() -> Iterator[Any]:
-    with mock_aws():
-        yield boto3.client("cognito-idp")
+    with empty_aws():
+        yield client("cognito-idp")
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_a_stack_of_something_else_is_refused() -> None:
 
 
 def test_a_stack_that_does_not_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with mock_aws():
+    with empty_aws():
         assert smoke.main(["no-such-stack"]) == 1
     assert "no-such-stack" in capsys.readouterr().out
 

@@ -162,15 +162,6 @@ def api(aws: Backend, monkeypatch: pytest.MonkeyPatch, **environ: str) -> Iterat
         rewire()
 
 
-def empty(aws: Backend) -> None:
-    """Take everything out of the tables and the queue: a fraction of what a fresh backend costs."""
-    for table, keys in (("jobs", ("pk",)), ("events", ("job_id", "seq"))):
-        for item in aws.dynamodb.scan(TableName=table)["Items"]:
-            aws.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
-    while aws.messages():
-        pass
-
-
 def rewire() -> None:
     """Let every function build itself anew, as a new Lambda environment does."""
     for name in FUNCTIONS:

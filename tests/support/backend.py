@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -116,11 +116,16 @@ def client(service: str) -> Any:
     return boto3.client(service)  # type: ignore[call-overload]
 
 
+def empty_aws() -> AbstractContextManager[Any]:
+    """moto, with nothing in it."""
+    # The default session stays: else botocore's models are parsed anew each time.
+    return mock_aws(config={"core": {"reset_boto3_session": False}})
+
+
 @contextmanager
 def backend(**settings: Any) -> Iterator[Backend]:
     """A fresh backend, with `settings` in place of the defaults."""
-    keep_session = {"core": {"reset_boto3_session": False}}  # else botocore's models are parsed anew for each backend
-    with one_at_a_time(), rolled_back_by_item(), mock_aws(config=keep_session):  # type: ignore[call-overload]
+    with one_at_a_time(), rolled_back_by_item(), empty_aws():
         dynamodb = client("dynamodb")
         for table, schema in (("jobs", JOBS_TABLE), ("events", EVENTS_TABLE), ("checkpoints", CHECKPOINTS_TABLE)):
             dynamodb.create_table(TableName=table, **schema)

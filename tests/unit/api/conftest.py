@@ -1,4 +1,4 @@
-"""The API functions on one backend a package, emptied for each test."""
+"""The API functions on a fresh backend per test."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.api_calls import Api, api, empty
+from tests.support.api_calls import Api, api
 from tests.support.backend import Backend, backend
 
 
-@pytest.fixture(scope="package")
-def shared() -> Iterator[Backend]:
-    with backend() as aws:
-        yield aws
-
-
 @pytest.fixture
-def aws(shared: Backend) -> Backend:
-    empty(shared)
-    return shared
+def aws() -> Iterator[Backend]:
+    with backend() as fresh:
+        yield fresh
 
 
 @pytest.fixture

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from graphjobs.auth.principal import AuthError, AuthUnavailable
 from graphjobs.auth.ticket_keys import FRESHNESS, SecretKeyring
 from graphjobs.auth.tickets import Tickets
 from graphjobs.core.job import new_job_id
 from tests.support.api_tokens import Monotonic
+from tests.support.backend import client, empty_aws
 from tests.support.faults import FAULTS, Faults, client_error
 
 NOW = 1_800_000_000
@@ -43,10 +42,10 @@ class Secret:
 
 @pytest.fixture
 def secret() -> Iterator[Secret]:
-    with mock_aws():
-        client: Any = boto3.client("secretsmanager")
-        client.create_secret(Name="tickets", SecretString=json.dumps({"current": "k1", "k1": FIRST}))
-        faults, monotonic = Faults(client), Monotonic()
+    with empty_aws():
+        secrets = client("secretsmanager")
+        secrets.create_secret(Name="tickets", SecretString=json.dumps({"current": "k1", "k1": FIRST}))
+        faults, monotonic = Faults(secrets), Monotonic()
         yield Secret(faults, monotonic, SecretKeyring(faults.client, "tickets", monotonic=monotonic))
 
 

@@ -32,7 +32,7 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 @pytest.fixture
 def connection() -> Iterator[http.client.HTTPConnection]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
     yield client
@@ -87,7 +87,7 @@ def test_an_sdk_keeps_its_connection() -> None:
         return opened[-1]
 
     server.get_request = counted
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     client: Any = boto3.client(
         "s3",
