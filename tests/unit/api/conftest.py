@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.api_calls import Api, api
+from tests.support.api.calls import Api, api
 from tests.support.backend import Backend, backend
 
 

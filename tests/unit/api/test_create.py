@@ -8,7 +8,7 @@ import pytest
 
 from graphjobs.core.job import Status, is_job_id
 from graphjobs.core.times import from_rfc3339, now_ms
-from tests.support.api_calls import Api, api, open_ticket
+from tests.support.api.calls import Api, api, open_ticket
 from tests.support.backend import Backend
 from tests.support.faults import client_error
 

@@ -9,7 +9,7 @@ import pytest
 
 from graphjobs.aws.claims import Claim
 from graphjobs.core.job import Status
-from tests.support.api_calls import Answer, Api, rewire
+from tests.support.api.calls import Answer, Api, rewire
 from tests.support.faults import FAULTS, client_error
 
 Request = Callable[[], Answer]

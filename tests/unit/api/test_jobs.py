@@ -13,7 +13,7 @@ from graphjobs.core.job import Job, Status
 from graphjobs.core.outcome import completed, failed
 from graphjobs.core.slot import freeze
 from graphjobs.core.times import from_rfc3339, rfc3339
-from tests.support.api_calls import Answer, Api, open_ticket
+from tests.support.api.calls import Answer, Api, open_ticket
 from tests.support.backend import Backend
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from graphjobs.api.list_jobs import encode_cursor
 from graphjobs.core.job import Status, new_job_id
-from tests.support.api_calls import Answer, Api
+from tests.support.api.calls import Answer, Api
 from tests.support.faults import FAULTS
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from graphjobs.observability import logger, redact
-from tests.support.api_calls import FUNCTIONS, Api
-from tests.support.api_tokens import Issuer
+from tests.support.api.calls import FUNCTIONS, Api
 from tests.support.faults import client_error
+from tests.support.issuer import Issuer
 
 FORGED = '{"level":"INFO","message":"forged"}'
 INJECTION = f"x\n{FORGED}\r\n{FORGED}\u2028\x1b[2J"

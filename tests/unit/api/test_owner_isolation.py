@@ -13,8 +13,8 @@ from graphjobs.aws.job_store import JobStore
 from graphjobs.core.job import Job, new_job_id
 from graphjobs.core.manifest import ROUTES
 from graphjobs.core.outcome import completed
-from tests.support.api_calls import Answer, Api
-from tests.support.api_stream import run, streams
+from tests.support.api.calls import Answer, Api
+from tests.support.stream.app import run, streams
 
 JOB_ROUTES = [(method, path) for method, path, _ in ROUTES if "{job_id}" in path]
 STREAM = ("GET", "/stream/{job_id}")

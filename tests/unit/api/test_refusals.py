@@ -7,7 +7,7 @@ import json
 import pytest
 
 from graphjobs.core.job import new_job_id
-from tests.support.api_calls import Api, api
+from tests.support.api.calls import Api, api
 from tests.support.backend import Backend
 
 LIMIT = 2048

@@ -9,7 +9,7 @@ import pytest
 
 from graphjobs.auth.jwks import FRESHNESS, Jwks
 from graphjobs.auth.principal import AuthError, AuthUnavailable
-from tests.support.api_tokens import ISSUER, Issuer, rsa_key, segment
+from tests.support.issuer import ISSUER, Issuer, rsa_key, segment
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from graphjobs.auth.principal import AuthError, AuthUnavailable
 from graphjobs.auth.ticket_keys import FRESHNESS, SecretKeyring
 from graphjobs.auth.tickets import Tickets
 from graphjobs.core.job import new_job_id
-from tests.support.api_tokens import Monotonic
 from tests.support.backend import client, empty_aws
 from tests.support.faults import FAULTS, Faults, client_error
+from tests.support.issuer import Monotonic
 
 NOW = 1_800_000_000
 JOB = new_job_id()

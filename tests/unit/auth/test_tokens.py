@@ -11,7 +11,7 @@ import pytest
 
 from graphjobs.auth.jwt_auth import MAX_TOKEN_LENGTH
 from graphjobs.auth.principal import AuthError, AuthUnavailable
-from tests.support.api_tokens import AUDIENCE, ISSUER, NOW, Issuer, public_pem, rsa_key, segment
+from tests.support.issuer import AUDIENCE, ISSUER, NOW, Issuer, public_pem, rsa_key, segment
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from graphjobs.stream.pages import PAGE_SLOTS
-from tests.support.api_log import corrupt
-from tests.support.api_stream import Streams, run, streams
 from tests.support.faults import FAULTS, client_error
+from tests.support.stream.app import Streams, run, streams
+from tests.support.stream.log import corrupt
 
 
 @pytest.mark.parametrize("fault", FAULTS)

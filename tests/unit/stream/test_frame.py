@@ -12,7 +12,7 @@ from graphjobs.core.slot import CorruptSlot, Slot, freeze
 from graphjobs.http import sse
 from graphjobs.stream import frame as module
 from graphjobs.stream.frame import Delivery, Frame
-from tests.support.api_stream import Streams, run, streams
+from tests.support.stream.app import Streams, run, streams
 
 TS = "2026-01-01T00:00:01.500Z"
 LARGE = "가" * 400

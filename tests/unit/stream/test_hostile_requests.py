@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from graphjobs.auth.tickets import SIGNATURE_LENGTH
-from tests.support.api_stream import Streams, run, streams
-from tests.support.api_tokens import NOW
 from tests.support.faults import client_error
+from tests.support.issuer import NOW
+from tests.support.stream.app import Streams, run, streams
 
 FORGED = '{"level":"INFO","message":"forged"}'
 INJECTION = f"x\n{FORGED}\r\n{FORGED}\u2028\x1b[2J\x00"

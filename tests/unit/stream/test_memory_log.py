@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.api_log import MemoryLog
+from tests.support.stream.log import MemoryLog
 from tests.unit.log.suite import EventLogSuite, slot
 
 

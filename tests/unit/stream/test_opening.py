@@ -12,9 +12,9 @@ import pytest
 
 from graphjobs.auth.principal import AuthUnavailable
 from graphjobs.core.job import new_job_id
-from tests.support.api_stream import Connection, Streams, run, streams
-from tests.support.api_tokens import NOW
 from tests.support.faults import FAULTS, client_error
+from tests.support.issuer import NOW
+from tests.support.stream.app import Connection, Streams, run, streams
 
 
 def answered(app: Streams, path: str, headers: dict[str, str] | None = None, **options: Any) -> Connection:

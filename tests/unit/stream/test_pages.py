@@ -8,7 +8,7 @@ import pytest
 
 from graphjobs.core.slot import CorruptSlot
 from graphjobs.stream.pages import PAGE_SLOTS, Pages
-from tests.support.api_stream import run, streams
+from tests.support.stream.app import run, streams
 
 
 def test_those_who_ask_at_the_same_time_share_one_read() -> None:

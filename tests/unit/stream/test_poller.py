@@ -11,8 +11,8 @@ import pytest
 from graphjobs.core.slot import CorruptSlot
 from graphjobs.stream import poller as module
 from graphjobs.stream.poller import BATCH, FASTEST, SLOWEST
-from tests.support.api_stream import Connection, Streams, run, streams
 from tests.support.faults import client_error
+from tests.support.stream.app import Connection, Streams, run, streams
 
 
 @pytest.fixture

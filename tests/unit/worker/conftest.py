@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support import worker_graphs
 from tests.support.backend import Backend, backend
-from tests.support.worker_rig import Parts, Rig, rig
+from tests.support.worker import graphs as worker_graphs
+from tests.support.worker.rig import Parts, Rig, rig
 
 GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async_hook", "crowd", "heavy")
 

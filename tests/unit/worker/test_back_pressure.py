@@ -19,9 +19,9 @@ from graphjobs.core.job import Job
 from graphjobs.worker import node_executor, node_loop, slot_buffer
 from graphjobs.worker.node_loop import MAX_PARTS, NodeLoop
 from tests.support.faults import client_error
-from tests.support.worker_checks import check_sound
-from tests.support.worker_graphs import HOOKS
-from tests.support.worker_rig import Rig, RiggedWorker, until
+from tests.support.worker.checks import check_sound
+from tests.support.worker.graphs import HOOKS
+from tests.support.worker.rig import Rig, RiggedWorker, until
 
 EVENTS = 10_000
 PENDING_EVENTS = 300

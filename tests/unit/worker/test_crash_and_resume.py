@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from graphjobs.core.job import Job
-from tests.support.worker_checks import check_nothing_repeated, check_sound, kept, story
-from tests.support.worker_gate import Died, Gate, Phase
-from tests.support.worker_graphs import steps_of
-from tests.support.worker_rig import Rig, RiggedWorker
+from tests.support.worker.checks import check_nothing_repeated, check_sound, kept, story
+from tests.support.worker.gate import Died, Gate, Phase
+from tests.support.worker.graphs import steps_of
+from tests.support.worker.rig import Rig, RiggedWorker
 
 INPUT: dict[str, object] = {"rounds": 2}
 ONE_ROUND: dict[str, object] = {"rounds": 1}

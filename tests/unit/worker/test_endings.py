@@ -23,9 +23,9 @@ from graphjobs.worker import job_run
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat
 from tests.support.faults import FAULTS
-from tests.support.worker_checks import check_sound
-from tests.support.worker_graphs import HOOKS, steps_of
-from tests.support.worker_rig import Rig, RiggedWorker
+from tests.support.worker.checks import check_sound
+from tests.support.worker.graphs import HOOKS, steps_of
+from tests.support.worker.rig import Rig, RiggedWorker
 
 SECRET = "a secret of the graph's author"
 SOON = 15.0

@@ -14,10 +14,10 @@ from graphjobs.core.times import now_ms
 from graphjobs.worker import worker as worker_module
 from graphjobs.worker.heartbeat import Limits, limits
 from graphjobs.worker.job_run import JobRun
-from tests.support.worker_checks import check_sound, kept
-from tests.support.worker_gate import Died, Gate
-from tests.support.worker_graphs import HOOKS, JOURNAL
-from tests.support.worker_rig import Rig, RiggedWorker
+from tests.support.worker.checks import check_sound, kept
+from tests.support.worker.gate import Died, Gate
+from tests.support.worker.graphs import HOOKS, JOURNAL
+from tests.support.worker.rig import Rig, RiggedWorker
 
 SOON = 0.05
 """The watch interval, in seconds, of tests that wait for the heartbeat."""

@@ -17,9 +17,9 @@ from graphjobs.local.lambda_context import LambdaContext
 from graphjobs.local.poller import sqs_event
 from graphjobs.worker import handler as module
 from tests.support.faults import client_error
-from tests.support.worker_gate import Died, Gate, Trouble
-from tests.support.worker_graphs import steps_of
-from tests.support.worker_rig import Rig, message
+from tests.support.worker.gate import Died, Gate, Trouble
+from tests.support.worker.graphs import steps_of
+from tests.support.worker.rig import Rig, message
 
 
 def context(seconds: float = 900) -> LambdaContext:

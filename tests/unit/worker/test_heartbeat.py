@@ -18,8 +18,8 @@ from graphjobs.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Lea
 from tests.support.backend import START, FakeClock
 from tests.support.faults import FAULTS, client_error
 from tests.support.memory_log import MemoryLog
-from tests.support.worker_rig import FakeQueue
-from tests.support.worker_writing import claim
+from tests.support.worker.rig import FakeQueue
+from tests.support.worker.writing import claim
 
 WAIT = 20
 SETTINGS = replace(Settings(), watch_seconds=0.01, lease_seconds=45.0, heartbeat_seconds=15.0)

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.faults import FAULTS
-from tests.support.worker_checks import check_sound
-from tests.support.worker_gate import Trouble
-from tests.support.worker_rig import Rig
+from tests.support.worker.checks import check_sound
+from tests.support.worker.gate import Trouble
+from tests.support.worker.rig import Rig
 
 
 def events(workers: Rig, job: Any) -> list[str]:

@@ -14,9 +14,9 @@ from langgraph.config import get_stream_writer
 from pydantic import BaseModel
 
 from graphjobs.core.job import Job
-from tests.support.worker_checks import check_sound
-from tests.support.worker_graphs import HOOKS
-from tests.support.worker_rig import Rig
+from tests.support.worker.checks import check_sound
+from tests.support.worker.graphs import HOOKS
+from tests.support.worker.rig import Rig
 
 
 class Model(BaseModel):

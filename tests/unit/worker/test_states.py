@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import worker_graphs, worker_states
 from tests.support.backend import Backend
-from tests.support.worker_checks import check_sound
-from tests.support.worker_rig import Parts, Rig, rig
+from tests.support.worker import graphs as worker_graphs
+from tests.support.worker import states as worker_states
+from tests.support.worker.checks import check_sound
+from tests.support.worker.rig import Parts, Rig, rig
 
 GIVEN: dict[str, Any] = {"query": "it", "answer": ""}
 RESULTS: dict[str, dict[str, Any]] = {

@@ -11,12 +11,13 @@ import pytest
 
 from graphjobs.core.job import Job
 from graphjobs.worker import writer as writer_module
-from tests.support import worker_graphs, worker_subgraphs
 from tests.support.backend import Backend
-from tests.support.worker_checks import check_sound
-from tests.support.worker_gate import Died, Gate
-from tests.support.worker_graphs import HOOKS, JOURNAL
-from tests.support.worker_rig import Parts, Rig, rig
+from tests.support.worker import graphs as worker_graphs
+from tests.support.worker import subgraphs as worker_subgraphs
+from tests.support.worker.checks import check_sound
+from tests.support.worker.gate import Died, Gate
+from tests.support.worker.graphs import HOOKS, JOURNAL
+from tests.support.worker.rig import Parts, Rig, rig
 
 
 @pytest.fixture

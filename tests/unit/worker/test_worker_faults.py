@@ -10,10 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.core.job import Job
 from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from tests.support.faults import FAULTS, client_error
-from tests.support.worker_checks import check_nothing_repeated, check_sound, story
-from tests.support.worker_gate import Gate, Trouble
-from tests.support.worker_graphs import HOOKS, steps_of
-from tests.support.worker_rig import Rig, RiggedWorker
+from tests.support.worker.checks import check_nothing_repeated, check_sound, story
+from tests.support.worker.gate import Gate, Trouble
+from tests.support.worker.graphs import HOOKS, steps_of
+from tests.support.worker.rig import Rig, RiggedWorker
 
 LARGE = 2_000
 """What is over this goes to S3 here."""

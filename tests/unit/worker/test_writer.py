@@ -18,7 +18,7 @@ from graphjobs.worker.writer import WriterClosed
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS, Faults, client_error
 from tests.support.memory_log import MemoryLog
-from tests.support.worker_writing import foreign_slot, writing
+from tests.support.worker.writing import foreign_slot, writing
 
 WAIT = 20
 LONG = 3600.0

@@ -6,11 +6,11 @@ import pytest
 
 from graphjobs.core.job import Job
 from graphjobs.worker import slot_buffer
-from tests.support import worker_graphs
-from tests.support.worker_checks import check_nothing_repeated, check_sound, story
-from tests.support.worker_gate import Died, Gate
-from tests.support.worker_graphs import HOOKS, steps_of
-from tests.support.worker_rig import Rig, RiggedWorker
+from tests.support.worker import graphs as worker_graphs
+from tests.support.worker.checks import check_nothing_repeated, check_sound, story
+from tests.support.worker.gate import Died, Gate
+from tests.support.worker.graphs import HOOKS, steps_of
+from tests.support.worker.rig import Rig, RiggedWorker
 
 INPUT = {"rounds": 3}
 

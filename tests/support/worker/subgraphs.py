@@ -8,8 +8,8 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from tests.support import worker_graphs
-from tests.support.worker_graphs import HOOKS, State, _began
+from tests.support.worker import graphs as worker_graphs
+from tests.support.worker.graphs import HOOKS, State, _began
 
 
 def _node(name: str) -> Any:

@@ -9,7 +9,7 @@ from langgraph.func import entrypoint
 from langgraph.graph import START, StateGraph
 from pydantic import BaseModel
 
-from tests.support.worker_graphs import State
+from tests.support.worker.graphs import State
 
 
 class Asked(BaseModel):

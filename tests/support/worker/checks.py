@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphjobs.core.job import Job
-from tests.support.worker_graphs import steps_of
+from tests.support.worker.graphs import steps_of
 
 Event = dict[str, Any]
 

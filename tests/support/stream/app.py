@@ -20,9 +20,9 @@ from graphjobs.stream.follower import Pacing
 from graphjobs.stream.opening import Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
-from tests.support.api_log import MemoryLog, Script
-from tests.support.api_tokens import NOW, Issuer
 from tests.support.backend import FakeClock
+from tests.support.issuer import NOW, Issuer
+from tests.support.stream.log import MemoryLog, Script
 
 T = TypeVar("T")
 Event = dict[str, Any]

@@ -12,7 +12,7 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMet
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graphjobs.worker.checkpoints import Run, Saved
-from tests.support.worker_gate import Gate
+from tests.support.worker.gate import Gate
 
 
 class MemoryCheckpoints(InMemorySaver):

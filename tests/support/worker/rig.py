@@ -28,10 +28,10 @@ from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
 from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.worker import Keepalive, Worker
-from tests.support import worker_graphs
 from tests.support.backend import Backend
-from tests.support.worker_checkpoints import MemoryCheckpoints, MemorySaver
-from tests.support.worker_gate import Gate, Wire
+from tests.support.worker import graphs as worker_graphs
+from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
+from tests.support.worker.gate import Gate, Wire
 
 PLENTY_MS = 900_000
 PATIENCE_SECONDS = 30
