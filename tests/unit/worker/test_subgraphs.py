@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from graphjobs.core.job import Job
-from graphjobs.worker import writer as writer_module
+from graphjobs.worker import slot_buffer
 from tests.support.backend import Backend
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker import subgraphs as worker_subgraphs
@@ -77,7 +77,7 @@ def test_what_a_woken_worker_saved_of_a_subgraph_is_never_gone_on_from(
     workers: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A subgraph that keeps its state asks for its newest checkpoint, which may be the woken worker's."""
-    monkeypatch.setattr(writer_module, "UPDATE_HOLD_SECONDS", 30.0)  # the slot of an update carries its step's mark
+    monkeypatch.setattr(slot_buffer, "UPDATE_HOLD_SECONDS", 30.0)  # the slot of an update carries its step's mark
     job = workers.job("remembering")
     zombie, heir = workers.worker(durable_saver=True), workers.worker(durable_saver=True)
     zombie.blind()
