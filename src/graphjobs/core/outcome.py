@@ -13,6 +13,7 @@ WORKER_LOST: Final = "worker_lost"
 STEP_EXCEEDS_LIMIT: Final = "step_exceeds_limit"
 TOO_MANY_HANDOFFS: Final = "too_many_handoffs"
 GRAPH_UNAVAILABLE: Final = "graph_unavailable"
+INVALID_INPUT: Final = "invalid_input"
 INTERRUPT_UNSUPPORTED: Final = "interrupt_unsupported"
 RECURSION_LIMIT: Final = "recursion_limit"
 EVENT_TOO_LARGE: Final = "event_too_large"
@@ -25,6 +26,7 @@ MESSAGES: Final = {
     STEP_EXCEEDS_LIMIT: "A single step of the graph takes longer than the worker may run.",
     TOO_MANY_HANDOFFS: "The job was handed from worker to worker too often.",
     GRAPH_UNAVAILABLE: "The graph could not be loaded.",
+    INVALID_INPUT: "The graph has no place for the query: send it as input.",
     INTERRUPT_UNSUPPORTED: "The graph asked for a person's answer, which a job cannot wait for.",
     RECURSION_LIMIT: "The graph took more steps than its recursion limit allows.",
     EVENT_TOO_LARGE: "The graph produced an event or a result that is too large.",

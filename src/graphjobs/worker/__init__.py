@@ -1,19 +1,26 @@
 """The worker: runs a graph and appends its events to the log.
 
 * `checkpoints`: `DynamoDBSaver`, made consistent, telling and persistent
-* `graph_loader`: `langgraph.json`
+* `factory`: a graph for one run: factories, context managers, `ServerRuntime`
+* `graph_input`: the input, and the place of a query in it
+* `graph_loader`: the graphs of `langgraph.json`
 * `graph_run`: one run of the graph
 * `handler`: the SQS event; wiring
 * `heartbeat`: lease, visibility, reasons to stop
 * `job_run`: one claim to its end: graph, writer, heartbeat, stop
 * `jsonable`: JSON of anything
+* `load_error`: why a graph cannot be loaded, in one line
 * `marks`: which checkpoint the log may name
 * `node_executor`: the threads of sync nodes
 * `node_loop`: the event loop of graphs; holds up a node that writes too fast
 * `pace`: how long events gather
+* `run_config`: config and context of a run
 * `seed`: a checkpoint thread that begins with a copy of another one's head
 * `slot_buffer`: what waits for the log; numbering, coalescing
 * `translate`: LangGraph's stream to events
+* `user`: the user of a run, as LangGraph shows one
+* `user_environment`: a project's variables and working directory
+* `user_module`: imports a project's files as themselves
 * `worker`: one message to its end
 * `writer`: the thread that puts slots into the log
 """

@@ -1,32 +1,37 @@
-"""Loads the graphs that a standard ``langgraph.json`` names, as the LangGraph CLI does.
+"""The graphs that a standard ``langgraph.json`` names, each opened for one run.
 
-``{"dependencies": ["."], "graphs": {"name": "./file.py:attribute" | "package.module:attribute"}, "env": ...}``
-
-An attribute may be a compiled graph, a `StateGraph`, or a factory of either, sync or async, with or without a
-config parameter. The graphs get the worker's checkpointer, whatever they had.
+The file is read by `graphjobs.core.langgraph_json`, modules are imported by `user_module`, factories called by
+`factory`. Whatever checkpointer and store a graph was compiled with, it gets the worker's.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
-import os
-import sys
-import zlib
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
 from graphjobs.core import langgraph_json
 from graphjobs.core.langgraph_json import GraphTarget, LangGraphJsonInvalid
+from graphjobs.worker.factory import FactoryCall, OpenSource
+from graphjobs.worker.load_error import GraphLoadError, factory_failed, javascript, no_attribute, not_importable
+from graphjobs.worker.user_module import import_target, make_importable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
 
 
-class GraphLoadError(Exception):
-    """A graph cannot be loaded; the message says which, and why."""
+@dataclass(frozen=True, slots=True)
+class GraphReport:
+    """Whether one graph can be had: `reason` is empty if it can, else one line."""
+
+    name: str
+    reason: str = ""
 
 
 class GraphLoader:
@@ -39,111 +44,89 @@ class GraphLoader:
             raise GraphLoadError(str(error)) from error
         self._targets = {target.name: target for target in file.graphs}
         self._root = file.root
-        folders = [(self._root / dependency).resolve() for dependency in file.dependencies]
-        _load_env(file.env, self._root)
         self._sources: dict[str, Any] = {}
-        for folder in folders:
-            if folder.is_dir() and str(folder) not in sys.path:
-                sys.path.append(str(folder))
+        make_importable([self._root, *((self._root / each).resolve() for each in file.dependencies)])
 
     @property
     def names(self) -> list[str]:
         """The names of the graphs, in the file's order."""
         return list(self._targets)
 
-    async def load(self, name: str, checkpointer: Any) -> Pregel[Any, Any, Any, Any]:
-        """The graph `name`, compiled with `checkpointer`.
+    def source(self, name: str) -> Any:
+        """What the file names for the graph `name`: a graph, or a factory of one. Imports it, in this thread.
+
+        There must be no event loop running in it: a module may well run one of its own.
+
+        Raises:
+            GraphLoadError: there is no such graph, or it cannot be imported.
+        """
+        if name not in self._sources:
+            self._sources[name] = self._imported(self._target(name))
+        return self._sources[name]
+
+    def check(self) -> list[GraphReport]:
+        """Import every graph, and say of each whether that went well; factories are not called."""
+        reports = []
+        for name in self._targets:
+            try:
+                self.source(name)
+            except GraphLoadError as error:
+                reports.append(GraphReport(name, str(error)))
+            else:
+                reports.append(GraphReport(name))
+        return reports
+
+    @asynccontextmanager
+    async def open(
+        self, name: str, checkpointer: Any, call: FactoryCall, logger: Logger
+    ) -> AsyncIterator[Pregel[Any, Any, Any, Any]]:
+        """The graph `name` for one run, with `checkpointer` and the store of `call`; its factory's resources are held.
 
         Raises:
             GraphLoadError: there is no such graph, or its module or factory fails.
         """
-        if name not in self._sources:
-            self._sources[name] = self._attribute(name)
-        source = self._sources[name]
-        if not isinstance(source, Pregel | StateGraph):
-            source = await _made(name, source)
-        graph: Pregel[Any, Any, Any, Any]
-        if isinstance(source, StateGraph):
-            graph = source.compile(checkpointer=checkpointer)
-        elif isinstance(source, Pregel):
-            graph = source.copy(update={"checkpointer": checkpointer})
-        else:
-            raise GraphLoadError(f"Graph {name!r} is a {type(source).__name__}, not a LangGraph graph.")
-        # It makes the state's own class of each checkpoint that is streamed, a subgraph's too, and fails the run where
-        # that cannot be: while a member without a default is not written yet, or for another state than its own.
-        graph._state_mapper = None
-        return graph
-
-    def _attribute(self, name: str) -> Any:
-        target = self._targets.get(name)
-        if target is None:
-            raise GraphLoadError(f"There is no graph {name!r}.")
+        source = await asyncio.to_thread(self.source, name)
+        opened = OpenSource(source, call, logger)
         try:
-            return getattr(self._module(target), target.attribute)
-        except (Exception, SystemExit) as error:  # importing a user's module may raise anything
-            raise GraphLoadError(f"Graph {name!r} ({target}) cannot be imported.") from error
-
-    def _module(self, target: GraphTarget) -> ModuleType:
-        if not target.is_file:
-            return importlib.import_module(target.where)
-        path = (self._root / target.where).resolve()
-        dotted = _dotted_name(path)
-        if dotted is not None:
-            return importlib.import_module(dotted)
-        # Checkpoints name classes by their module: one name a file, the same on every machine.
-        where = os.path.relpath(path, self._root)
-        name = f"graphjobs_user_{path.stem}_{zlib.crc32(where.encode()):08x}"
-        known = sys.modules.get(name)
-        if known is not None and known.__file__ == str(path):
-            return known
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
+            made = await opened.enter()
+        except (Exception, SystemExit) as error:  # a user's factory may raise anything
+            raise factory_failed(self._target(name), error, self._root) from error
         try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
+            yield _compiled(name, made, checkpointer, call.store)
+        except BaseException as error:
+            await opened.leave(error)
             raise
-        return module
+        await opened.leave(None)
+
+    def _target(self, name: str) -> GraphTarget:
+        if name not in self._targets:
+            raise GraphLoadError(f"There is no graph {name!r}.")
+        return self._targets[name]
+
+    def _imported(self, target: GraphTarget) -> Any:
+        if target.is_javascript:
+            raise javascript(target)
+        try:
+            module = import_target(target, self._root)
+        except (Exception, SystemExit) as error:  # importing a user's module may raise anything
+            raise not_importable(target, error, self._root) from error
+        try:
+            return getattr(module, target.attribute)
+        except AttributeError as error:
+            public = [name for name in vars(module) if not name.startswith("_")]
+            graphs = [name for name in public if isinstance(vars(module)[name], Pregel | StateGraph)]
+            raise no_attribute(target, public, graphs) from error
 
 
-def _dotted_name(path: Path) -> str | None:
-    """The name under which a package's module is importable, so that its relative imports work."""
-    parts = [path.stem]
-    folder = path.parent
-    while (folder / "__init__.py").exists():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    if len(parts) == 1:
-        return None
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    return ".".join(parts)
-
-
-async def _made(name: str, factory: Any) -> Any:
-    if not callable(factory):
-        raise GraphLoadError(f"Graph {name!r} is a {type(factory).__name__}, not a graph or a factory of one.")
-    try:
-        wants_config = len(inspect.signature(factory).parameters) > 0
-        made = factory({"configurable": {}}) if wants_config else factory()
-        return await made if inspect.isawaitable(made) else made
-    except (Exception, SystemExit) as error:  # a user's factory may raise anything
-        raise GraphLoadError(f"The factory of graph {name!r} failed.") from error
-
-
-def _load_env(env: Any, root: Path) -> None:
-    """Set the variables that the file gives, a mapping or the path of a dotenv file; those set already win."""
-    if isinstance(env, str):
-        path = root / env
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        pairs = (line.removeprefix("export ").split("=", 1) for line in lines if _is_assignment(line))
-        env = {name.strip(): value.strip().strip("\"'") for name, value in pairs}
-    for name, value in (env or {}).items():
-        os.environ.setdefault(name, str(value))
-
-
-def _is_assignment(line: str) -> bool:
-    return "=" in line and not line.lstrip().startswith("#")
+def _compiled(name: str, source: Any, checkpointer: Any, store: Any) -> Pregel[Any, Any, Any, Any]:
+    graph: Pregel[Any, Any, Any, Any]
+    if isinstance(source, StateGraph):
+        graph = source.compile(checkpointer=checkpointer, store=store)
+    elif isinstance(source, Pregel):
+        graph = source.copy(update={"checkpointer": checkpointer, "store": store})
+    else:
+        raise GraphLoadError(f"Graph {name!r} is a {type(source).__name__}, not a graph or a factory of one.")
+    # It makes the state's own class of each checkpoint that is streamed, a subgraph's too, and fails the run where
+    # that cannot be: while a member without a default is not written yet, or for another state than its own.
+    graph._state_mapper = None
+    return graph

@@ -20,11 +20,16 @@ from graphjobs.core.run_request import RunRequest
 from graphjobs.core.slot import Mark
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.checkpoints import Run as SaverRun
-from graphjobs.worker.graph_loader import GraphLoader, GraphLoadError
+from graphjobs.worker.factory import FactoryCall
+from graphjobs.worker.graph_input import InputInvalid, graph_input
+from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.jsonable import encode, jsonable
+from graphjobs.worker.load_error import GraphLoadError
 from graphjobs.worker.marks import Marks
 from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.run_config import context_for, given_context, run_config
 from graphjobs.worker.translate import STREAM_MODES, GraphInterrupted, boundary, translate
+from graphjobs.worker.user import User
 from graphjobs.worker.writer import LogWriter
 
 if TYPE_CHECKING:
@@ -78,6 +83,7 @@ class GraphRun:
         """`loop` is the one that `run` will be run on."""
         self._claim = claim
         self._request = request
+        self._run_config = run_config(claim.job, claim.thread, request)
         self._loader = loader
         self._saver = saver
         self._writer = writer
@@ -102,17 +108,20 @@ class GraphRun:
             CheckpointsUnavailable: the graph's state could not be saved or read just now.
         """
         self._control.task = asyncio.current_task()
+        call = FactoryCall(
+            config={**self._run_config, "configurable": dict(self._run_config["configurable"])},
+            context=given_context(self._request),
+            user=User(self._claim.job.owner),
+        )
         try:
-            graph = await self._loader.load(self._claim.job.graph, self._saver)
+            async with self._loader.open(self._claim.job.graph, self._saver, call, self._logger) as graph:
+                return await self._run(graph)
         except GraphLoadError:
             self._logger.exception("graph cannot be loaded")
             return ends.failed(ends.GRAPH_UNAVAILABLE)
-        try:
-            mark = self._claim.mark
-            resumed = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
-            with self._saver.watching(resumed, self._marks.saved):
-                await self._stream(graph)
-                return ends.completed(jsonable(await self._result(graph)))
+        except InputInvalid:
+            self._logger.exception("the graph cannot be given the job's input")
+            return ends.failed(ends.INVALID_INPUT)
         except GraphInterrupted:
             self._logger.error("graph asked for an interrupt, which a job cannot answer")
             return ends.failed(ends.INTERRUPT_UNSUPPORTED)
@@ -123,10 +132,18 @@ class GraphRun:
             self._logger.exception("event is too large")
             return ends.failed(ends.EVENT_TOO_LARGE)
 
+    async def _run(self, graph: Pregel[Any, Any, Any, Any]) -> Outcome:
+        mark = self._claim.mark
+        resumed = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
+        with self._saver.watching(resumed, self._marks.saved):
+            await self._stream(graph)
+            return ends.completed(jsonable(await self._result(graph)))
+
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
         stream: Any = graph.astream(
-            None if self._claim.mark else graph_input(self._request),
+            None if self._claim.mark else graph_input(graph, self._request),
             self._config(),
+            context=context_for(graph, given_context(self._request), self._logger),
             stream_mode=list(STREAM_MODES),
             subgraphs=True,
             durability="sync",
@@ -171,24 +188,12 @@ class GraphRun:
         return {name: self._values[name] for name in channels if name in self._values}
 
     def _config(self) -> Any:
-        job, mark = self._claim.job, self._claim.mark
-        configurable = {"thread_id": self._claim.thread, "job_id": job.job_id, "user_id": job.owner}
-        if mark is not None:
-            # Never "latest": a worker that was fenced may have saved there since.
-            configurable["checkpoint_id"] = mark.checkpoint_id
-        return {
-            "configurable": configurable,
-            "metadata": dict(self._request.metadata),
-            "run_name": job.graph,
-        }
+        mark = self._claim.mark
+        if mark is None:
+            return self._run_config
+        # Never "latest": a worker that was fenced may have saved there since.
+        configurable = {**self._run_config["configurable"], "checkpoint_id": mark.checkpoint_id}
+        return {**self._run_config, "configurable": configurable}
 
     def _publish(self, mark: Mark) -> None:
         self._writer.mark(mark)
-
-
-def graph_input(request: RunRequest) -> dict[str, Any]:
-    """What the graph is given: the job's ``input``, with ``query`` beside it if there is one."""
-    given: dict[str, Any] = dict(request.input or {})
-    if request.query is not None:
-        given.setdefault("query", request.query)
-    return given

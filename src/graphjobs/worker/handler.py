@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from graphjobs.aws import clients
@@ -15,6 +16,7 @@ from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
 logger = make_logger("worker")
@@ -27,15 +29,20 @@ def worker() -> Worker:
     settings = FUNCTIONS["worker"].settings(os.environ)
     backend = Backend(settings, clients.WORKER)
     heartbeat = Backend(settings, clients.HEARTBEAT)
+    claims = Claims(backend.jobs, backend.transitions, settings)
+    keepalive = Keepalive(heartbeat.jobs, heartbeat.queue)
+    queue, saver = backend.queue, checkpoint_saver(settings)
+    config = str(Path(settings.config).resolve())
+    enter_project(config)  # last: the project's variables are for its graphs, not for the clients above
     return Worker(
         settings=settings,
         jobs=backend.jobs,
         log=backend.log,
-        claims=Claims(backend.jobs, backend.transitions, settings),
-        queue=backend.queue,
-        keepalive=Keepalive(heartbeat.jobs, heartbeat.queue),
-        loader=GraphLoader(settings.config),
-        saver=checkpoint_saver(settings),
+        claims=claims,
+        queue=queue,
+        keepalive=keepalive,
+        loader=GraphLoader(config),
+        saver=saver,
         # One loop a process: clients that a graph keeps between jobs are bound to it.
         loop=NodeLoop(),
         logger=logger,

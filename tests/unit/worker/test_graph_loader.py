@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphjobs.worker.graph_loader import GraphLoader, GraphLoadError
+from graphjobs.worker.factory import FactoryCall
+from graphjobs.worker.graph_loader import GraphLoader, GraphReport
+from graphjobs.worker.load_error import GraphLoadError
+from graphjobs.worker.user import User
+
+ROOT = Path(__file__).parents[3]
 
 GRAPH = """
 from __future__ import annotations
@@ -76,15 +84,18 @@ def loader(folder: Path, graphs: Any, **more: Any) -> GraphLoader:
     return GraphLoader(str(path))
 
 
+CALL = FactoryCall(config={"configurable": {"thread_id": "t"}}, context={}, user=User("user-1"))
+
+
 def said(made: GraphLoader, name: str, saver: Any = None) -> str:
     """What the graph `name` answers, and that it got our checkpointer."""
 
     async def run() -> str:
         saver_given = saver or InMemorySaver()
-        graph = await made.load(name, saver_given)
-        assert graph.checkpointer is saver_given
-        result = await graph.ainvoke({}, {"configurable": {"thread_id": "t"}})
-        return str(result["text"])
+        async with made.open(name, saver_given, CALL, Logger(stream=io.StringIO())) as graph:
+            assert graph.checkpointer is saver_given
+            result = await graph.ainvoke({}, {"configurable": {"thread_id": "t"}})
+            return str(result["text"])
 
     return asyncio.run(run())
 
@@ -137,18 +148,129 @@ def test_a_module_is_imported_when_first_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("./agent.py:missing", "cannot be imported"),
-        ("./absent.py:graph", "cannot be imported"),
-        ("no_such_module_of_ours:graph", "cannot be imported"),
-        ("./agent.py:fails", "factory of graph 'g' failed"),
+        ("./agent.py:grpah", "has no attribute 'grpah'. Did you mean './agent.py:builder', './agent.py:compiled'"),
+        ("./plain.py:numbers", "no attribute 'numbers'. Did you mean './plain.py:number'?"),
+        ("./plain.py:graph", "no attribute 'graph'. It has: number."),
+        ("./absent.py:graph", "ImportError: there is no file"),
+        ("no_such_module_of_ours:graph", "No module named 'no_such_module_of_ours'. Install the package that has"),
+        (
+            "./needs_package.py:graph",
+            r"ModuleNotFoundError: No module named 'absent_one' \(needs_package.py:1\). Install",
+        ),
+        ("./needs_key.py:graph", r"KeyError: 'ABSENT_KEY' \(needs_key.py:2\). Set ABSENT_KEY in the environment"),
+        ("./broken.py:graph", r"SyntaxError: '\(' was never closed \(broken.py, line 1\)"),
+        ("./leaves.py:graph", r"SystemExit: 3 \(leaves.py:2\)"),
+        ("./raises.py:graph", r"ValueError: first line \(raises.py:1\)\.$"),
+        ("./agent.ts:graph", "JavaScript or TypeScript"),
+        ("./agent.py:fails", r"The factory of graph 'g' failed: ValueError: secret \(agent.py:\d+\)"),
         ("./agent.py:nothing", "is a NoneType"),
         ("./agent.py:number", "is a int"),
     ],
 )
-def test_a_graph_that_cannot_be_had_says_which_and_why(tmp_path: Path, target: str, message: str) -> None:
+def test_a_graph_that_cannot_be_had_says_which_why_and_what_to_do_in_one_line(
+    tmp_path: Path, target: str, message: str
+) -> None:
     module(tmp_path / "agent.py")
-    with pytest.raises(GraphLoadError, match=message):
+    (tmp_path / "plain.py").write_text("number = 1\n_hidden = 2\n")
+    (tmp_path / "needs_package.py").write_text("import absent_one\n")
+    (tmp_path / "needs_key.py").write_text("import os\nKEY = os.environ['ABSENT_KEY']\n")
+    (tmp_path / "broken.py").write_text("graph = (\n")
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "raises.py").write_text("raise ValueError('first line\\nsecond line')\n")
+    with pytest.raises(GraphLoadError, match=message) as failure:
         said(loader(tmp_path, {"g": target}), "g")
+    assert "'g'" in str(failure.value) and "\n" not in str(failure.value)
+
+
+def test_every_graph_is_checked_and_one_that_fails_hinders_no_other(tmp_path: Path) -> None:
+    module(tmp_path / "agent.py")
+    made = loader(tmp_path, {"a": "./agent.py:compiled", "b": "./absent.py:graph", "c": "./agent.py:fails"})
+    first, second, third = made.check()
+    assert (first, third) == (GraphReport("a"), GraphReport("c"))
+    assert second.name == "b" and second.reason.startswith("Graph 'b' (./absent.py:graph) cannot be imported")
+    assert said(made, "a") == "hi"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "command"), [("requirements.txt", "-r requirements.txt"), ("pyproject.toml", "-e .")]
+)
+def test_a_missing_package_says_how_to_install_what_the_project_names(
+    tmp_path: Path, manifest: str, command: str
+) -> None:
+    (tmp_path / manifest).write_text("")
+    (tmp_path / "agent.py").write_text("import absent_one\n")
+    (report,) = loader(tmp_path, {"g": "./agent.py:graph"}).check()
+    assert report.reason.endswith(f"uv pip install {command}, in {tmp_path}.")
+
+
+def test_a_class_of_the_cause_is_told(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text("raise LookupError('x')\n")
+    with pytest.raises(GraphLoadError) as failure:
+        said(loader(tmp_path, {"g": "./agent.py:graph"}), "g")
+    assert failure.value.cause_type == "LookupError"
+
+
+def test_a_module_may_run_an_event_loop_while_it_is_imported(tmp_path: Path) -> None:
+    module(tmp_path / "made.py")
+    text = (
+        "import asyncio\nfrom made import compiled\nasync def ask():\n    return compiled\ngraph = asyncio.run(ask())\n"
+    )
+    (tmp_path / "agent.py").write_text(text)
+    assert said(loader(tmp_path, {"g": "./agent.py:graph"}), "g") == "hi"
+
+
+def test_a_package_that_hides_the_projects_own_is_not_taken_for_it(tmp_path: Path) -> None:
+    """The file is loaded by its path, as LangGraph's server does; what it cannot import so names both places."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    module(other / "hidden_one" / "agent.py", "theirs")
+    module(mine / "hidden_one" / "agent.py", "mine", "Mine")
+    (other / "hidden_one" / "relative.py").write_text("from .agent import compiled\n")
+    (mine / "hidden_one" / "relative.py").write_text("from .agent import compiled\n# mine\n")
+    for folder in (mine, other):
+        (folder / "hidden_one" / "__init__.py").write_text("")
+    sys.path.insert(0, str(other))
+    made = loader(mine, {"g": "./hidden_one/agent.py:compiled", "relative": "./hidden_one/relative.py:compiled"})
+    assert said(made, "g") == "mine"
+    with pytest.raises(GraphLoadError) as failure:
+        said(made, "relative")
+    assert f"of {mine}/hidden_one/relative.py is hidden by {other}/hidden_one" in str(failure.value)
+
+
+def test_the_projects_own_package_may_be_installed_as_well(tmp_path: Path) -> None:
+    """As in a bundle, which has it as an installed package and as the folder of the `langgraph.json`."""
+    for folder in (tmp_path / "installed", tmp_path / "mine"):
+        module(folder / "both_places" / "inner.py")
+        (folder / "both_places" / "__init__.py").write_text("")
+        (folder / "both_places" / "agent.py").write_text("from .inner import compiled\n")
+    sys.path.insert(0, str(tmp_path / "installed"))
+    made = loader(tmp_path / "mine", {"g": "./both_places/agent.py:compiled"})
+    assert said(made, "g") == "hi"
+    assert "both_places.agent" in sys.modules
+
+
+OUR_NAMES = ("graphs", "client", "local", "infra", "functions", "tests", "deploy", "examples", "benchmarks", "src")
+LOAD = """
+import json, sys
+from graphjobs.worker.graph_loader import GraphLoader
+loader = GraphLoader(sys.argv[1])
+print(json.dumps({name: loader.source(name) for name in loader.names}))
+"""
+
+
+def test_a_project_may_use_every_name_that_is_used_here(tmp_path: Path) -> None:
+    """In a process of its own, which starts as the workers do, from the folder of this repository."""
+    graphs = {}
+    for name in OUR_NAMES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+        (tmp_path / name / "helper.py").write_text(f"graph = '{name}'\n")
+        (tmp_path / name / "agent.py").write_text(f"from {name}.helper import graph\n")
+        graphs[name] = f"./{name}/agent.py:graph"
+    (tmp_path / "langgraph.json").write_text(json.dumps({"dependencies": ["."], "graphs": graphs}))
+    command = [sys.executable, "-P", "-c", LOAD, str(tmp_path / "langgraph.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {name: name for name in OUR_NAMES}
 
 
 def test_an_unknown_graph_is_named(tmp_path: Path) -> None:
@@ -159,15 +281,3 @@ def test_an_unknown_graph_is_named(tmp_path: Path) -> None:
 def test_a_missing_langgraph_json_is_named(tmp_path: Path) -> None:
     with pytest.raises(GraphLoadError, match="cannot be read"):
         GraphLoader(str(tmp_path / "absent.json"))
-
-
-@pytest.mark.parametrize("form", ["mapping", "file"])
-def test_the_environment_is_set_and_what_is_set_already_wins(
-    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TAKEN_ALREADY", "mine")
-    (tmp_path / ".env").write_text("# A=b\nexport FRESH_ONE='a = b'\nTAKEN_ALREADY=theirs\n\nnonsense\n")
-    env: Any = ".env" if form == "file" else {"FRESH_ONE": "a = b", "TAKEN_ALREADY": "theirs"}
-    loader(tmp_path, {"g": "./agent.py:graph"}, env=env)
-    assert (os.environ["FRESH_ONE"], os.environ["TAKEN_ALREADY"]) == ("a = b", "mine")
-    assert "A" not in os.environ
