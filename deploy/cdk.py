@@ -99,6 +99,7 @@ def local_context(stream_url: str) -> dict[str, str]:
         "runtime": f"python3.{min(max(version.minor, 12), 13)}",
         "architecture": ARCHITECTURES[platform.machine()],
         "stream_url": stream_url,
+        "account_concurrency": "10",
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Final, cast
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, Fn
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
@@ -111,7 +111,10 @@ class Api(Construct):
                 rate_limit=self._config.throttle_rate, burst_limit=self._config.throttle_burst
             ),
         )
-        logs = self._functions.log_group(self, "AccessLogs")
+        # Log delivery lists each group of another name in the region's one policy, which can be full, and never takes
+        # it out again. The stack's id makes the name new for each stack, since in production the group outlives it.
+        unique = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+        logs = self._functions.log_group(self, "AccessLogs", f"/aws/vendedlogs/{Aws.STACK_NAME}/api-{unique}")
         cfn_stage = cast(apigateway.CfnStage, stage.node.default_child)
         cfn_stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=logs.log_group_arn, format=json.dumps(ACCESS_LOG)

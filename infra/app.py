@@ -2,47 +2,110 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.bundling import ROOT, Bundler, BundleTooLarge
+from graphjobs.core.manifest import FUNCTIONS
+from infra.account import lambda_quota
+from infra.bundling import ROOT, Bundle, Bundler, BundleTooLarge
 from infra.bytecode import BytecodeError
 from infra.config import Config, ConfigError
-from infra.graph_project import GraphProjectError, graph_project
+from infra.graph_project import GraphProject, GraphProjectError, graph_project
+from infra.permissions import bedrock_advice
+from infra.regions import ADAPTER_REGIONS, NO_ADAPTER_LAYER
 from infra.stack import GraphJobsStack
 from infra.uv import Platform, UvError
 
 
-def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None) -> tuple[App, GraphJobsStack]:
+def build(
+    context: Mapping[str, Any] | None = None,
+    *,
+    outdir: str | None = None,
+    quota: Callable[[str], int | None] = lambda_quota,
+) -> tuple[App, GraphJobsStack]:
     """The app and its stack; `context` is added to what the CDK command line gives.
+
+    Args:
+        context: keys as with ``-c``.
+        outdir: where the assembly is written.
+        quota: asks the account for its Lambda quota in a region, if `account_concurrency` is not given.
 
     Raises:
         ConfigError, GraphProjectError: the configuration is wrong.
         UvError, BytecodeError, BundleTooLarge: a bundle cannot be made.
     """
     app = App(context=dict(context or {}), outdir=outdir)
-    config = Config.from_context(app.node.get_all_context())
+    given = app.node.get_all_context()
+    region = str(given.get("region") or os.environ.get("CDK_DEFAULT_REGION") or "")
+    config = Config.from_context(_with_quota(given, region, quota), foreign=_keys_of_the_user())
+    _advise(config, region)
     project = graph_project(ROOT, config.graphs)
     stack = GraphJobsStack(
         app,
         f"graphjobs-{config.stage}",
         config,
         project,
-        None if config.bundle == "none" else Bundler(_platform(config), project),
-        env=Environment(
-            account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
-            region=config.region or os.environ.get("CDK_DEFAULT_REGION"),
-        ),
+        _bundles(config, project),
+        env=Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region or None),
         synthesizer=CliCredentialsStackSynthesizer() if config.credentials == "cli" else None,
         termination_protection=config.production,
     )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app, stack
+
+
+def _with_quota(given: Mapping[str, Any], region: str, quota: Callable[[str], int | None]) -> dict[str, Any]:
+    """The context, with what the account says where nothing is given."""
+    if given.get("account_concurrency") not in ("", None):
+        return dict(given)
+    asked = quota(region)
+    if asked is None:
+        _say("account_concurrency is not given and the account cannot be asked: planned for 10 (docs/DEPLOY.md, 1).")
+        return dict(given)
+    _say(f"account_concurrency: {asked}, as the account says.")
+    return {**given, "account_concurrency": asked}
+
+
+def _keys_of_the_user() -> frozenset[str]:
+    """The context keys of the person's own ~/.cdk.json, which are meant for all of that person's apps."""
+    try:
+        named = json.loads((Path.home() / ".cdk.json").read_text(encoding="utf-8")).get("context", {})
+    except (OSError, ValueError, AttributeError):
+        return frozenset()
+    return frozenset(named) if isinstance(named, dict) else frozenset()
+
+
+def _advise(config: Config, region: str) -> None:
+    if not config.adapter_layer_arn:
+        if region.startswith(NO_ADAPTER_LAYER):
+            raise ConfigError(f"adapter_layer_arn: AWS publishes no adapter layer in {region}; give one of yours.")
+        if region and region not in ADAPTER_REGIONS:
+            _say(f"adapter_layer_arn: no layer is known in {region}; should the deployment fail, give your own.")
+    advice = bedrock_advice(config.model)
+    if advice:
+        _say(advice)
+
+
+def _bundles(config: Config, project: GraphProject) -> dict[str, Bundle] | None:
+    if config.bundle == "none":
+        return None
+    bundler = Bundler(_platform(config), project)
+    bundles = {}
+    for name in FUNCTIONS:
+        bundles[name] = bundler.bundle(name)
+        print(bundles[name])
+    return bundles
+
+
+def _say(line: str) -> None:
+    print(f"graphjobs: {line}", file=sys.stderr)
 
 
 def _platform(config: Config) -> Platform:

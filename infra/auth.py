@@ -6,6 +6,7 @@ import json
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -18,7 +19,8 @@ FIRST_KEY = "k1"
 class Auth(Construct):
     """`issuer` and `audience` that every token must have, and the `ticket_secret`."""
 
-    def __init__(self, scope: Construct, id: str, config: Config) -> None:
+    def __init__(self, scope: Construct, id: str, config: Config, key: kms.IKey | None = None) -> None:
+        """`key` encrypts the secret; None is for AWS's own."""
         super().__init__(scope, id)
         self.user_pool: cognito.UserPool | None = None
         self.client: cognito.UserPoolClient | None = None
@@ -39,7 +41,7 @@ class Auth(Construct):
             # The same as its ProviderURL, which not every emulator knows.
             self.issuer = f"https://{self.user_pool.user_pool_provider_name}"
             self.audience = [self.client.user_pool_client_id]
-        self.ticket_secret = self._secret(removal)
+        self.ticket_secret = self._secret(removal, key)
 
     def _pool(self, removal: RemovalPolicy, production: bool) -> cognito.UserPool:
         pool = cognito.UserPool(
@@ -69,7 +71,7 @@ class Auth(Construct):
         )
         return pool
 
-    def _secret(self, removal: RemovalPolicy) -> secretsmanager.Secret:
+    def _secret(self, removal: RemovalPolicy, key: kms.IKey | None) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
             self,
             "TicketKeys",
@@ -80,6 +82,7 @@ class Auth(Construct):
                 password_length=64,
                 exclude_punctuation=True,
             ),
+            encryption_key=key,
             removal_policy=removal,
         )
         accept(

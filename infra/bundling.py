@@ -40,7 +40,7 @@ SERVICES: Final = {
     "api": ("dynamodb", "s3", "secretsmanager", "sqs"),
     "reconcile": ("dynamodb", "s3", "sqs"),
     "stream": ("dynamodb", "s3", "secretsmanager"),
-    "worker": ("bedrock", "bedrock-runtime", "dynamodb", "s3", "sqs"),
+    "worker": ("bedrock", "bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs"),
 }
 """The AWS services whose API models a group keeps; a worker with a project of the user's keeps all."""
 

@@ -7,13 +7,13 @@ docs/DEPLOY.md lists the keys for people.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
 from graphjobs.core.manifest import API
 from infra.graph_project import BUILT_IN
-from infra.values import Parser, flag, one_of, text, texts, variables, whole
+from infra.values import Parser, flag, one_of, secrets, text, texts, variables, whole
 
 PRODUCTION_STAGES: Final = ("prod", "production")
 LOG_RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
@@ -27,12 +27,20 @@ RUNTIMES: Final = ("python3.12", "python3.13")
 """Those on Amazon Linux 2023: the glibc of older ones cannot load the wheels that are bundled (`infra.uv.GLIBC`), and
 none of them has SnapStart."""
 
+NOT_GIVEN: Final = -1
+RESERVING_QUOTA: Final = 200
+"""From this quota on a share is kept for the viewers by default, which bounds them too."""
+
+OF_THE_COMMAND_LINE: Final = frozenset({"acknowledged-issue-numbers", "cli-telemetry"})
+"""Keys that the CDK command line itself writes into cdk.context.json."""
+
 UNRESERVED_MINIMUM: Final = 100
 """What Lambda itself insists on leaving unreserved."""
 
 _HTTPS = r"https://[^\s/?#]+(/[^\s?#]*)?"
 _HTTP = _HTTPS.replace("https", "https?")
 _ARN = r"arn:[^\s]+"
+_KMS_KEY = r"arn:[^:\s]+:kms:[^:\s]+:\d{12}:key/[^\s]+"
 
 
 class ConfigError(ValueError):
@@ -62,6 +70,7 @@ class Config:
     model: str = _key(text(r"[a-z_]+:\S+", "bedrock_converse:MODEL_ID"), "", "Default: the offline model.")
     bedrock_resources: tuple[str, ...] = _key(texts(_ARN, "arn:aws:bedrock:..."), (), "Default: from the model.")
     worker_environment: tuple[tuple[str, str], ...] = _key(variables, (), "Plain variables of the worker.")
+    worker_secrets: tuple[tuple[str, str], ...] = _key(secrets, (), "Variables of the worker, from Secrets Manager.")
     worker_policies: tuple[str, ...] = _key(texts(_ARN, "arn:aws:iam::..."), (), "Managed policies of the worker.")
 
     # The life of a job.
@@ -92,13 +101,16 @@ class Config:
     # Concurrency.
     account_concurrency: int = _key(whole(10, 1_000_000), 10, "The account's Lambda quota in this region.")
     worker_max_concurrency: int = _key(whole(2, 1_000), 0, "Default: half of the account's quota.")
-    stream_reserved_concurrency: int = _key(whole(1, 1_000_000), 0, "Default: not reserved.")
+    stream_reserved_concurrency: int = _key(whole(0, 1_000_000), NOT_GIVEN, "0: not reserved.")
     api_reserved_concurrency: int = _key(whole(1, 1_000_000), 0, "For each function of the API.")
     throttle_rate: int = _key(whole(1, 100_000), 100, "Requests a second.")
     throttle_burst: int = _key(whole(1, 100_000), 200)
 
     # Operations.
     log_retention_days: int = _key(one_of(LOG_RETENTION_DAYS), 30)
+    log_graph_errors: str = _key(one_of(("type", "full")), "", "Default: type in production, else full.")
+    xray: bool = _key(flag, False, "Traces of the functions.")
+    kms_key_arn: str = _key(text(_KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID"), "", "Default: keys of AWS's own.")
     alarm_email: str = _key(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "ops@example.com"), "")
     bundle: str = _key(
         one_of(("lambda", "host", "none")),
@@ -127,15 +139,41 @@ class Config:
         """Jobs that run at once."""
         return self.worker_max_concurrency or max(2, min(1_000, self.account_concurrency // 2))
 
+    @property
+    def reserved_for_viewers(self) -> int:
+        """Executions that are kept for viewers, and the most that they can take; 0 keeps none and bounds nothing."""
+        if self.stream_reserved_concurrency != NOT_GIVEN:
+            return self.stream_reserved_concurrency
+        share = self.account_concurrency // 4
+        left = self.account_concurrency - share - self.api_reserved_concurrency * len(API)
+        return share if self.account_concurrency >= RESERVING_QUOTA and left >= self.unreserved_minimum else 0
+
+    @property
+    def unreserved_minimum(self) -> int:
+        """What no reservation may touch: Lambda's own minimum, and room for the workers."""
+        return max(UNRESERVED_MINIMUM, self.workers + 1)
+
+    @property
+    def graph_errors(self) -> str:
+        """What is logged of an exception of a graph: its ``type``, or the ``full`` trace, which may quote users."""
+        return self.log_graph_errors or ("type" if self.production else "full")
+
     @classmethod
-    def from_context(cls, context: Mapping[str, Any]) -> Config:
+    def from_context(cls, context: Mapping[str, Any], *, foreign: Collection[str] = ()) -> Config:
         """Read the configuration; keys of CDK itself (with ``@``, ``:`` or ``aws-cdk``) are passed over.
+
+        `foreign` names keys that may be there although they are none of ours.
 
         Raises:
             ConfigError: a key is unknown or a value is wrong.
         """
         known = {spec.name: spec for spec in fields(cls)}
-        ours = {key: raw for key, raw in context.items() if not ("@" in key or ":" in key or "aws-cdk" in key)}
+        passed_over = OF_THE_COMMAND_LINE | (set(foreign) - set(known))
+        ours = {
+            key: raw
+            for key, raw in context.items()
+            if not ("@" in key or ":" in key or "aws-cdk" in key or key in passed_over)
+        }
         for key in ours:
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1)
@@ -167,6 +205,9 @@ def _check_life(config: Config) -> None:
 
 
 def _check_functions(config: Config) -> None:
+    twice = {name for name, _ in config.worker_environment} & {name for name, _ in config.worker_secrets}
+    if twice:
+        raise ConfigError(f"worker_secrets: {min(twice)} is in worker_environment as well.")
     if config.snap_start and not config.adapter_layer_arn and config.adapter_layer_version < SNAP_START_LAYER:
         raise ConfigError(f"adapter_layer_version: snap_start needs {SNAP_START_LAYER} or newer.")
 
@@ -178,11 +219,11 @@ def _check_concurrency(config: Config) -> None:
             f"({config.account_concurrency}) to the API and the viewers."
         )
     api = config.api_reserved_concurrency * len(API)
-    reserved = config.stream_reserved_concurrency + api
+    reserved = config.reserved_for_viewers + api
     left = config.account_concurrency - reserved
-    needed = max(UNRESERVED_MINIMUM, config.workers + 1)
+    needed = config.unreserved_minimum
     if reserved and left < needed:
-        key = "stream_reserved_concurrency" if config.stream_reserved_concurrency else "api_reserved_concurrency"
+        key = "stream_reserved_concurrency" if config.reserved_for_viewers else "api_reserved_concurrency"
         raise ConfigError(
             f"{key}: reserving {reserved} of account_concurrency ({config.account_concurrency}) leaves {left}; "
             f"{needed} are needed for Lambda's minimum of {UNRESERVED_MINIMUM} and {config.workers} workers."

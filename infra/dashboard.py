@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Aws, Fn
+from aws_cdk import Aws, CfnMapping, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -40,6 +40,14 @@ QUERIES: Final = {
 }
 
 
+CONSOLES: Final = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+"""Where AWS's console is, by partition."""
+
+
 class Dashboard(Construct):
     """One page of graphs and a folder of queries."""
 
@@ -54,8 +62,9 @@ class Dashboard(Construct):
     ) -> None:
         super().__init__(scope, id)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", widgets=[list(row) for row in rows(metrics, alarms)])
+        console = CfnMapping(self, "Console", mapping={part: {"host": host} for part, host in CONSOLES.items()})
         self.url = (
-            f"https://{Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={Aws.REGION}"
+            f"https://{Aws.REGION}.{console.find_in_map(Aws.PARTITION, 'host')}/cloudwatch/home?region={Aws.REGION}"
             f"#dashboards/dashboard/{dashboard.dashboard_name}"
         )
         for name, text in QUERIES.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -58,4 +59,6 @@ def from_config(config: Config, project: GraphProject) -> dict[str, str]:
         "MAX_TIMEOUT_SECONDS": str(config.max_timeout_seconds),
         "RETENTION_SECONDS": str(config.retention_days * DAY),
         "STREAM_WINDOW_SECONDS": str(config.stream_window_seconds),
+        "SECRETS": json.dumps(dict(config.worker_secrets)) if config.worker_secrets else "",
+        "LOG_GRAPH_ERRORS": config.graph_errors,
     }

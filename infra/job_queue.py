@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -28,13 +29,16 @@ the time that people have for looking at a dead letter: ten days at least."""
 class JobQueue(Construct):
     """The `queue` and its `dead_letters`."""
 
-    def __init__(self, scope: Construct, id: str, config: Config) -> None:
+    def __init__(self, scope: Construct, id: str, config: Config, key: kms.IKey | None = None) -> None:
+        """`key` is the customer's own, None is for a key of SQS's."""
         super().__init__(scope, id)
+        encryption = sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED
         removal = RemovalPolicy.RETAIN if config.production else RemovalPolicy.DESTROY
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=encryption,
+            encryption_master_key=key,
             enforce_ssl=True,
             retention_period=DEAD_LETTER_RETENTION,
             removal_policy=removal,
@@ -42,7 +46,8 @@ class JobQueue(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=encryption,
+            encryption_master_key=key,
             enforce_ssl=True,
             retention_period=RETENTION,
             visibility_timeout=Duration.seconds(config.worker_timeout_seconds + VISIBILITY_MARGIN),

@@ -11,15 +11,17 @@ from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from graphjobs.core.manifest import FUNCTIONS
-from infra.bundling import ENTRY, Bundler
+from infra.bundling import ENTRY, Bundle
 from infra.config import Config
 from infra.findings import accept, accept_wildcard
-from infra.permissions import PERMISSIONS, WILDCARDS, Resources, statements
+from infra.permissions import ENCRYPTION, PERMISSIONS, TRACING, WILDCARDS, Resources, statements
+from infra.release import release_of
 
 RETENTIONS: Final = {
     1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
@@ -34,6 +36,9 @@ RUNTIMES: Final = {
 }
 
 ALIAS: Final = "live"
+"""What is invoked of every function: the version of the deployment that is in force."""
+
+RELEASE_VARIABLE: Final = "GRAPHJOBS_RELEASE"
 LAMBDAS_DEFAULT_SECONDS: Final = 3
 
 
@@ -43,7 +48,7 @@ class Made:
 
     Attributes:
         function: the function itself: what metrics are of.
-        target: what is invoked: the function, or with SnapStart the alias of its newest version.
+        target: what is invoked: the alias of its newest version; the function itself for a helper of the stack.
         role: its role.
         log_group: where it logs.
     """
@@ -57,11 +62,22 @@ class Made:
 class LambdaFactory:
     """Makes the functions of one stack."""
 
-    def __init__(self, scope: Construct, config: Config, resources: Resources, bundler: Bundler | None) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        config: Config,
+        resources: Resources,
+        bundles: Mapping[str, Bundle] | None,
+        *,
+        key: kms.IKey | None = None,
+    ) -> None:
+        """`bundles` by the functions' names; None makes functions without code. `key` encrypts logs and variables."""
         self._scope = scope
         self._config = config
         self._resources = resources
-        self._bundler = bundler
+        self._bundles = bundles
+        self._key = key
+        self._release = release_of(config, [made.folder for made in (bundles or {}).values()])
         self.made: dict[str, Made] = {}
 
     def make(
@@ -75,16 +91,19 @@ class LambdaFactory:
         code: lambda_.Code | None = None,
         more_statements: Sequence[iam.PolicyStatement] = (),
         snap_start: bool = False,
+        asynchronous: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Made:
         """Make the function `name`; `options` are further properties of `lambda_.Function`.
 
+        `asynchronous` says what becomes of an event that fails; it belongs to what is invoked, the alias.
         Memory and timeout are those of the manifest unless the configuration has a say.
         """
         config = self._config
+        ours = name in FUNCTIONS
         scope = Construct(self._scope, "".join(part.capitalize() for part in name.split("_")))
         log_group = self.log_group(scope, "Logs")
-        role = self._role(scope, name, [*statements(name, self._resources, log_group.log_group_arn), *more_statements])
+        role = self._role(scope, name, [*self._statements(name, log_group), *more_statements])
         function = lambda_.Function(
             scope,
             "Function",
@@ -95,27 +114,37 @@ class LambdaFactory:
             handler=handler or f"{ENTRY}.handler",
             memory_size=memory_mb or FUNCTIONS[name].memory_mb,
             timeout=timeout or Duration.seconds(FUNCTIONS[name].timeout_seconds or LAMBDAS_DEFAULT_SECONDS),
-            environment=dict(environment or {}),
+            environment={**(environment or {}), **({RELEASE_VARIABLE: self._release} if ours else {})},
+            environment_encryption=self._key,
             role=role.without_policy_updates(),
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if config.xray else lambda_.Tracing.DISABLED,
+            current_version_options=lambda_.VersionOptions(
+                description=self._release,
+                # The way back: `infra.releases`.
+                removal_policy=RemovalPolicy.RETAIN,
+            ),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
             **options,
         )
         accept(function, "AwsSolutions-L1", "Not every dependency has wheels for the newest runtime yet.")
         target: lambda_.IFunction = function
-        if snap_start:
-            target = lambda_.Alias(scope, "Alias", alias_name=ALIAS, version=function.current_version)
+        if ours:
+            target = lambda_.Alias(
+                scope, "Alias", alias_name=ALIAS, version=function.current_version, **(asynchronous or {})
+            )
         made = Made(function, target, role, log_group)
         self.made[name] = made
         return made
 
-    def log_group(self, scope: Construct, id: str) -> logs.LogGroup:
+    def log_group(self, scope: Construct, id: str, name: str | None = None) -> logs.LogGroup:
         """A log group that is kept as configured, and beyond the stack only in production."""
         return logs.LogGroup(
             scope,
             id,
+            log_group_name=name,
+            encryption_key=self._key,
             retention=logs.RetentionDays[RETENTIONS[self._config.log_retention_days]],
             removal_policy=RemovalPolicy.RETAIN if self._config.production else RemovalPolicy.DESTROY,
         )
@@ -131,12 +160,19 @@ class LambdaFactory:
         for resource, reason in WILDCARDS.items():
             if resource in PERMISSIONS[name]:
                 accept_wildcard(role, self._resources.arn(resource), reason)
-        accept_wildcard(role, "*", WILDCARDS["*"])
+        if self._config.xray:
+            accept_wildcard(role, "*", WILDCARDS["*"])
         return role
 
+    def _statements(self, name: str, log_group: logs.LogGroup) -> list[iam.PolicyStatement]:
+        allowed = statements(name, self._resources, log_group.log_group_arn)
+        if self._config.xray:
+            allowed.append(iam.PolicyStatement(actions=list(TRACING), resources=["*"]))
+        if self._key is not None:
+            allowed.append(iam.PolicyStatement(actions=list(ENCRYPTION), resources=[self._key.key_arn]))
+        return allowed
+
     def _code(self, name: str) -> lambda_.Code:
-        if self._bundler is None:
+        if self._bundles is None:
             return lambda_.Code.from_inline("def handler(event, context):\n    raise NotImplementedError\n")
-        bundle = self._bundler.bundle(name)
-        print(bundle)
-        return lambda_.Code.from_asset(str(bundle.folder))
+        return lambda_.Code.from_asset(str(self._bundles[name].folder))

@@ -23,8 +23,7 @@ class Reconcile(Construct):
             "reconcile",
             environment=environment.of("reconcile"),
             # The next run is a better second try than a repetition of this one.
-            retry_attempts=0,
-            max_event_age=Duration.seconds(60),
+            asynchronous={"retry_attempts": 0, "max_event_age": Duration.seconds(60)},
         )
         self.function = made.function
         events.Rule(
@@ -32,5 +31,5 @@ class Reconcile(Construct):
             "Schedule",
             description="graphjobs: look after the jobs that nothing else will bring to an end",
             schedule=events.Schedule.rate(Duration.minutes(config.reconcile_minutes)),
-            targets=[targets.LambdaFunction(made.function)],
+            targets=[targets.LambdaFunction(made.target)],
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.auth import Auth
 from infra.bucket_emptier import BucketEmptier
-from infra.bundling import Bundler
+from infra.bundling import Bundle
 from infra.config import Config
 from infra.dashboard import Dashboard
 from infra.environment import Environment, from_config, namespace
@@ -35,15 +37,17 @@ class GraphJobsStack(Stack):
         id: str,
         config: Config,
         project: GraphProject,
-        bundler: Bundler | None,
+        bundles: Mapping[str, Bundle] | None,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, description=f"graphjobs ({config.stage})", **options)
         Tags.of(self).add("graphjobs:stage", config.stage)
-        storage = Storage(self, "Storage", config)
-        queue = JobQueue(self, "Jobs", config)
-        auth = Auth(self, "Auth", config)
-        functions = LambdaFactory(Construct(self, "Functions"), config, _resources(storage, queue, auth), bundler)
+        key = kms.Key.from_key_arn(self, "Key", config.kms_key_arn) if config.kms_key_arn else None
+        storage = Storage(self, "Storage", config, key)
+        queue = JobQueue(self, "Jobs", config, key)
+        auth = Auth(self, "Auth", config, key)
+        resources = _resources(storage, queue, auth)
+        functions = LambdaFactory(Construct(self, "Functions"), config, resources, bundles, key=key)
         environment = _environment(config, project, storage, queue, auth)
 
         stream = Stream(self, "Stream", config, environment=environment, functions=functions)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -31,9 +32,11 @@ TYPES: Final = {
 class Storage(Construct):
     """The tables `jobs`, `events` and `checkpoints`, and the bucket `payloads`."""
 
-    def __init__(self, scope: Construct, id: str, config: Config) -> None:
+    def __init__(self, scope: Construct, id: str, config: Config, key: kms.IKey | None = None) -> None:
+        """`key` is the customer's own, None is for keys of AWS's."""
         super().__init__(scope, id)
         self._config = config
+        self._key = key
         self.jobs = self._table("Jobs", schema.JOBS_TABLE, schema.TTL_ATTRIBUTE)
         self.events = self._table("Events", schema.EVENTS_TABLE, schema.TTL_ATTRIBUTE)
         self.checkpoints = self._table("Checkpoints", schema.CHECKPOINTS_TABLE, schema.CHECKPOINT_TTL_ATTRIBUTE)
@@ -51,8 +54,9 @@ class Storage(Construct):
             id,
             **_keys(definition["KeySchema"], types),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            # Always encrypted at rest; a key of AWS's own costs nothing a request.
-            encryption=dynamodb.TableEncryption.DEFAULT,
+            # Always encrypted at rest; a key of AWS's own costs nothing per request.
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if self._key else dynamodb.TableEncryption.DEFAULT,
+            encryption_key=self._key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
@@ -77,7 +81,9 @@ class Storage(Construct):
         bucket = s3.Bucket(
             self,
             "Payloads",
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            bucket_key_enabled=True if self._key else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,

@@ -46,7 +46,7 @@ class Stream(Construct):
             environment={**environment.of("stream"), **ADAPTER},
             layers=[lambda_.LayerVersion.from_layer_version_arn(self, "Adapter", self._layer(config))],
             snap_start=config.snap_start,
-            reserved_concurrent_executions=config.stream_reserved_concurrency or None,
+            reserved_concurrent_executions=config.reserved_for_viewers or None,
         )
         self.function = made.function
         self._function_url = made.target.add_function_url(

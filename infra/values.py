@@ -90,3 +90,20 @@ def variables(raw: Any) -> tuple[tuple[str, str], ...]:
     if sum(len(name.encode()) + len(item.encode()) for name, item in value.items()) > MAX_VARIABLES_BYTES:
         raise ValueError(f"must be {MAX_VARIABLES_BYTES} bytes at most, names and values together")
     return tuple(sorted(value.items()))
+
+
+_SECRET = re.compile(r"arn:[^:\s]+:secretsmanager:[^:\s]+:\d{12}:secret:[^:\s]+-[A-Za-z0-9]{6}(:[^:\s]+)?(::)?")
+
+
+def secrets(raw: Any) -> tuple[tuple[str, str], ...]:
+    """A JSON object of variables and the whole ARNs of secrets, each with ``:KEY`` if it is a member of a JSON text."""
+    parsed = variables(raw)
+    for name, arn in parsed:
+        if not _SECRET.fullmatch(arn):
+            raise ValueError(f"must give {name} the whole ARN of a secret, with its last six characters, not {arn!r}")
+    return tuple((name, arn.removesuffix("::")) for name, arn in parsed)
+
+
+def secret_of(arn: str) -> str:
+    """The ARN of the secret alone, without the member that is wanted of it."""
+    return ":".join(arn.split(":")[:7])

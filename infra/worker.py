@@ -12,7 +12,7 @@ from infra.environment import Environment
 from infra.findings import accept, accept_wildcard
 from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
-from infra.permissions import WILDCARDS, bedrock_statement
+from infra.permissions import WILDCARDS, bedrock_statements, secrets_statement
 
 
 class Worker(Construct):
@@ -30,13 +30,14 @@ class Worker(Construct):
     ) -> None:
         super().__init__(scope, id)
         stack = Stack.of(self)
-        bedrock = bedrock_statement(config, stack.partition, stack.region, stack.account)
+        bedrock = bedrock_statements(config, stack.partition, stack.region, stack.account)
+        secrets = secrets_statement(config)
         made = functions.make(
             "worker",
             memory_mb=config.worker_memory_mb,
             timeout=Duration.seconds(config.worker_timeout_seconds),
             environment={**dict(config.worker_environment), **environment.of("worker")},
-            more_statements=[bedrock] if bedrock else [],
+            more_statements=[*bedrock, *([secrets] if secrets else [])],
             snap_start=config.snap_start,
             # A job longer than one invocation sends itself on by the queue, which Lambda would stop after 16
             # rounds as a runaway loop; `max_handoffs` is the bound here.
@@ -57,6 +58,6 @@ class Worker(Construct):
             report_batch_item_failures=True,
             max_concurrency=config.workers,
         )
-        if bedrock:
-            for resource in bedrock.resources:
+        for statement in bedrock:
+            for resource in statement.resources:
                 accept_wildcard(made.role, resource, WILDCARDS["bedrock"])

@@ -8,8 +8,10 @@ line, and no handler logs its event.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
+import traceback
 from enum import StrEnum
 from typing import Any, Final
 
@@ -58,17 +60,38 @@ def redact(text: str) -> str:
 
 
 def logger(service: str) -> Logger:
-    """The logger of a function, with `service` on every line.
+    """The logger of a function, with `service` and the deployment's `release` on every line.
 
     Times are of RFC 3339: where Lambda itself has no part in logging, as behind the adapter, it takes a line with any
     other for INFO.
     """
-    return Logger(service=service, json_serializer=_line, use_rfc3339=True)
+    made = Logger(service=service, json_serializer=_line, use_rfc3339=True)
+    if os.environ.get("GRAPHJOBS_RELEASE"):
+        made.append_keys(release=os.environ["GRAPHJOBS_RELEASE"])
+    return made
 
 
 def _line(members: dict[str, Any]) -> str:
     """A log line, redacted as a whole: a credential may be in the message, a member or an exception alike."""
     return redact(json.dumps(members, default=str, separators=(",", ":"), ensure_ascii=False))
+
+
+class _NoMessages(logging.Filter):
+    """Keeps of an exception its type and where it was raised; its message may quote what users wrote."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            record.exc_info = record.exc_text = None
+            record.error_type = f"{type(error).__module__}.{type(error).__qualname__}"
+            frames = traceback.extract_tb(error.__traceback__)
+            record.raised_at = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        return True
+
+
+def log_no_messages(logger: Logger) -> None:
+    """Let `logger` write no text of an exception any more: its type and its places in the code only."""
+    logger.addFilter(_NoMessages())
 
 
 def metrics(service: str) -> Metrics:

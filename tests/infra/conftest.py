@@ -110,6 +110,13 @@ def elsewhere(synth: Synth) -> Template:
         log_retention_days=90,
         worker_memory_mb=2048,
         worker_environment={"TAVILY_REGION": "eu"},
+        worker_secrets={
+            "OPENAI_API_KEY": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf:openai",
+            "TAVILY_API_KEY": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf:tavily::",
+            "OTHER": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-123456",
+        },
+        xray=True,
+        kms_key_arn="arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555",
         worker_policies=["arn:aws:iam::123456789012:policy/mine", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"],
     )
 

@@ -35,7 +35,8 @@ def target(template: Template, route: dict[str, Any]) -> str:
 
 
 def test_each_route_leads_to_its_function(template: Template) -> None:
-    assert {key: target(template, route) for key, route in routes(template).items()} == ROUTES
+    found = {key: target(template, route) for key, route in routes(template).items()}
+    assert found == {key: f"{name}:live" for key, name in ROUTES.items()}
 
 
 def test_every_route_wants_a_token(template: Template) -> None:
@@ -106,6 +107,15 @@ def test_the_access_log_is_json_with_neither_tokens_nor_queries_nor_addresses(te
     assert not [name for name in variables if name.startswith(secret)]
 
 
+def test_the_access_log_fills_no_policy_of_the_region_and_has_a_name_of_its_own_in_each_stack(
+    template: Template,
+) -> None:
+    """Log delivery names each group that does not begin so in one policy of 5,120 characters, and keeps it there."""
+    name = template.only("AWS::Logs::LogGroup", "ApiAccessLogs")["Properties"]["LogGroupName"]
+    stack_id = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    assert name == {"Fn::Join": ["", ["/aws/vendedlogs/", {"Ref": "AWS::StackName"}, "/api-", stack_id]]}
+
+
 def test_only_this_api_may_call_its_functions_each_by_its_own_route(template: Template) -> None:
     api = template.logical_id("AWS::ApiGatewayV2::Api", "")
     allowed = {}
@@ -116,7 +126,7 @@ def test_only_this_api_may_call_its_functions_each_by_its_own_route(template: Te
             assert f":<{api}>/" in arn
             allowed[template.called(permission["FunctionName"])] = arn.partition(f"<{api}>")[2]
     paths = {name: key.partition(" ")[2] for key, name in ROUTES.items()}
-    assert allowed == {name: f"/*/*{path}" for name, path in paths.items()}
+    assert allowed == {f"{name}:live": f"/*/*{path}" for name, path in paths.items()}
 
 
 def test_the_generated_ticket_secret_is_one_that_the_functions_can_read(template: Template) -> None:

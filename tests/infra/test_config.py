@@ -6,6 +6,8 @@ import pytest
 
 from infra.config import Config, ConfigError
 
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf"
+
 WRONG = [
     ({"stage": "Prod"}, "stage"),
     ({"stage": 7}, "stage"),
@@ -24,6 +26,13 @@ WRONG = [
     ({"worker_environment": {"GRAPHJOBS_MODEL": "x"}}, "worker_environment"),
     ({"worker_environment": {"1": "x"}}, "worker_environment"),
     ({"worker_environment": {"A": "x" * 3_000}}, "worker_environment"),
+    ({"worker_secrets": {"KEY": "my-secret"}}, "worker_secrets"),
+    ({"worker_secrets": {"KEY": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys"}}, "worker_secrets"),
+    ({"worker_secrets": {"AWS_KEY": SECRET}}, "worker_secrets"),
+    ({"worker_secrets": {"KEY": SECRET}, "worker_environment": {"KEY": "x"}}, "worker_secrets"),
+    ({"xray": "on"}, "xray"),
+    ({"kms_key_arn": "alias/mine"}, "kms_key_arn"),
+    ({"log_graph_errors": "none"}, "log_graph_errors"),
     ({"worker_policies": "AdministratorAccess"}, "worker_policies"),
     ({"default_timeout_seconds": 0}, "default_timeout_seconds"),
     ({"default_timeout_seconds": 100, "max_timeout_seconds": 50}, "default_timeout_seconds"),
@@ -97,6 +106,41 @@ def test_the_command_line_and_a_file_give_the_same() -> None:
 
 def test_keys_of_cdk_itself_are_passed_over() -> None:
     assert Config.from_context({"@aws-cdk/core:x": True, "aws-cdk:enable": 1, "stage": ""}) == Config()
+
+
+def test_what_the_command_line_writes_into_the_context_is_passed_over() -> None:
+    """`cdk acknowledge 1` and `cdk cli-telemetry --disable` do."""
+    context = {"acknowledged-issue-numbers": [1], "cli-telemetry": False}
+    assert Config.from_context(context) == Config()
+
+
+def test_a_key_of_the_persons_own_is_passed_over_unless_it_is_one_of_ours() -> None:
+    context = {"another-app": 1, "stage": "two"}
+    assert Config.from_context(context, foreign=["another-app", "stage"]) == Config(stage="two")
+    with pytest.raises(ConfigError, match="another-app"):
+        Config.from_context(context)
+
+
+@pytest.mark.parametrize(
+    ("context", "reserved"),
+    [
+        ({"account_concurrency": 10}, 0),
+        ({"account_concurrency": 199}, 0),
+        ({"account_concurrency": 200}, 50),
+        ({"account_concurrency": 1000}, 250),
+        ({"account_concurrency": 1000, "stream_reserved_concurrency": 0}, 0),
+        ({"account_concurrency": 1000, "stream_reserved_concurrency": 400}, 400),
+        ({"account_concurrency": 1000, "worker_max_concurrency": 900}, 0),
+        ({"account_concurrency": 200, "api_reserved_concurrency": 10}, 0),
+    ],
+)
+def test_viewers_are_bounded_by_default_where_the_quota_allows(context: dict[str, int], reserved: int) -> None:
+    assert Config.from_context(context).reserved_for_viewers == reserved
+
+
+def test_a_secret_may_be_a_member_of_a_json_text() -> None:
+    context = {"worker_secrets": {"A": SECRET, "B": f"{SECRET}:b", "C": f"{SECRET}:c::"}}
+    assert Config.from_context(context).worker_secrets == (("A", SECRET), ("B", f"{SECRET}:b"), ("C", f"{SECRET}:c"))
 
 
 @pytest.mark.parametrize(("quota", "workers"), [(10, 5), (50, 25), (1_000, 500), (9_000, 1_000)])

@@ -9,16 +9,22 @@ import pytest
 
 from graphjobs.core.settings import Settings
 from infra.bundling import ENTRY, ROOT
+from tests.infra.conftest import Synth
 from tests.infra.template import Template, construct
 
 API = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
 OURS = (*API, "stream", "worker", "reconcile")
 
 
-def test_every_function_traces_and_logs_json_to_a_group_of_its_own(template: Template) -> None:
+def test_traces_are_taken_where_they_are_asked_for(template: Template, elsewhere: Template) -> None:
+    for name in template.functions():
+        assert "TracingConfig" not in template.function(name), name
+        assert elsewhere.function(name)["TracingConfig"] == {"Mode": "Active"}, name
+
+
+def test_every_function_logs_json_to_a_group_of_its_own(template: Template) -> None:
     for name in template.functions():
         made = template.function(name)
-        assert made["TracingConfig"] == {"Mode": "Active"}, name
         assert made["LoggingConfig"]["LogFormat"] == "JSON", name
         assert made["LoggingConfig"]["LogGroup"] == {
             "Ref": template.logical_id("AWS::Logs::LogGroup", construct(name) + "Logs")
@@ -88,29 +94,58 @@ def test_whoever_shares_a_setting_has_the_same_value(production: Template) -> No
     assert production.environment("worker")["GRAPHJOBS_MODEL"] == "bedrock_converse:eu.maker.model-v1:0"
 
 
-def test_with_snap_start_everything_that_calls_a_function_calls_its_published_version(production: Template) -> None:
+@pytest.mark.parametrize("which", ["template", "production", "elsewhere"])
+def test_everything_that_calls_a_function_calls_its_published_version(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    found: Template = request.getfixturevalue(which)
+    integrations = found.of_type("AWS::ApiGatewayV2::Integration").values()
+    called = {found.called(item["Properties"]["IntegrationUri"]) for item in integrations}
+    assert called == {f"{name}:live" for name in API}
+    mapping = found.only("AWS::Lambda::EventSourceMapping")["Properties"]
+    assert found.called(mapping["FunctionName"]) == "worker:live"
+    url = found.only("AWS::Lambda::Url")["Properties"]
+    assert (found.called(url["TargetFunctionArn"]), url["Qualifier"]) == ("stream", "live")
+    (schedule,) = found.only("AWS::Events::Rule")["Properties"]["Targets"]
+    assert found.called(schedule["Arn"]) == "reconcile:live"
+    for alias in found.of_type("AWS::Lambda::Alias").values():
+        version = found.resources[alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]]
+        assert version["Type"] == "AWS::Lambda::Version"
+    assert len(found.of_type("AWS::Lambda::Alias")) == len(OURS)
+
+
+def test_snap_start_is_for_those_whom_somebody_waits_for(template: Template, production: Template) -> None:
     snapped = (*API, "stream", "worker")
     for name in OURS:
         snap_start = production.function(name).get("SnapStart", {"ApplyOn": "None"})
         assert snap_start["ApplyOn"] == ("PublishedVersions" if name in snapped else "None"), name
-    integrations = production.of_type("AWS::ApiGatewayV2::Integration").values()
-    called = {production.called(item["Properties"]["IntegrationUri"]) for item in integrations}
-    assert called == {f"{name}:live" for name in API}
-    mapping = production.only("AWS::Lambda::EventSourceMapping")["Properties"]
-    assert production.called(mapping["FunctionName"]) == "worker:live"
-    url = production.only("AWS::Lambda::Url")["Properties"]
-    assert (production.called(url["TargetFunctionArn"]), url["Qualifier"]) == ("stream", "live")
-    for alias in production.of_type("AWS::Lambda::Alias").values():
-        version = production.resources[alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]]
-        assert version["Type"] == "AWS::Lambda::Version"
+        assert template.function(name).get("SnapStart", {"ApplyOn": "None"})["ApplyOn"] == "None"
 
 
-def test_without_snap_start_nothing_is_published(template: Template) -> None:
-    assert not template.of_type("AWS::Lambda::Version")
-    assert not template.of_type("AWS::Lambda::Alias")
+def test_versions_outlive_the_deployment_that_made_them(template: Template) -> None:
+    """The way back: see infra/releases.py."""
+    versions = template.of_type("AWS::Lambda::Version").values()
+    assert len(versions) == len(OURS)
+    assert {version["DeletionPolicy"] for version in versions} == {"Retain"}
 
 
-def test_concurrency_is_reserved_only_where_it_is_configured(template: Template, production: Template) -> None:
+def test_all_functions_of_a_deployment_carry_its_release(template: Template, synth: Synth) -> None:
+    def releases(found: Template) -> set[str]:
+        return {found.environment(name)["GRAPHJOBS_RELEASE"] for name in OURS}
+
+    (release,) = releases(template)
+    assert releases(synth(throttle_rate=101)) not in ({release}, set())
+    assert "GRAPHJOBS_RELEASE" not in template.environment("empty_bucket")
+
+
+def test_concurrency_is_reserved_only_where_it_is_configured_or_can_be_spared(
+    template: Template, production: Template
+) -> None:
     reserved = {name: production.function(name).get("ReservedConcurrentExecutions") for name in OURS}
     assert reserved == dict.fromkeys(OURS) | dict.fromkeys(API, 20) | {"stream": 200}
     assert not [name for name in OURS if "ReservedConcurrentExecutions" in template.function(name)]
+
+
+def test_what_graphs_raise_is_logged_in_full_only_outside_production(template: Template, production: Template) -> None:
+    assert template.environment("worker")["GRAPHJOBS_LOG_GRAPH_ERRORS"] == "full"
+    assert production.environment("worker")["GRAPHJOBS_LOG_GRAPH_ERRORS"] == "type"

@@ -8,7 +8,7 @@ from infra.environment import READS
 from tests.infra.recorded import Recording, needed
 from tests.infra.template import Template
 
-ALWAYS = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+ALWAYS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 NOT_IN_THE_SCENARIO = {
     ("worker", "sqs:ReceiveMessage", "queue"): "Lambda itself, for the mapping",

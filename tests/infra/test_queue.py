@@ -59,7 +59,10 @@ def test_queues_are_encrypted_and_speak_only_tls(stage: Template) -> None:
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         closed |= {reference["Ref"] for reference in policy["Properties"]["Queues"]}
     assert closed == set(stage.of_type("AWS::SQS::Queue"))
-    assert all(item["Properties"]["SqsManagedSseEnabled"] for item in stage.of_type("AWS::SQS::Queue").values())
+    assert all(
+        item["Properties"].get("SqsManagedSseEnabled") or item["Properties"]["KmsMasterKeyId"]
+        for item in stage.of_type("AWS::SQS::Queue").values()
+    )
 
 
 def test_a_worker_gets_one_message_at_a_time_and_answers_for_it_alone(stage: Template) -> None:
@@ -91,11 +94,13 @@ def test_the_reconciler_runs_every_minute_unless_told_otherwise(template: Templa
         rule = stage.only("AWS::Events::Rule")["Properties"]
         assert (rule["ScheduleExpression"], rule["State"]) == (rate, "ENABLED")
         (target,) = rule["Targets"]
-        assert stage.called(target["Arn"]) == "reconcile"
+        assert stage.called(target["Arn"]) == "reconcile:live"
 
 
 def test_a_failed_run_of_the_reconciler_is_not_repeated(stage: Template) -> None:
     retries = stage.only("AWS::Lambda::EventInvokeConfig")["Properties"]
     assert stage.called(retries["FunctionName"]) == "reconcile"
+    alias = retries["Qualifier"]["Fn::Select"][1]["Fn::Split"][1]
+    assert stage.called(alias) == "reconcile:live", "what is said of the function itself does not hold for its alias"
     assert retries["MaximumRetryAttempts"] == 0
     assert retries["MaximumEventAgeInSeconds"] == 60

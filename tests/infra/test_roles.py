@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 
 from infra.config import Config
-from infra.permissions import WILDCARDS, bedrock_statement
+from infra.permissions import WILDCARDS, bedrock_advice, bedrock_statements
 from tests.infra.template import Template, arn_text, construct, listed
 
 EVERY_FUNCTION = """
     logs:CreateLogStream        own logs
     logs:PutLogEvents           own logs
-    xray:PutTelemetryRecords    *
-    xray:PutTraceSegments       *
 """
 
 ALLOWED = {
@@ -84,6 +82,8 @@ ALLOWED = {
     """,
 }
 
+TRACING = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+elsewhere_key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 INVOKE = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
 
 
@@ -138,7 +138,7 @@ def allowed(template: Template) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("stage", "unused"), [("template", {"bedrock"}), ("production", {"bucket/*"}), ("elsewhere", {"bedrock"})]
+    ("stage", "unused"), [("template", {"bedrock", "*"}), ("production", {"bucket/*", "*"}), ("elsewhere", {"bedrock"})]
 )
 def test_each_wildcard_of_a_policy_is_listed_with_its_reason_and_no_other(
     stage: str, unused: set[str], request: pytest.FixtureRequest
@@ -157,37 +157,86 @@ def test_a_policy_allows_named_actions_and_all_resources_only_where_aws_knows_no
         assert not any("*" in action for action in listed(item["Action"]))
         assert item.get("Principal") not in ("*", {"AWS": "*"})
         if "*" in listed(item["Resource"]):
-            assert set(listed(item["Action"])) == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+            assert set(listed(item["Action"])) == TRACING
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_tracing_and_a_key_of_ones_own_add_just_what_they_need(elsewhere: Template, name: str) -> None:
+    if name == "worker":
+        return  # has the configured secrets besides: below
+    assert elsewhere.role(name) == table(name) | {(action, "*") for action in TRACING} | {
+        (f"kms:{action}", elsewhere_key)
+        for action in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
+    }
+
+
+def test_the_worker_may_read_the_configured_secrets_and_no_other(template: Template, elsewhere: Template) -> None:
+    secrets = {resource for action, resource in elsewhere.role("worker") if action == "secretsmanager:GetSecretValue"}
+    assert secrets == {
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys-AbCdEf",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-123456",
+    }
+    assert not [pair for pair in template.role("worker") if pair[0].startswith("secretsmanager:")]
+
+
+MODEL = "arn:aws:bedrock:eu-west-1::foundation-model/m"
+PROFILE = "arn:aws:bedrock:us-east-1:1:inference-profile/eu.maker.model-v1:0"
+APPLICATION = "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123"
 
 
 @pytest.mark.parametrize(
-    ("model", "expected"),
+    ("model", "alone", "behind"),
     [
-        ("openai:gpt", set()),
-        (
-            "bedrock_converse:maker.model-v1:0",
-            {"arn:aws:bedrock:us-east-1::foundation-model/maker.model-v1:0"},
-        ),
+        ("openai:gpt", [], {}),
+        ("bedrock_converse:maker.model-v1:0", ["arn:aws:bedrock:us-east-1::foundation-model/maker.model-v1:0"], {}),
         (
             "bedrock_converse:eu.maker.model-v1:0",
-            {
-                "arn:aws:bedrock:us-east-1:1:inference-profile/eu.maker.model-v1:0",
-                "arn:aws:bedrock:*::foundation-model/maker.model-v1:0",
-            },
+            [],
+            {PROFILE: "arn:aws:bedrock:*::foundation-model/maker.model-v1:0"},
         ),
-        ("bedrock:arn:aws:bedrock:eu-west-1::foundation-model/m", {"arn:aws:bedrock:eu-west-1::foundation-model/m"}),
+        (f"bedrock_converse:{PROFILE}", [], {PROFILE: "arn:aws:bedrock:*::foundation-model/maker.model-v1:0"}),
+        (f"bedrock_converse:{APPLICATION}", [], {APPLICATION: "arn:aws:bedrock:*::foundation-model/*"}),
+        (f"bedrock:{MODEL}", [MODEL], {}),
     ],
 )
-def test_the_worker_may_call_the_configured_model_and_no_other(model: str, expected: set[str]) -> None:
-    statement = bedrock_statement(Config(model=model), "aws", "us-east-1", "1")
-    assert set(statement.resources if statement else ()) == expected
-    assert set(statement.actions if statement else INVOKE) == set(INVOKE)
+def test_the_worker_may_call_the_configured_model_and_no_other(
+    model: str, alone: list[str], behind: dict[str, str]
+) -> None:
+    """A model behind a profile only through that profile; langchain-aws asks a profile which model it is of."""
+    statements = [item.to_statement_json() for item in bedrock_statements(Config(model=model), "aws", "us-east-1", "1")]
+    expected: list[dict[str, object]] = [{"Effect": "Allow", "Action": list(INVOKE), "Resource": arn} for arn in alone]
+    for profile, models in behind.items():
+        expected += [
+            {"Effect": "Allow", "Action": [*INVOKE, "bedrock:GetInferenceProfile"], "Resource": profile},
+            {
+                "Effect": "Allow",
+                "Action": list(INVOKE),
+                "Resource": models,
+                "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": profile}},
+            },
+        ]
+    assert statements == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "advised"),
+    [
+        ("bedrock_converse:anthropic.claude-x-v1:0", True),
+        ("bedrock_converse:us.anthropic.claude-x-v1:0", False),
+        ("bedrock_converse:amazon.nova-lite-v1:0", False),
+        ("anthropic:claude-x", False),
+        ("", False),
+    ],
+)
+def test_a_model_that_is_served_by_a_profile_only_is_spoken_of_at_synthesis(model: str, advised: bool) -> None:
+    assert (bedrock_advice(model) is not None) is advised
 
 
 def test_a_model_of_bedrock_is_all_that_a_production_worker_may_do_besides(production: Template) -> None:
     profile = "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:inference-profile/eu.maker.model-v1:0"
     models = "arn:<AWS::Partition>:bedrock:*::foundation-model/maker.model-v1:0"
     extra = {(action, arn) for arn in (profile, models) for action in INVOKE}
+    extra.add(("bedrock:GetInferenceProfile", profile))
     assert production.role("worker") == table("worker") | extra
 
 

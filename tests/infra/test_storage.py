@@ -52,6 +52,27 @@ def test_a_table_is_on_demand_expires_its_items_and_can_be_restored(template: Te
     assert made["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
+def test_a_key_of_the_customers_own_encrypts_all_that_holds_data(template: Template, elsewhere: Template) -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    for kind, found in (
+        ("AWS::DynamoDB::Table", lambda made: made["SSESpecification"].get("KMSMasterKeyId")),
+        ("AWS::SQS::Queue", lambda made: made["KmsMasterKeyId"]),
+        ("AWS::Logs::LogGroup", lambda made: made["KmsKeyId"]),
+        ("AWS::SecretsManager::Secret", lambda made: made["KmsKeyId"]),
+        ("AWS::Lambda::Function", lambda made: made["KmsKeyArn"]),
+        ("AWS::S3::Bucket", lambda made: bucket_key(made)),
+    ):
+        assert {str(found(item["Properties"])) for item in elsewhere.of_type(kind).values()} == {key}, kind
+    assert "KMSMasterKeyId" not in str(template.content)
+    assert "KmsKeyArn" not in str(template.content)
+
+
+def bucket_key(made: dict[str, Any]) -> str:
+    (rule,) = made["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["BucketKeyEnabled"] is True, "else each object is a request to KMS"
+    return str(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_only_a_table_in_production_resists_deletion(template: Template, production: Template, name: str) -> None:
     assert table(production, name)["DeletionProtectionEnabled"] is True

@@ -38,7 +38,7 @@ def test_the_url_streams_and_leaves_it_to_the_app_whom_to_let_in(template: Templ
     assert template.called(url(template)["TargetFunctionArn"]) == "stream"
 
 
-@pytest.mark.parametrize(("which", "called"), [("template", "stream"), ("production", "stream:live")])
+@pytest.mark.parametrize(("which", "called"), [("template", "stream:live"), ("production", "stream:live")])
 def test_everybody_may_call_the_function_by_its_url_and_only_so(
     which: str, called: str, request: pytest.FixtureRequest
 ) -> None:

@@ -15,7 +15,7 @@ from graphjobs.observability import Metric
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {spec.name: spec for spec in fields(Settings)}
-MAY_BE_EMPTY = {"model"}
+MAY_BE_EMPTY = {"model", "secrets"}
 """Settings whose empty default means something."""
 
 OWN_PLACES = ("src/graphjobs/core/manifest.py", "src/graphjobs/api/__init__.py")

@@ -136,6 +136,8 @@ _ALL: Final = (
         reads=(
             "config",
             "model",
+            "secrets",
+            "log_graph_errors",
             "lease_seconds",
             "heartbeat_seconds",
             "flush_interval_ms",

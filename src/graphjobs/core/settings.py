@@ -44,6 +44,9 @@ class Settings:
     graphs: tuple[str, ...] = ("chat",)
     config: str = "langgraph.json"
     model: str = ""
+    secrets: str = ""
+    log_graph_errors: str = "full"
+    release: str = ""
 
     # The life of a job.
     lease_seconds: float = _bounded(45, 0.5, 600)

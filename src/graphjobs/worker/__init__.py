@@ -15,6 +15,7 @@
 * `node_loop`: the event loop of graphs; holds up a node that writes too fast
 * `pace`: how long events gather
 * `run_config`: config and context of a run
+* `secrets`: secrets of the user's graphs, put into the environment
 * `seed`: a checkpoint thread that begins with a copy of another one's head
 * `slot_buffer`: what waits for the log; numbering, coalescing
 * `translate`: LangGraph's stream to events

@@ -11,11 +11,13 @@ from graphjobs.aws import clients
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.claims import Claims
 from graphjobs.core.manifest import FUNCTIONS
+from graphjobs.observability import log_no_messages
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.secrets import load_secrets
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
@@ -27,13 +29,18 @@ metrics = make_metrics("worker")
 def worker() -> Worker:
     """The worker of this process."""
     settings = FUNCTIONS["worker"].settings(os.environ)
+    if settings.log_graph_errors != "full":
+        log_no_messages(logger)
     backend = Backend(settings, clients.WORKER)
     heartbeat = Backend(settings, clients.HEARTBEAT)
     claims = Claims(backend.jobs, backend.transitions, settings)
     keepalive = Keepalive(heartbeat.jobs, heartbeat.queue)
     queue, saver = backend.queue, checkpoint_saver(settings)
     config = str(Path(settings.config).resolve())
+    secrets = clients.secrets_manager(clients.WORKER) if settings.secrets else None
     enter_project(config)  # last: the project's variables are for its graphs, not for the clients above
+    if secrets is not None:
+        load_secrets(settings.secrets, secrets, os.environ)
     return Worker(
         settings=settings,
         jobs=backend.jobs,

@@ -264,7 +264,7 @@ class JobRun:
         done, pending = _completed(loop, loop.create_task(asyncio.wait(tasks, timeout=GRACE_SECONDS)))
         for task in done:
             if not task.cancelled() and task.exception() is not None:
-                self._logger.warning("a task left behind failed", extra={"error": repr(task.exception())})
+                self._logger.warning("a task left behind failed", extra={"error_type": type(task.exception()).__name__})
         return not pending
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.observability import logger, redact
+from graphjobs.observability import log_no_messages, logger, redact
 from tests.support.api.calls import FUNCTIONS, Api
 from tests.support.faults import client_error
 from tests.support.issuer import Issuer
@@ -130,3 +130,27 @@ def test_one_logger_a_service_writes_each_line_once(output: Output) -> None:
     output.of("once-test")
     log.info("hello")
     assert [line["message"] for line in output.lines()] == ["hello"]
+
+
+def test_of_an_exception_only_its_type_and_place_are_logged_where_that_is_wanted(output: Output) -> None:
+    log = logger("no-messages-test")
+    output.of("no-messages-test")
+    log_no_messages(log)
+    try:
+        raise ValueError("what a user wrote")
+    except ValueError:
+        log.exception("graph failed", extra={"job_id": "job-1"})
+    log.info("a line without an exception")
+    first, second = [json.loads(line) for line in output.text.splitlines()]
+    assert "what a user wrote" not in json.dumps(first)
+    assert (first["message"], first["job_id"], first["error_type"]) == ("graph failed", "job-1", "builtins.ValueError")
+    assert "test_logs.py:" in first["raised_at"][-1]
+    assert second["message"] == "a line without an exception"
+
+
+def test_every_line_names_the_release_that_wrote_it(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHJOBS_RELEASE", "0123456789ab")
+    log = logger("release-test")
+    output.of("release-test")
+    log.info("hello")
+    assert json.loads(output.text)["release"] == "0123456789ab"
