@@ -8,28 +8,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphjobs.client import (
+    from graphjobs.client.answers import (
         Accepted,
-        ApiError,
-        AsyncClient,
-        Client,
         Command,
-        ConfigurationError,
-        ContractViolation,
         Event,
-        GraphjobsError,
         Interrupt,
         JobError,
         JobList,
         JobOptions,
         JobStatus,
         JobSummary,
-        RetryPolicy,
         RunConfig,
-        SequenceError,
-        ServiceUnreachable,
         StreamTicket,
     )
+    from graphjobs.client.async_client import AsyncClient
+    from graphjobs.client.client import Client
+    from graphjobs.client.errors import (
+        ApiError,
+        ConfigurationError,
+        ContractViolation,
+        GraphjobsError,
+        SequenceError,
+        ServiceUnreachable,
+    )
+    from graphjobs.client.retry import RetryPolicy
 
 __all__ = [
     "Accepted",
@@ -58,7 +60,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'graphjobs' has no attribute {name!r}")
-    return getattr(import_module("graphjobs.client"), name)
+    for module in ("answers", "errors", "retry", "client", "async_client"):  # what needs httpx comes last
+        found = getattr(import_module(f"graphjobs.client.{module}"), name, None)
+        if found is not None:
+            return found
+    raise AttributeError(f"graphjobs.client has no {name!r}")
 
 
 def __dir__() -> list[str]:

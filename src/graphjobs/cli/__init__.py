@@ -3,11 +3,14 @@
 * `arguments`: its grammar
 * `commands`: its commands
 * `demo`: `make demo`
+* `event_text`: what a line about one event says
 * `event_view`: events on a terminal
 * `job_view`: jobs on a terminal
 * `local_package`: the way to `local/`
 * `local_process`: a local instance as a child
 * `main`: the `graphjobs` command
+* `notices`: what is said while nothing comes
 * `target`: which service, as whom
 * `terminal`: UTF-8, control characters, pipes
+* `value_text`: a JSON value as a person reads it
 """

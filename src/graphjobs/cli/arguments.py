@@ -1,61 +1,89 @@
 """The command line's grammar; it does nothing and imports nothing heavy."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from dataclasses import dataclass
 from typing import Any
 
-from graphjobs.cli import commands
 from graphjobs.cli.target import DEFAULT_USER, LOCAL_TOKEN_SECONDS
+from graphjobs.cli.terminal import NAME
 
 DESCRIPTION = "Run LangGraph graphs as durable jobs, and follow them live."
 EPILOG = """\
-Every command but `local` and `token` works against a local instance and a deployed one alike. They take
---api-url, --stream-url and --token; else GRAPHJOBS_API_URL, GRAPHJOBS_STREAM_URL and GRAPHJOBS_TOKEN; else
-the local instance that runs in this folder, with a token of its own issuer."""
+Every command but `local` and `token` works against a local instance and a
+deployed one alike. They take --api-url, --stream-url and --token; else
+GRAPHJOBS_API_URL, GRAPHJOBS_STREAM_URL and GRAPHJOBS_TOKEN; else the local
+instance that runs in this folder, with a token of its own issuer.
+
+Exit codes: 0 as asked, 1 an error or a job that did not complete, 2 wrong usage
+or nothing configured, 3 a job that asks a person, 130 after Ctrl-C."""
 
 
 def argument_parser() -> ArgumentParser:
-    """The grammar of `graphjobs`; `command` in the result is what to call, None for `local` and `token`."""
+    """The grammar of `graphjobs`; `command` in the result is the function of `commands` to call, if it is one of them.
+
+    `parser` in the result is the command's own, for what is wrong with its usage.
+    """
     parser = ArgumentParser(
-        prog="graphjobs", description=DESCRIPTION, epilog=EPILOG, formatter_class=RawDescriptionHelpFormatter
+        prog=NAME, description=DESCRIPTION, epilog=EPILOG, formatter_class=RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     verbs.add_parser("local", help="run everything on this machine", add_help=False)
 
     token = verbs.add_parser("token", help="mint a token of the local issuer")
-    token.add_argument("--user", default=DEFAULT_USER, help=f"the token's subject (default {DEFAULT_USER})")
-    token.add_argument("--seconds", type=positive, default=LOCAL_TOKEN_SECONDS, help="how long it is valid")
+    token.add_argument(
+        "--user", default=DEFAULT_USER, metavar="NAME", help="the token's subject (default: %(default)s)"
+    )
+    token.add_argument(
+        "--seconds",
+        type=positive,
+        metavar="N",
+        default=LOCAL_TOKEN_SECONDS,
+        help="how long it is valid (default: %(default)s)",
+    )
 
     target = _target_options()
     submit = verbs.add_parser("submit", help="submit a job", parents=[target])
-    submit.add_argument("query", nargs="?", help="the question; may be left out with --input")
+    submit.add_argument("query", nargs="?", type=question, help="the question; may be left out with --input")
     submit.add_argument("--graph", help="the graph to run (default: the service's first)")
     submit.add_argument("--input", type=json_object, metavar="JSON", help="the graph's input, a JSON object")
     submit.add_argument("--metadata", type=json_object, metavar="JSON", help="kept with the job")
-    submit.add_argument("--timeout-seconds", type=positive, metavar="N", help="the job's deadline from now")
+    submit.add_argument(
+        "--timeout-seconds",
+        type=positive,
+        metavar="N",
+        help="the job's deadline from now (default: an hour, unless configured)",
+    )
+    submit.add_argument("--thread", metavar="THREAD_ID", help="the next turn of this conversation")
+    submit.add_argument(
+        "--resume", type=resumed, metavar="ANSWER", help="answer what the thread's last job asked: JSON, else a text"
+    )
     submit.add_argument("--idempotency-key", metavar="KEY", help="the same key gives the same job")
     submit.add_argument("--stream", action="store_true", help="follow the job to its end")
-    submit.set_defaults(command=commands.submit)
+    submit.set_defaults(command="submit", parser=submit)
 
     status = verbs.add_parser("status", help="show a job", parents=[target])
     status.add_argument("job_id", metavar="JOB_ID")
-    status.set_defaults(command=commands.status)
+    status.set_defaults(command="status")
 
     cancel = verbs.add_parser("cancel", help="cancel a job", parents=[target])
     cancel.add_argument("job_id", metavar="JOB_ID")
-    cancel.set_defaults(command=commands.cancel)
+    cancel.set_defaults(command="cancel")
 
     listing = verbs.add_parser("list", help="list your jobs, newest first", parents=[target])
     listing.add_argument("--status", help="only jobs of this status")
-    listing.add_argument("--limit", type=positive, metavar="N", help="at most so many")
+    listing.add_argument("--limit", type=positive, metavar="N", help="at most so many (default: the service's, 20)")
     listing.add_argument("--cursor", help="where the page before ended")
-    listing.set_defaults(command=commands.list_jobs)
+    listing.set_defaults(command="list_jobs")
 
     stream = verbs.add_parser("stream", help="follow a job", parents=[target])
     stream.add_argument("job_id", metavar="JOB_ID")
-    stream.add_argument("--after", type=natural, default=0, metavar="SEQ", help="the last seq already seen")
+    stream.add_argument(
+        "--after", type=natural, default=0, metavar="SEQ", help="the last seq already seen (default: %(default)s)"
+    )
     stream.add_argument("--max-events", type=positive, metavar="N", help="leave after so many events")
-    stream.set_defaults(command=commands.stream)
+    stream.set_defaults(command="stream")
     return parser
 
 
@@ -68,8 +96,41 @@ def _target_options() -> ArgumentParser:
     group.add_argument("--stream-url", metavar="URL", help="base URL of the stream")
     identity = group.add_mutually_exclusive_group()
     identity.add_argument("--token", help="bearer token (better: GRAPHJOBS_TOKEN, which `ps` does not show)")
-    identity.add_argument("--user", help=f"local instance only: who you are (default {DEFAULT_USER})")
+    identity.add_argument("--user", help=f"local instance only: who you are (default: {DEFAULT_USER})")
     return options
+
+
+class Version(Action):
+    """Shows the version; it is looked up only then."""
+
+    def __call__(self, parser: ArgumentParser, *_: Any) -> None:
+        """See `argparse.Action`."""
+        from importlib.metadata import version
+
+        print(f"{NAME} {version(NAME)}")
+        parser.exit()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to an interrupt, which may be null too."""
+
+    value: Any
+
+
+def resumed(text: str) -> Answer:
+    """`text` as JSON; if it is none, the text itself."""
+    try:
+        return Answer(json.loads(text))
+    except ValueError:
+        return Answer(text)
+
+
+def question(text: str) -> str:
+    """`text`, if there is something in it."""
+    if not text.strip():
+        raise ArgumentTypeError("a question has to hold more than spaces")
+    return text
 
 
 def json_object(text: str) -> dict[str, Any]:

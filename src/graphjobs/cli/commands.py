@@ -4,21 +4,24 @@ import json
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from graphjobs.cli.event_view import EventView, JsonLines, Readable
 from graphjobs.cli.job_view import job_text, table_text
-from graphjobs.cli.terminal import INTERRUPTED, say
+from graphjobs.cli.notices import Notices
+from graphjobs.cli.terminal import INTERRUPTED, program, say
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
 from graphjobs.core.event import DONE
 
-Command = Callable[[Client, Namespace], int]
+Command = Callable[[Client, Namespace, Notices], int]
 
-COMPLETED: Final = "completed"
+EXIT_CODES: Final = {"completed": 0, "interrupted": 3}
+"""Of a job that was followed to its end; any other status is 1."""
 
 
-def submit(client: Client, args: Namespace) -> int:
+def submit(client: Client, args: Namespace, notices: Notices) -> int:
     """Submit a job; with ``--stream`` follow it to its end."""
     job = client.submit(
         args.query,
@@ -26,30 +29,34 @@ def submit(client: Client, args: Namespace) -> int:
         input=args.input,
         metadata=args.metadata,
         timeout_seconds=args.timeout_seconds,
+        thread_id=args.thread,
+        command=None if args.resume is None else {"resume": args.resume.value},
         idempotency_key=args.idempotency_key,
     )
     if args.stream:
         say(f"submitted {job['job_id']}")
-        return follow(client, job["job_id"], 0, None, as_json=args.json)
+        return follow(client, job["job_id"], 0, None, notices, as_json=args.json)
     if args.json:
         _print_json(job)
         return 0
     print(f"{job['job_id']} {job['status']}")
-    say(f"Follow it with: graphjobs stream {job['job_id']}")
+    say(f"Follow it with: {program()} stream {job['job_id']}")
     return 0
 
 
-def status(client: Client, args: Namespace) -> int:
+def status(client: Client, args: Namespace, notices: Notices) -> int:
     """Show one job."""
     job = client.status(args.job_id)
     if args.json:
         _print_json(job)
-    else:
-        print(job_text(job))
+        return 0
+    print(job_text(job))
+    if job["status"] == "interrupted":
+        say(_how_to_answer(args.job_id, job.get("thread_id")))
     return 0
 
 
-def cancel(client: Client, args: Namespace) -> int:
+def cancel(client: Client, args: Namespace, notices: Notices) -> int:
     """Ask for a job's end."""
     job = client.cancel(args.job_id)
     if args.json:
@@ -59,33 +66,34 @@ def cancel(client: Client, args: Namespace) -> int:
     return 0
 
 
-def list_jobs(client: Client, args: Namespace) -> int:
+def list_jobs(client: Client, args: Namespace, notices: Notices) -> int:
     """Show the caller's jobs, newest first, one page of them."""
     page = client.list(status=args.status, limit=args.limit, cursor=args.cursor)
     if args.json:
         _print_json(page)
         return 0
-    print(table_text(page.get("jobs", [])))
+    print(table_text(page.get("jobs", []), datetime.now(UTC)))
     if page.get("next_cursor"):
-        say(f"More with: graphjobs list --cursor {page['next_cursor']}")
+        say(f"More with: {program()} list --cursor {page['next_cursor']}")
     return 0
 
 
-def stream(client: Client, args: Namespace) -> int:
+def stream(client: Client, args: Namespace, notices: Notices) -> int:
     """Follow a job from the seq after ``--after``."""
-    return follow(client, args.job_id, args.after, args.max_events, as_json=args.json)
+    return follow(client, args.job_id, args.after, args.max_events, notices, as_json=args.json)
 
 
-def follow(client: Client, job_id: str, after: int, max_events: int | None, *, as_json: bool) -> int:
+def follow(client: Client, job_id: str, after: int, max_events: int | None, notices: Notices, *, as_json: bool) -> int:
     """Show a job's events until `done`, or until `max_events` of them.
 
-    Gives the exit code: 0 if the job completed or was left at `max_events`, 1 if it failed or was cancelled.
+    Gives the exit code: 0 if the job completed or was left at `max_events`, 3 if it asks a person, 1 otherwise.
     """
     view: EventView = JsonLines() if as_json else Readable()
     last, outcome = after, None
     try:
-        with closing(client.stream(job_id, after)) as events:
+        with closing(client.stream(job_id, after)) as events, notices.following(view, begun=after > 0):
             for event in events:
+                notices.heard()
                 view.show(event)
                 last = event["seq"]
                 if event["type"] == DONE:
@@ -107,11 +115,19 @@ def follow(client: Client, job_id: str, after: int, max_events: int | None, *, a
     if outcome is None:  # Every event had been seen before: the stream had nothing more to say.
         outcome = client.status(job_id)["status"]
         say(f"Nothing follows event {last}: the job is {outcome}.")
-    return 0 if outcome == COMPLETED else 1
+    if outcome == "interrupted":
+        say(_how_to_answer(job_id, client.status(job_id).get("thread_id")))
+    return EXIT_CODES.get(outcome, 1)
 
 
 def _how_to_resume(job_id: str, last: int) -> str:
-    return f"Resume with: graphjobs stream {job_id} --after {last}"
+    return f"Resume with: {program()} stream {job_id} --after {last}"
+
+
+def _how_to_answer(job_id: str, thread: str | None) -> str:
+    """A job without a thread of its owner's choice has one of its own, whose id is the UUID in the job's."""
+    thread = thread or job_id.removeprefix("job-")
+    return f"Answer with: {program()} submit --thread {thread} --resume ANSWER --stream"
 
 
 def _print_json(value: Any) -> None:

@@ -1,20 +1,22 @@
 """The `graphjobs` command.
 
 Exit codes: 0 done as asked (a followed job completed), 1 an error or a job that failed or was cancelled,
-2 wrong usage or nothing configured, 130 interrupted, 141 the reader of the output has gone.
+2 wrong usage or nothing configured, 3 a followed job asks a person, 130 Ctrl-C, 141 the reader of the output has gone.
+
+What a command does not need it does not import: `--help` needs no httpx.
 """
 
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from graphjobs.cli.arguments import argument_parser
-from graphjobs.cli.commands import Command
 from graphjobs.cli.local_package import local_module
 from graphjobs.cli.target import Options, mint_local_token, resolve, state_dir
 from graphjobs.cli.terminal import BROKEN_PIPE, INTERRUPTED, say, silence_stdout, use_utf8
-from graphjobs.client.client import Client
 from graphjobs.client.errors import ConfigurationError, GraphjobsError
 
 
@@ -48,15 +50,35 @@ def _run(argv: list[str]) -> int:
     if args.verb == "token":
         print(mint_local_token(state_dir(os.environ), args.user, args.seconds))
         return 0
-    if args.verb == "submit" and args.query is None and args.input is None:
-        parser.error("submit needs a question or --input")
-    return _call(args.command, args)
+    if args.verb == "submit" and args.query is None and args.input is None and args.resume is None:
+        args.parser.error("give a question, --input or --resume")
+    return _call(args)
 
 
-def _call(command: Command, args: Namespace) -> int:
+def _call(args: Namespace) -> int:
     target = resolve(Options(args.api_url, args.stream_url, args.token, args.user), os.environ)
-    with Client(target.api_url, target.token, stream_url=target.stream_url) as client:
-        return command(client, args)
+    with without("click"):  # with it, httpx imports a command line of its own, which takes longer than all the rest
+        from graphjobs.cli import commands
+        from graphjobs.cli.notices import Notices
+        from graphjobs.client.client import Client
+    notices = Notices()
+    command: commands.Command = getattr(commands, args.command)
+    with Client(target.api_url, target.token, stream_url=target.stream_url, on_retry=notices.retry) as client:
+        return command(client, args, notices)
+
+
+@contextmanager
+def without(name: str) -> Generator[None]:
+    """Imports within find no module `name`, unless it has been imported before."""
+    modules: dict[str, Any] = sys.modules
+    if name in modules:
+        yield
+        return
+    modules[name] = None
+    try:
+        yield
+    finally:
+        del modules[name]
 
 
 def _local(argv: list[str]) -> int:

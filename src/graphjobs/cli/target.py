@@ -5,24 +5,27 @@ nothing of the three there is one clear line that says so.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from graphjobs.cli.local_package import local_module
+from graphjobs.cli.terminal import program
 from graphjobs.client.errors import ConfigurationError
-from graphjobs.client.exchange import Token
 
 DEFAULT_USER: Final = "user-123"
 LOCAL_TOKEN_SECONDS: Final = 3600
 
 NOT_CONFIGURED: Final = (
-    "No service is configured: start one with `graphjobs local`, "
+    "No service is configured: start one with `{program} local`, "
     "or set GRAPHJOBS_API_URL and GRAPHJOBS_TOKEN (or give --api-url and --token)."
 )
 UNIDENTIFIED: Final = "No token is configured: set GRAPHJOBS_TOKEN, or give --token."
 USER_IS_LOCAL: Final = "--user works with a local instance only: for any other, give --token."
+
+
+Token = str | Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def resolve(options: Options, environ: Mapping[str, str]) -> Target:
     local = _local_state(folder)
     api_url = options.api_url or environ.get("GRAPHJOBS_API_URL") or local.get("api_url")
     if not api_url:
-        raise ConfigurationError(NOT_CONFIGURED)
+        raise ConfigurationError(NOT_CONFIGURED.format(program=program()))
     stream_url = options.stream_url or environ.get("GRAPHJOBS_STREAM_URL")
     is_local = _same(api_url, local.get("api_url"))
     if is_local and not stream_url:
@@ -82,7 +85,9 @@ def mint_local_token(folder: Path, user: str, seconds: int) -> str:
     try:
         return str(local_module("graphjobs.local.issuer").mint_token(folder, user, seconds))
     except FileNotFoundError:
-        raise ConfigurationError(f"No local instance has run in {folder}: start one with `graphjobs local`.") from None
+        raise ConfigurationError(
+            f"No local instance has run in {folder}: start one with `{program()} local`."
+        ) from None
 
 
 def _local_state(folder: Path) -> dict[str, Any]:

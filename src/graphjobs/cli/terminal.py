@@ -1,9 +1,15 @@
 """The terminal: UTF-8 in any locale, no control sequences from a model, no noise on a closed pipe."""
 
+import contextlib
 import io
 import os
+import shlex
+import shutil
 import sys
+from pathlib import Path
 from typing import Final, TextIO
+
+NAME: Final = "graphjobs"
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT."""
@@ -39,6 +45,16 @@ def dim(text: str, stream: TextIO) -> str:
     if "NO_COLOR" in os.environ or not stream.isatty():
         return text
     return f"\x1b[2m{text}\x1b[0m"
+
+
+def program() -> str:
+    """How a shell in this folder calls this command: for hints that can be pasted."""
+    called = Path(sys.argv[0])
+    if called.name != NAME or shutil.which(NAME) == str(called.absolute()):
+        return NAME
+    with contextlib.suppress(ValueError):
+        called = called.absolute().relative_to(Path.cwd())
+    return shlex.quote(str(called))
 
 
 def say(text: str) -> None:

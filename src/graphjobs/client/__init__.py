@@ -1,4 +1,6 @@
-"""The HTTP client. It needs httpx alone.
+"""The HTTP client. It needs httpx alone, and what does no HTTP (`answers`, `errors`, `retry`) not even that.
+
+Its names are imported from `graphjobs`.
 
 * `answers`: what goes in and comes out, as types
 * `async_client`: `AsyncClient`, the same for asyncio
@@ -10,51 +12,3 @@
 * `retry`: backoff
 * `sse`: parsing server-sent events
 """
-
-from graphjobs.client.answers import (
-    Accepted,
-    Command,
-    Event,
-    Interrupt,
-    JobError,
-    JobList,
-    JobOptions,
-    JobStatus,
-    JobSummary,
-    RunConfig,
-    StreamTicket,
-)
-from graphjobs.client.async_client import AsyncClient
-from graphjobs.client.client import Client
-from graphjobs.client.errors import (
-    ApiError,
-    ConfigurationError,
-    ContractViolation,
-    GraphjobsError,
-    SequenceError,
-    ServiceUnreachable,
-)
-from graphjobs.client.retry import RetryPolicy
-
-__all__ = [
-    "Accepted",
-    "ApiError",
-    "AsyncClient",
-    "Client",
-    "Command",
-    "ConfigurationError",
-    "ContractViolation",
-    "Event",
-    "GraphjobsError",
-    "Interrupt",
-    "JobError",
-    "JobList",
-    "JobOptions",
-    "JobStatus",
-    "JobSummary",
-    "RetryPolicy",
-    "RunConfig",
-    "SequenceError",
-    "ServiceUnreachable",
-    "StreamTicket",
-]

@@ -6,7 +6,8 @@
 * `edge`: the HTTP API and its authorizer
 * `emulator`: moto's server, one request at a time
 * `gateway`: payload format 2.0
-* `issuer`: an OIDC issuer
+* `issuer`: an OIDC issuer: its key, its tokens
+* `issuer_routes`: discovery and JWKS
 * `keep_alive`: the emulator's HTTP: persistent connections
 * `kept_data`: what `--data DIR` keeps between two instances
 * `lambda_context`: the context object

@@ -31,7 +31,8 @@ from graphjobs.auth.principal import AuthError
 from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, ROUTES, FunctionSpec
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
-from graphjobs.local.issuer import ensure_key, issuer_routes, public_keys
+from graphjobs.local.issuer import ensure_key, public_keys
+from graphjobs.local.issuer_routes import issuer_routes
 from graphjobs.local.lambda_context import LambdaContext
 from graphjobs.local.state import AUDIENCE
 

@@ -1,4 +1,7 @@
-"""A small OIDC issuer for one machine: a generated key, discovery, JWKS, and tokens for whoever asks locally."""
+"""A small OIDC issuer for one machine: a generated key, and tokens for whoever asks locally.
+
+`issuer_routes` serves what others have to know of it; `graphjobs token` needs no web framework.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,6 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from graphjobs.local.state import AUDIENCE, STATE_FILE
 
@@ -72,26 +72,6 @@ def public_keys(key: rsa.RSAPrivateKey) -> dict[str, Any]:
     """The JWKS document."""
     public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {"keys": [{**public, "kid": key_id(key), "use": "sig", "alg": "RS256"}]}
-
-
-def issuer_routes(issuer: str, key: rsa.RSAPrivateKey) -> list[Route]:
-    """Discovery and JWKS."""
-    document = {
-        "issuer": issuer,
-        "jwks_uri": f"{issuer}/jwks",
-        "response_types_supported": ["id_token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-    }
-    keys = public_keys(key)
-
-    async def discovery(request: Request) -> JSONResponse:
-        return JSONResponse(document)
-
-    async def jwks(request: Request) -> JSONResponse:
-        return JSONResponse(keys)
-
-    return [Route("/.well-known/openid-configuration", discovery), Route("/jwks", jwks)]
 
 
 def _load(path: Path) -> rsa.RSAPrivateKey:

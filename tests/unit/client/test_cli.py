@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from graphjobs.cli.main import main
+from graphjobs.local.issuer import ensure_key
 from tests.unit.client.conftest import TOKENS
 from tests.unit.client.log import JOB_ID, chat_log, event, wire
-from tests.unit.client.service import Answer, Seen, Service, problem, stream_answer
+from tests.unit.client.service import Answer, Seen, Service, answer_json, problem, stream_answer
 
 LOG = chat_log(TOKENS)
 STREAM = f"/stream/{JOB_ID}"
@@ -102,12 +104,48 @@ def test_a_stream_that_goes_wrong_ends_its_line_and_says_how_to_resume(service: 
     assert "--after 2\ngraphjobs: The stream has a gap in its events: expected seq 3, received 4.\n" in err
 
 
-def test_status_is_a_member_a_line(capsys: Capture) -> None:
+def test_status_is_a_member_a_line_and_the_result_below(capsys: Capture) -> None:
     assert main(["status", JOB_ID]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"job_id    {JOB_ID}"
     assert "status    completed" in lines
-    assert 'result    {"answer": "환불은 14일 이내에 가능합니다."}' in lines
+    assert lines[-2:] == ["result:", "  answer: 환불은 14일 이내에 가능합니다."]
+
+
+ASKING = {
+    "job_id": JOB_ID,
+    "status": "interrupted",
+    "thread_id": "t-1",
+    "interrupts": [{"id": "i-1", "value": {"question": "Refund?", "amount": 3}}],
+}
+
+
+def test_status_of_a_job_that_asks_says_how_to_answer(service: Service, capsys: Capture) -> None:
+    service.script(f"/jobs/{JOB_ID}/status", answer_json(ASKING))
+    assert main(["status", JOB_ID]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-3:] == ["asks i-1:", "  question: Refund?", "  amount: 3"]
+    assert err == "Answer with: graphjobs submit --thread t-1 --resume ANSWER --stream\n"
+
+
+def test_a_followed_job_that_asks_is_exit_code_3_and_says_how_to_answer(service: Service, capsys: Capture) -> None:
+    service.log[1:] = [
+        event(2, "interrupt", id="i-1", value="Refund?", node="approve"),
+        event(3, "done", status="interrupted", result=None, interrupts=[{"id": "i-1", "value": "Refund?"}]),
+    ]
+    assert main(["stream", JOB_ID]) == 3
+    out, err = capsys.readouterr()
+    assert out == "approve asks:\n  Refund?\n[interrupted]\n"
+    thread = JOB_ID.removeprefix("job-")
+    assert err.endswith(f"Answer with: graphjobs submit --thread {thread} --resume ANSWER --stream\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"), [("true", True), ('{"a": 1}', {"a": 1}), ("null", None), ("yes, do", "yes, do")]
+)
+def test_an_answer_is_json_or_else_a_text(service: Service, answer: str, value: object) -> None:
+    assert main(["submit", "--thread", "t-1", "--resume", answer]) == 0
+    assert service.requests[0].json == {"thread_id": "t-1", "command": {"resume": value}}
 
 
 def test_cancel_tells_the_status(capsys: Capture) -> None:
@@ -119,8 +157,8 @@ def test_list_is_a_table_and_names_the_next_page(service: Service, capsys: Captu
     assert main(["list", "--status", "completed", "--limit", "1", "--cursor", "c"]) == 0
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()] == [
-        ["job_id", "status", "graph", "created_at"],
-        [JOB_ID, "completed", "chat", "-"],
+        ["job_id", "status", "graph", "age", "took"],
+        [JOB_ID, "completed", "chat", "-", "-"],
     ]
     assert err == "More with: graphjobs list --cursor more\n"
     assert service.requests[0].path == "/jobs?status=completed&limit=1&cursor=c"
@@ -154,7 +192,9 @@ def test_a_stream_that_never_began_is_one_line_too(
     ("argv", "text"),
     [
         ([], "required"),
-        (["submit"], "a question or --input"),
+        (["submit"], "usage: graphjobs submit"),
+        (["submit"], "give a question, --input or --resume"),
+        (["submit", " \n"], "more than spaces"),
         (["submit", "--input", "[1]"], "not a JSON object"),
         (["submit", "--input", "{"], "not JSON"),
         (["submit", "a", "--timeout-seconds", "0"], "1 or more"),
@@ -171,9 +211,85 @@ def test_wrong_usage_is_exit_code_2(argv: list[str], text: str, service: Service
     assert service.requests == []
 
 
-def test_help_is_exit_code_0(capsys: Capture) -> None:
+def test_help_is_exit_code_0_and_fits_80_columns(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["--help"]) == 0
-    assert "GRAPHJOBS_API_URL" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "GRAPHJOBS_API_URL" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("verb", "text"), [("stream", "default: 0"), ("token", "default: 3600"), ("token", "user-123")]
+)
+def test_help_of_a_command_shows_the_defaults(capsys: Capture, verb: str, text: str) -> None:
+    assert main([verb, "--help"]) == 0
+    assert text in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"graphjobs {version('graphjobs')}\n"
+
+
+def imported(argv: list[str], environ: dict[str, str]) -> set[str]:
+    """The names of the packages that a command imports, in an interpreter of its own."""
+    script = (
+        "import sys; from graphjobs.cli.main import main; code = main(sys.argv[1:])\n"
+        "print(code, *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *argv], env={**os.environ, **environ}, capture_output=True, text=True, timeout=60
+    )
+    code, *names = ran.stderr.splitlines()[-1].split()
+    assert code == "0", ran.stderr
+    return set(names)
+
+
+def test_a_command_imports_what_it_needs_and_no_more() -> None:
+    assert not imported(["--help"], {}) & {"httpx", "click", "rich", "jwt", "starlette", "asyncio"}
+    assert "httpx" in (names := imported(["list"], {})) and not names & {"click", "rich", "jwt", "starlette", "boto3"}
+
+
+def test_a_token_needs_no_web_framework(tmp_path: Path) -> None:
+    ensure_key(tmp_path)
+    (tmp_path / "local.json").write_text(json.dumps({"issuer": "http://127.0.0.1:1/oidc"}))
+    names = imported(["token"], {"GRAPHJOBS_STATE_DIR": str(tmp_path)})
+    assert "jwt" in names and not names & {"httpx", "starlette", "boto3", "click"}
+
+
+@pytest.mark.parametrize(
+    ("called", "path", "shown"),
+    [
+        ("/somewhere/pytest", "", "graphjobs"),
+        ("{here}/bin/graphjobs", "", "bin/graphjobs"),
+        ("{here}/bin/graphjobs", "{here}/bin", "graphjobs"),
+        ("/elsewhere/a b/graphjobs", "{here}/bin", "'/elsewhere/a b/graphjobs'"),
+    ],
+)
+def test_hints_name_the_command_so_that_a_shell_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, called: str, path: str, shown: str
+) -> None:
+    command = tmp_path / "bin" / "graphjobs"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", path.format(here=tmp_path))
+    monkeypatch.setattr(sys, "argv", [called.format(here=tmp_path)])
+    assert main(["submit", "환불?"]) == 0
+    assert capsys.readouterr().err == f"Follow it with: {shown} stream {JOB_ID}\n"
+
+
+def test_a_connection_that_breaks_is_spoken_of(
+    service: Service, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphjobs.client.retry.random.random", lambda: 0.0)
+    service.script(STREAM, stream_answer(wire(LOG[:3]), cut=True), stream_answer(b"", cut=True))
+    assert main(["stream", JOB_ID]) == 0
+    out, err = capsys.readouterr()
+    assert out == "환불은 14일 \n이내에 가능합니다.\n[completed]\n"
+    lines = [line for line in err.splitlines() if line.startswith(f"No answer from {service.url}: ")]
+    assert [line.rpartition("; ")[2] for line in lines] == ["reconnecting (1)", "reconnecting (2)"]
 
 
 def command(*argv: str, **environ: str) -> subprocess.Popen[bytes]:

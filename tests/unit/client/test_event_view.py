@@ -86,10 +86,67 @@ def test_each_message_has_its_own_line(capsys: Capture) -> None:
 
 def test_the_result_is_shown_when_no_text_was(capsys: Capture) -> None:
     out, _ = shown([event(2, "done", status="completed", result={"n": "환"})], capsys)
-    assert out == '{"n": "환"}\n[completed]\n'
+    assert out == "n: 환\n[completed]\n"
 
 
 def test_a_models_text_cannot_steer_the_terminal(capsys: Capture) -> None:
     out, err = shown([token(1, "a\x1b[2Jb\r\tc\n"), event(2, "note", text="\x1b]0;x\x07\x9b1m")], capsys)
     assert out == "a\ufffd[2Jb\ufffd\tc\n"
     assert not set(err) & {"\x1b", "\x07", "\x9b"}
+
+
+def test_reasoning_is_told_apart_from_the_answer(capsys: Capture) -> None:
+    thought = [
+        event(seq, "reasoning", text=text, node="n", message_id="m1") for seq, text in ((1, "hm, "), (2, "well"))
+    ]
+    out, err = shown([*thought, token(3, "Yes"), token(4, ".")], capsys)
+    assert (out, err) == ("Yes.\n", "hm, well\n")
+
+
+def test_calls_of_tools_and_their_answers(capsys: Capture) -> None:
+    pieces = [
+        event(1, "tool_call", message_id="m1", index=0, id="c1", name="search", args=""),
+        event(2, "tool_call", message_id="m1", index=0, id=None, name=None, args='{"q": 1}'),
+    ]
+    call = event(
+        3, "message", message_id="m1", role="ai", content="", tool_calls=[{"name": "search", "args": {"q": 1}}]
+    )
+    answer = event(4, "message", message_id="m2", role="tool", name="search", content="14 days", tool_call_id="c1")
+    out, err = shown([*pieces, call, answer], capsys)
+    assert out == ""
+    assert err.splitlines() == ["calls search ...", 'search {"q": 1}', 'search answers "14 days"']
+
+
+@pytest.mark.parametrize("content", ["Hello.", [{"type": "text", "text": "Hel"}, {"type": "image"}, "lo."]])
+def test_a_message_is_shown_if_its_pieces_were_not(capsys: Capture, content: object) -> None:
+    message = event(2, "message", message_id="m1", role="assistant", content=content)
+    assert shown([message], capsys) == ("", "assistant: Hello.\n")
+    assert shown([token(1, "Hello."), message], capsys) == ("Hello.\n", "")
+
+
+def test_a_retry_voids_what_its_task_wrote_and_nothing_of_others(capsys: Capture) -> None:
+    def told(seq: int, text: str, task: str) -> Event:
+        return event(seq, "token", text=text, node="n", task=task, message_id="m")
+
+    texts = [told(2, "a", "t1"), told(3, "b", "t2"), told(4, "c", "t1/t9"), told(5, "d", "t11"), told(6, "e", "t2")]
+    again = event(7, "retry", node="n", task="t1", attempt=2, discard_after=2)
+    out, _ = shown([*texts, again, told(8, "C", "t1")], capsys)
+    assert out.splitlines() == [
+        "abcde",
+        '--- n is tried again (2): its events after 2 are void, the text "c" too ---',
+        "abdeC",
+    ]
+
+
+def test_what_the_graph_asks_is_on_stdout(capsys: Capture) -> None:
+    asked = event(2, "interrupt", id="i", node="approve", value={"text": "Send\nit?", "to": ["a", "b"]})
+    assert shown([asked], capsys)[0] == "approve asks:\n  text:\n    Send\n    it?\n  to:\n    - a\n    - b\n"
+
+
+def test_an_error_has_its_class_and_its_node(capsys: Capture) -> None:
+    error = event(2, "error", code="graph_error", message="The graph failed.", type="ValueError", where="model")
+    assert shown([error], capsys)[1] == "error graph_error: The graph failed. (ValueError in model)\n"
+
+
+def test_a_type_of_a_later_release_is_one_short_line(capsys: Capture) -> None:
+    assert shown([event(2, "leave", a=1), event(3, "_line", a=1)], capsys)[1] == 'leave {"a": 1}\n_line {"a": 1}\n'

@@ -93,8 +93,8 @@ def test_a_user_given_by_hand_comes_before_the_environments_token(
 @pytest.mark.parametrize(
     ("options", "environ", "text"),
     [
-        (Options(), {}, NOT_CONFIGURED),
-        (Options(token="t"), {}, NOT_CONFIGURED),
+        (Options(), {}, NOT_CONFIGURED.format(program="graphjobs")),
+        (Options(token="t"), {}, NOT_CONFIGURED.format(program="graphjobs")),
         (Options(api_url="https://a"), {}, UNIDENTIFIED),
         (Options(user="kim"), {"GRAPHJOBS_API_URL": "https://a", "GRAPHJOBS_TOKEN": "t"}, USER_IS_LOCAL),
     ],
@@ -129,7 +129,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_nothing_configured_is_one_line_and_exit_code_2(bare_environment: Path, capsys: Capture) -> None:
     assert main(["status", JOB_ID]) == 2
-    assert capsys.readouterr() == ("", f"graphjobs: {NOT_CONFIGURED}\n")
+    assert capsys.readouterr() == ("", f"graphjobs: {NOT_CONFIGURED.format(program='graphjobs')}\n")
 
 
 def test_a_command_finds_the_local_instance(
