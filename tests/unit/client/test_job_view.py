@@ -52,12 +52,24 @@ def test_a_failed_job_says_why_and_how_long_it_took() -> None:
 
 
 def test_a_table_has_ages_and_durations() -> None:
-    jobs: list[dict[str, str | None]] = [
+    jobs: list[dict[str, Any]] = [
         {"job_id": "a", "status": "queued", "graph": "g", "created_at": "2026-01-01T11:59:50Z", "started_at": None},
-        {"job_id": "b", "status": "running", "graph": "g", "created_at": "2026-01-01T11:50:00Z"}
-        | {"started_at": "2026-01-01T11:55:00Z", "finished_at": None},
-        {"job_id": "c", "status": "completed", "graph": "g", "created_at": "2025-12-29T12:00:00Z"}
-        | {"started_at": "2025-12-29T12:00:01Z", "finished_at": "2025-12-29T12:00:13Z"},
+        {
+            "job_id": "b",
+            "status": "running",
+            "graph": "g",
+            "created_at": "2026-01-01T11:50:00Z",
+            "started_at": "2026-01-01T11:55:00Z",
+            "finished_at": None,
+        },
+        {
+            "job_id": "c",
+            "status": "completed",
+            "graph": "g",
+            "created_at": "2025-12-29T12:00:00Z",
+            "started_at": "2025-12-29T12:00:01Z",
+            "finished_at": "2025-12-29T12:00:13Z",
+        },
     ]
     assert [line.split() for line in table_text(jobs, NOW).splitlines()] == [
         ["job_id", "status", "graph", "age", "took"],
