@@ -45,12 +45,14 @@ class JobOptions(TypedDict, total=False):
 
 
 class Event(TypedDict):
-    """One event; README's table says what `data` holds for each `type`."""
+    """One event; README's table says what `data` holds for each `type`. `node` and `task`: of one that a node wrote."""
 
     seq: int
     type: str
     ts: str
     data: dict[str, Any]
+    node: NotRequired[str]
+    task: NotRequired[str]
 
 
 class Accepted(TypedDict):
