@@ -12,7 +12,7 @@ from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http.job_answer import summary
-from graphjobs.http.resolver import api_handler, http_app, json_answer, own_job
+from graphjobs.http.resolver import api_handler, fits, http_app, json_answer, json_text, own_job
 from graphjobs.observability import logger as make_logger
 
 logger = make_logger("job_status")
@@ -20,16 +20,20 @@ app = http_app(logger)
 
 
 @lru_cache(maxsize=1)
-def wiring() -> tuple[JobStore, DynamoEventLog]:
-    """What this function is made of, built once per process."""
-    backend = Backend(FUNCTIONS["job_status"].settings(os.environ))
-    return backend.jobs, backend.log
+def wiring() -> tuple[JobStore, DynamoEventLog, str]:
+    """What this function is made of, built once per process: rows, log, the stream's address."""
+    settings = FUNCTIONS["job_status"].settings(os.environ)
+    backend = Backend(settings)
+    return backend.jobs, backend.log, settings.stream_url.rstrip("/")
 
 
 @app.get("/jobs/<job_id>/status")
 def job_status(job_id: str) -> Response[str]:
-    """200 with the job's state; `result` and `error` are read from the ``done`` event."""
-    jobs, log = wiring()
+    """200 with the job's state; `result` and `error` are read from the ``done`` event.
+
+    A result that does not fit into an answer is null, and `result_url` is where it can be read.
+    """
+    jobs, log, stream = wiring()
     job = own_job(app, jobs, job_id)
     body = summary(job) | {"last_seq": 0, "result": None, "error": None}
     tail = log.tail(job.job_id)
@@ -39,6 +43,10 @@ def job_status(job_id: str) -> Response[str]:
         if job.status.terminal:
             data = log.whole(tail).events()[-1].parse().data
             body |= {"result": data["result"], "error": data.get("error")}
+    if not fits(json_text(body)):
+        # The last event of the log holds it, and a stream has no such limit.
+        result_url = f"{stream}/stream/{job.job_id}?after={body['last_seq'] - 1}"
+        body |= {"result": None, "result_too_large": True, "result_url": result_url}
     return json_answer(200, body)
 
 

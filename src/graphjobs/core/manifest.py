@@ -87,7 +87,7 @@ _ALL: Final = (
         name="job_status",
         module="graphjobs.api.job_status",
         routes=(("GET", "/jobs/{job_id}/status"),),
-        needs=("jobs_table", "events_table", "payload_bucket"),
+        needs=("jobs_table", "events_table", "payload_bucket", "stream_url"),
         may={
             "jobs": ("dynamodb:GetItem",),
             "events": ("dynamodb:Query",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from graphjobs.aws.job_store import JobStore
     from graphjobs.core.job import Job
 
+
+MAX_RESPONSE_BYTES: Final = 6_291_556 - 65_536
+"""Lambda's limit of a response, less what the headers may take."""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 """A Lambda function's entry: event and context in, the answer out."""
@@ -132,13 +135,26 @@ def _readable(error: dict[str, Any]) -> dict[str, str]:
     return {"at": ".".join(where), "message": message.removeprefix("Value error, ").rstrip(".")}
 
 
+def json_text(body: dict[str, Any]) -> str:
+    """The JSON text of an answer."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def fits(text: str) -> bool:
+    """Whether Lambda lets `text` through as the body of an answer.
+
+    It is a text within the JSON of the function's response, where quotes and whatever is not ASCII take more room.
+    """
+    return len(text) * 6 <= MAX_RESPONSE_BYTES or len(json.dumps(text)) <= MAX_RESPONSE_BYTES
+
+
 def json_answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
     """A JSON answer that no cache keeps."""
     return Response(
         status,
         content_type="application/json",
         headers={**SECURITY_HEADERS, **(headers or {})},
-        body=json.dumps(body, ensure_ascii=False),
+        body=json_text(body),
     )
 
 

@@ -183,3 +183,29 @@ def test_a_finished_job_can_still_be_followed(service: Api) -> None:
     assert service.call("POST", f"/jobs/{job.job_id}/stream-ticket").status == 200
     row = service.aws.jobs.get(job.job_id)
     assert row is not None and row.status is Status.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "result", [[{"k": i % 10} for i in range(520_000)], "환" * 1_700_000], ids=["objects", "Korean"]
+)
+def test_a_result_that_fits_into_no_answer_is_said_to_be_on_the_stream(service: Api, result: object) -> None:
+    """An event may have 5 MB; as a text within the function's own JSON that is more than Lambda lets through."""
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.aws.claims.finish(claim, completed(result), claim.tail)
+    answer = status(service, job)
+    assert (answer.status, answer.body["status"], answer.body["result"]) == (200, "completed", None)
+    assert answer.body["result_too_large"] is True
+    last = answer.body["last_seq"]
+    assert answer.body["result_url"].endswith(f"/stream/{job.job_id}?after={last - 1}")
+    (done,) = [event for event in service.aws.events(job.job_id) if event["seq"] > last - 1]
+    assert done["data"]["result"] == result
+
+
+def test_a_result_that_just_fits_is_answered(service: Api) -> None:
+    job = service.aws.new_job()
+    claim = claimed(service.aws, job)
+    service.aws.claims.finish(claim, completed("x" * 5_000_000), claim.tail)
+    body = status(service, job).body
+    assert len(body["result"]) == 5_000_000
+    assert "result_too_large" not in body
