@@ -40,6 +40,8 @@ class Metric(StrEnum):
     HANDOFFS = "HandOffs"
     OPEN_STREAMS = "OpenStreams"
     STUCK_JOBS = "StuckJobs"
+    WEBHOOKS_DELIVERED = "WebhooksDelivered"
+    WEBHOOKS_FAILED = "WebhooksFailed"
 
 
 ENDS: Final = {

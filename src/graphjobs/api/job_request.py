@@ -22,6 +22,7 @@ class JobRequest(BaseModel):
     input: dict[str, JsonValue] | None = None
     user_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     metadata: dict[str, JsonValue] | None = None
+    webhook: Annotated[str, Field(min_length=1, max_length=2_048)] | None = None
     timeout_seconds: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = None
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.http.problem import Problem
+from graphjobs.http.public_url import UrlRefused, target_of
 
 UNSENT_GRACE_MS: Final = 15_000
 """A row still without a message after this long was left by a create that crashed."""
@@ -41,11 +42,12 @@ class Submission:
         """
         if request.user_id is not None and request.user_id != owner:
             raise Problem(403, "user_mismatch", "user_id is not the caller.")
+        self._check_webhook(request.webhook)
         stored = _stored(request)
         idempotency = Idempotency(owner, key, _digest(request)) if key else None
         job = self._job(owner, request)
         try:
-            job, new = self.jobs.create(job, stored, idempotency, self.clock())
+            job, new = self.jobs.create(job, stored, idempotency, self.clock(), webhook=request.webhook)
         except KeyReused:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.") from None
         if job.status is Status.QUEUED and job.sent_at is None:
@@ -73,6 +75,17 @@ class Submission:
             expires_at=deadline // 1000 + self.settings.retention_seconds,
             due_at=min(now + UNSENT_GRACE_MS, deadline),
         )
+
+    def _check_webhook(self, url: str | None) -> None:
+        if url is None:
+            return
+        hosts = self.settings.webhook_hosts
+        if not hosts:
+            raise Problem(400, "webhooks_disabled", "This deployment calls no webhooks; leave out webhook.")
+        try:
+            target_of(url, private=hosts == "any")
+        except UrlRefused as error:
+            raise Problem(400, "invalid_request", f"webhook: {error}.") from None
 
     def _announce(self, job: Job) -> Job:
         self.queue.send(job.job_id)

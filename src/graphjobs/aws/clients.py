@@ -90,6 +90,11 @@ def s3(config: Config = REQUEST) -> S3Client:
     return client  # type: ignore[no-any-return]
 
 
+def events(config: Config = REQUEST) -> Any:
+    """An EventBridge client."""
+    return boto3.client("events", config=config)
+
+
 def secrets_manager(config: Config = REQUEST) -> SecretsManagerClient:
     """A Secrets Manager client."""
     return boto3.client("secretsmanager", config=config)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 GUARD: Final = ("status", "epoch", "lease_until")
 """A row in which these three are as they were read is in the same state, held by the same claim or by none."""
 
+WEBHOOK: Final = "webhook"
+"""Attribute of a row whose caller named a webhook."""
+
 MAX_LIST_PAGES: Final = 10
 """Pages that one `list_by_owner` reads at most while a filter matches little."""
 
@@ -55,8 +58,10 @@ class JobStore:
         self._client = client
         self._table = table
 
-    def create(self, job: Job, body: str, idempotency: Idempotency | None, now: int) -> tuple[Job, bool]:
-        """Store row, input and idempotency record in one transaction.
+    def create(
+        self, job: Job, body: str, idempotency: Idempotency | None, now: int, *, webhook: str | None = None
+    ) -> tuple[Job, bool]:
+        """Store row, input, idempotency record and the webhook's URL in one transaction.
 
         Returns the job and whether it is new; an earlier one under the same key and body is not new.
 
@@ -70,6 +75,10 @@ class JobStore:
             {"Item": row, "ConditionExpression": "attribute_not_exists(pk)"},
             {"Item": {"pk": _input_key(job.job_id), "body": {"S": body}, **expires}},
         ]
+        if webhook is not None:
+            # An item of its own, since the row must stay small; the row says that there is one.
+            row[WEBHOOK] = {"BOOL": True}
+            items.append({"Item": {"pk": _webhook_key(job.job_id), "url": {"S": webhook}, **expires}})
         if idempotency is not None:
             record = {
                 "pk": {"S": idempotency.record_key},
@@ -123,6 +132,11 @@ class JobStore:
         """The JSON text that the job was created with."""
         answer = self._client.get_item(TableName=self._table, Key={"pk": _input_key(job_id)}, ConsistentRead=True)
         return answer["Item"]["body"]["S"] if "Item" in answer else None
+
+    def webhook(self, job_id: str) -> str | None:
+        """The URL that is told of the job's end; None if there is none, or the job is gone."""
+        answer = self._client.get_item(TableName=self._table, Key={"pk": _webhook_key(job_id)})
+        return answer["Item"]["url"]["S"] if "Item" in answer else None
 
     def update(self, before: Job, after: Job, *, guard: tuple[str, ...] = GUARD) -> Job:
         """Change the row from `before` to `after`.
@@ -271,6 +285,10 @@ def _list_start(owner: str, after: tuple[str, str]) -> dict[str, Any]:
 
 def _row_key(job_id: str) -> dict[str, str]:
     return {"S": f"job#{job_id}"}
+
+
+def _webhook_key(job_id: str) -> dict[str, str]:
+    return {"S": f"webhook#{job_id}"}
 
 
 def _input_key(job_id: str) -> dict[str, str]:

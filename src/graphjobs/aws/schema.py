@@ -6,6 +6,7 @@ Jobs table, one item each, told apart by the prefix of ``pk``:
 
 * ``job#<job_id>``: the job row, under 1 KB, since every heartbeat bills all of it;
 * ``input#<job_id>``: what the graph is given, written once;
+* ``webhook#<job_id>``: the URL that is told of the job's end, where the caller gave one;
 * ``idem#<sha256(owner, key)>``: the idempotency record.
 
 Events table: one item is a *slot* of 1..N consecutive events under the seq of its first event.

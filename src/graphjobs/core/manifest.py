@@ -66,7 +66,7 @@ _ALL: Final = (
         module="graphjobs.api.create_job",
         routes=(("POST", "/jobs"),),
         needs=("jobs_table", "queue_url", "stream_url", "ticket_secret"),
-        reads=("graphs", "default_timeout_seconds", "max_timeout_seconds", "retention_seconds"),
+        reads=("graphs", "default_timeout_seconds", "max_timeout_seconds", "retention_seconds", "webhook_hosts"),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
             "queue": ("sqs:SendMessage",),
@@ -193,8 +193,50 @@ _ALL: Final = (
     ),
 )
 
+_NOTIFICATIONS: Final = (
+    FunctionSpec(
+        name="publish_status",
+        module="graphjobs.notify.publish",
+        group="reconcile",
+        reads=("event_bus", "webhooks_url"),
+        may={
+            "jobs/stream/*": (
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+            ),
+            "event_bus": ("events:PutEvents",),
+            "webhooks": ("sqs:SendMessage",),
+        },
+        memory_mb=256,
+        timeout_seconds=60,
+    ),
+    FunctionSpec(
+        name="deliver_webhook",
+        module="graphjobs.notify.deliver",
+        group="reconcile",
+        needs=("jobs_table", "webhooks_url", "webhook_secret", "webhook_hosts"),
+        may={
+            "jobs": ("dynamodb:GetItem",),
+            "webhooks": (
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+            ),
+            "webhook_secret": ("secretsmanager:GetSecretValue",),
+        },
+        metrics=("WebhooksDelivered", "WebhooksFailed"),
+        memory_mb=256,
+        timeout_seconds=30,
+    ),
+)
+
 FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in _ALL}
-"""By name."""
+"""Those that every deployment has, by name."""
+
+NOTIFICATIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in _NOTIFICATIONS}
+"""Those that a deployment has only if it asks for events or webhooks, by name."""
 
 API: Final = tuple(spec for spec in _ALL if spec.routes)
 """Those behind the HTTP API."""
@@ -202,7 +244,9 @@ API: Final = tuple(spec for spec in _ALL if spec.routes)
 ROUTES: Final = tuple((method, path, spec.name) for spec in API for method, path in spec.routes)
 """Method, path and function of every route of the HTTP API."""
 
+_EVERY: Final = (*_ALL, *_NOTIFICATIONS)
+
 METRICS: Final[Mapping[str, tuple[str, ...]]] = {
-    metric: tuple(spec.name for spec in _ALL if metric in spec.metrics) for each in _ALL for metric in each.metrics
+    metric: tuple(spec.name for spec in _EVERY if metric in spec.metrics) for each in _EVERY for metric in each.metrics
 }
 """Every metric, and the functions that write it."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 PREFIX = "GRAPHJOBS_"
+WEBHOOK_HOSTS = ("", "public", "any")
+"""Which hosts a webhook may name: none at all, those of the public internet, any (on one's own machine)."""
 
 
 class SettingsError(ValueError):
@@ -40,6 +42,12 @@ class Settings:
     oidc_jwks_url: str = ""
     ticket_secret: str = ""
 
+    # Who is told of a job's status.
+    event_bus: str = ""
+    webhooks_url: str = ""
+    webhook_secret: str = ""
+    webhook_hosts: str = ""
+
     # What runs.
     graphs: tuple[str, ...] = ("chat",)
     config: str = "langgraph.json"
@@ -68,6 +76,8 @@ class Settings:
     stream_cors_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.webhook_hosts not in WEBHOOK_HOSTS:
+            raise SettingsError("GRAPHJOBS_WEBHOOK_HOSTS must be empty, public or any.")
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise SettingsError("GRAPHJOBS_HEARTBEAT_SECONDS must be at most half of GRAPHJOBS_LEASE_SECONDS.")
         if self.default_timeout_seconds > self.max_timeout_seconds:
