@@ -34,7 +34,9 @@ def test_variables_of_others_are_not_read() -> None:
     assert Settings.from_env({"LEASE_SECONDS": "1", "graphjobs_lease_seconds": "1", "HOME": "/"}) == Settings()
 
 
-@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if str(spec.type) == "str"])
+@pytest.mark.parametrize(
+    "name", [name for name, spec in SPECS.items() if str(spec.type) == "str" and name != "webhook_hosts"]
+)
 def test_a_text_is_read_without_the_blanks_around_it(name: str) -> None:
     assert read(name, " some text \n") == "some text"
 
@@ -96,3 +98,10 @@ def test_a_default_timeout_above_the_limit_is_refused() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(AttributeError):
         Settings().model = "other"
+
+
+@pytest.mark.parametrize("value", ["", "public", "any"])
+def test_the_hosts_of_webhooks_are_one_of_three(value: str) -> None:
+    assert Settings.from_env({"GRAPHJOBS_WEBHOOK_HOSTS": value}).webhook_hosts == value
+    with pytest.raises(SettingsError, match="GRAPHJOBS_WEBHOOK_HOSTS"):
+        Settings.from_env({"GRAPHJOBS_WEBHOOK_HOSTS": "private"})
