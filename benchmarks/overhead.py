@@ -6,9 +6,8 @@ Log and checkpoints are in this process's memory: what is measured is our code, 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -20,11 +19,12 @@ from benchmarks.graphs.work import builder, graph
 from benchmarks.measure import Series, table
 from graphjobs.aws.claims import Claim
 from graphjobs.core.event import METADATA, Event
-from graphjobs.core.event_log import Batch, EventLog, Key
 from graphjobs.core.job import Job, Status, new_job_id
-from graphjobs.core.slot import Slot, freeze
+from graphjobs.core.run_request import RunRequest
+from graphjobs.core.slot import freeze
 from graphjobs.core.times import now_ms, rfc3339
 from graphjobs.observability import logger
+from graphjobs.testing import MemoryLog
 from graphjobs.worker.checkpoints import ConfirmingSaver, Run, Saved
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
@@ -34,38 +34,7 @@ from graphjobs.worker.writer import LogWriter
 
 EVENTS = 10_000
 RUNS = 7
-INPUT = json.dumps({"input": {"events": EVENTS, "pause": 0}})
-
-
-class Memory(EventLog):
-    """Keeps slots in a list."""
-
-    def __init__(self) -> None:
-        self.slots: list[Slot] = []
-
-    def append(self, slot: Slot) -> None:
-        """Keep it."""
-        self.slots.append(slot)
-
-    def tail(self, job_id: str) -> Slot | None:
-        """The last one."""
-        return self.slots[-1] if self.slots else None
-
-    def containing(self, job_id: str, seq: int) -> Slot | None:
-        """Not asked for by a writer."""
-        raise NotImplementedError
-
-    def read(self, keys: Iterable[Key]) -> Batch:
-        """Not asked for by a writer."""
-        raise NotImplementedError
-
-    def whole(self, slot: Slot) -> Slot:
-        """Not asked for by a writer."""
-        raise NotImplementedError
-
-    def following(self, job_id: str, seq: int, *, max_slots: int) -> list[Slot]:
-        """Not asked for by a writer."""
-        raise NotImplementedError
+REQUEST = RunRequest(input={"events": EVENTS, "pause": 0})
 
 
 class Saver(InMemorySaver):
@@ -121,13 +90,13 @@ def worker_seconds() -> float:
     first = Event(1, METADATA, rfc3339(now), {"graph": "work", "model": None})
     tail = freeze(job.job_id, 1, [first.line()], nonce="n", mark=None, expires_at=job.expires_at)
     claim = Claim(job, "n", tail, None)
-    log = Memory()
+    log = MemoryLog()
     failures: list[Exception] = []
     began = time.perf_counter()
     writer = LogWriter(log, claim, flush_seconds=0.05, on_failure=failures.append)
     run = GraphRun(
         claim,
-        INPUT,
+        REQUEST,
         loader=cast(GraphLoader, Loader()),
         saver=cast(ConfirmingSaver, Saver()),
         writer=writer,
@@ -138,7 +107,7 @@ def worker_seconds() -> float:
     loop.close()
     writer.close()
     took = time.perf_counter() - began
-    if failures or sum(slot.count for slot in log.slots) < EVENTS:
+    if failures or sum(slot.count for slot in log.written.values()) < EVENTS:
         raise RuntimeError(f"events are missing: {failures}")
     return took
 

@@ -75,12 +75,13 @@ def main() -> None:
             show_logs(folder)
             sys.exit(f"replay: {error}")
     theirs = Series.of(rates["langgraph dev"]).p50
-    rows = [
-        ["graphjobs, parsed by its Python client", rates["graphjobs"]],
-        ["graphjobs, bytes received", rates["bytes"]],
-        ["langgraph dev, parsed by the same parser", rates["langgraph dev"]],
-    ]
-    shown = [[title, round(Series.of(values).p50), Series.of(values).p50 / theirs] for title, values in rows]
+    rows = {
+        "graphjobs, parsed by its Python client": "graphjobs",
+        "graphjobs, bytes received": "bytes",
+        "langgraph dev, parsed by the same parser": "langgraph dev",
+    }
+    medians = {title: Series.of(rates[name]).p50 for title, name in rows.items()}
+    shown = [[title, round(median), median / theirs] for title, median in medians.items()]
     title = f"Replay of a job of {EVENTS} events (median of {RUNS})"
     print(table(title, ["measured", "events/s", "this / langgraph dev"], shown))
 

@@ -2,6 +2,10 @@
 
 import os
 
+import pytest
+
+pytest.register_assert_rewrite("graphjobs.testing.event_log_suite")
+
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",

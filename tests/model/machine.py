@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from graphjobs.testing.clock import START
 from tests.model.trouble import TROUBLES, Trouble
 from tests.model.worker import ModelWorker
 from tests.model.world import World
-from tests.support.backend import START, Backend, backend
+from tests.support.backend import Backend, backend
 
 MAX_JOBS = 4
 MAX_ACTIVE = 2

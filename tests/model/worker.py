@@ -20,13 +20,13 @@ from graphjobs.core.outcome import Outcome, completed
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.slot import Mark, Slot
 from graphjobs.core.times import Clock
+from graphjobs.testing.queue import Message
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.jsonable import encode
 from graphjobs.worker.slot_buffer import SlotBuffer
 from graphjobs.worker.writer import WriterClosed, put
-from tests.model.queue import Message
 from tests.model.witness import Actor
 
 STEPS = 3

@@ -21,9 +21,9 @@ from graphjobs.aws.transition import Contended, Transitions
 from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Release
 from graphjobs.reconcile.service import Reconciler
+from graphjobs.testing import MemoryQueue
 from graphjobs.worker.heartbeat import Stop
 from tests.model.history import judge
-from tests.model.queue import MemoryQueue
 from tests.model.trouble import Trouble, arm
 from tests.model.viewer import Viewer
 from tests.model.witness import Actor, Storage, Witness
@@ -119,7 +119,7 @@ class World:
             return
         message = self.memory.messages[index % len(self.memory.messages)]
         if not duplicate:
-            self.memory.delete(message)
+            self.memory.messages.remove(message)
         actor = Actor("claim", message.job_id)
         with self.witness.acting(actor):
             try:

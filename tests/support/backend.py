@@ -25,22 +25,9 @@ from graphjobs.core.event import Event
 from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.settings import Settings
 from graphjobs.local.transactions import rolled_back_by_item
+from graphjobs.testing import FakeClock
 
-START = 1_800_000_000_000
 TICKET_KEYS = '{"current": "k1", "k1": "first-key-of-the-tests-0123456789abcdef"}'
-
-
-@dataclass
-class FakeClock:
-    """A clock that only moves when told."""
-
-    now: int = START
-
-    def __call__(self) -> int:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += int(seconds * 1000)
 
 
 @dataclass

@@ -14,23 +14,11 @@ from jwt.algorithms import RSAAlgorithm
 
 from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.jwt_auth import JwtVerifier
+from graphjobs.testing import FakeMonotonic
 
 ISSUER = "https://issuer.example.test"
 AUDIENCE = "graphjobs-test"
 NOW = 1_800_000_000
-
-
-class Monotonic:
-    """A monotonic clock that only moves when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @lru_cache
@@ -59,7 +47,7 @@ class Issuer:
         self.extra_keys: list[Any] = []
         self.down = False
         self.fetched: list[str] = []
-        self.monotonic = Monotonic()
+        self.monotonic = FakeMonotonic()
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """Claims of a good token; a change to None takes a claim out."""

@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reconcile": {"core", "aws", "observability"},
     "local": {"core", "aws", "auth", "http", "api", "stream", "worker", "reconcile"},
     "cli": {"core", "client"},
+    "testing": {"core", "aws"},
 }
 """Which other parts of the package each part may import; `cli` reaches `local` by name, when it is asked for."""
 

@@ -20,9 +20,9 @@ from graphjobs.stream.follower import Pacing
 from graphjobs.stream.opening import Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
-from tests.support.backend import FakeClock
+from graphjobs.testing import FakeClock, MemoryLog, MemoryMetrics
 from tests.support.issuer import NOW, Issuer
-from tests.support.stream.log import MemoryLog, Script
+from tests.support.stream.script import Script
 
 T = TypeVar("T")
 Event = dict[str, Any]
@@ -71,21 +71,6 @@ class Ring:
         if self.failure:
             raise self.failure
         return b"a key of the tests" if kid == "k1" else None
-
-
-class Sink:
-    """Metrics in memory."""
-
-    def __init__(self) -> None:
-        self.metric_set: dict[str, float] = {}
-        self.flushed: list[dict[str, float]] = []
-
-    def add_metric(self, *, name: str, unit: Any, value: float) -> None:
-        self.metric_set[name] = value
-
-    def flush_metrics(self) -> None:
-        self.flushed.append(self.metric_set)
-        self.metric_set = {}
 
 
 @dataclass
@@ -171,7 +156,7 @@ class Streams:
     rows: Rows
     ring: Ring
     issuer: Issuer
-    sink: Sink
+    sink: MemoryMetrics
     service: StreamService
     app: Any
     tickets: Tickets
@@ -254,7 +239,7 @@ def streams(
     cors: tuple[str, ...] = (),
 ) -> Iterator[Streams]:
     """A fresh app; with `threads`, reads happen beside the event loop as they do when deployed."""
-    log, rows, ring, issuer, sink = MemoryLog(), Rows(), Ring(), Issuer(), Sink()
+    log, rows, ring, issuer, sink = MemoryLog(), Rows(), Ring(), Issuer(), MemoryMetrics()
     executor = ThreadPoolExecutor(threads) if threads else Inline()
     tickets, clock = Tickets(ring), FakeClock(NOW * 1000)
     service = StreamService(

@@ -1,4 +1,4 @@
-"""Workers in the test's process: each with AWS clients of its own behind a `Gate`, a fake queue and a fake exit."""
+"""Workers in the test's process: each with AWS clients of its own behind a `Gate`, a queue in memory, a fake exit."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from graphjobs.aws.claims import Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
+from graphjobs.aws.queue import JobQueue
 from graphjobs.aws.transition import Transitions
 from graphjobs.core.job import Job
 from graphjobs.core.times import now_ms
+from graphjobs.testing import MemoryMetrics, MemoryQueue
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
@@ -37,33 +39,6 @@ PLENTY_MS = 900_000
 PATIENCE_SECONDS = 30
 
 
-@dataclass
-class FakeQueue:
-    """Notes what a worker asks of the queue."""
-
-    calls: list[tuple[Any, ...]] = field(default_factory=list)
-    fail_visibility: Exception | None = None
-
-    @property
-    def sent(self) -> list[str]:
-        """The jobs that messages were sent for."""
-        return [call[1] for call in self.calls if call[0] == "send"]
-
-    def send(self, job_id: str, *, delay_seconds: int = 0) -> None:
-        """See `JobQueue.send`."""
-        self.calls.append(("send", job_id))
-
-    def set_visibility(self, receipt_handle: str, seconds: int) -> None:
-        """See `JobQueue.set_visibility`."""
-        self.calls.append(("visibility", receipt_handle, seconds))
-        if self.fail_visibility is not None:
-            raise self.fail_visibility
-
-    def delete(self, receipt_handle: str) -> None:
-        """See `JobQueue.delete`."""
-        self.calls.append(("delete", receipt_handle))
-
-
 class Unreachable:
     """A job store that nobody can reach."""
 
@@ -74,27 +49,6 @@ class Unreachable:
     def renew(self, job: Job, lease_until: int, due_at: int) -> Job:
         """See `JobStore.renew`."""
         return self.peek(job.job_id)
-
-
-@dataclass
-class FakeMetrics:
-    """Notes metrics."""
-
-    values: list[tuple[str, float]] = field(default_factory=list)
-    flushed: int = 0
-
-    @property
-    def names(self) -> list[str]:
-        """The names, in order."""
-        return [name for name, _ in self.values]
-
-    def add_metric(self, name: str, unit: Any, value: float) -> None:
-        """See Powertools' `Metrics.add_metric`."""
-        self.values.append((name, value))
-
-    def flush_metrics(self) -> None:
-        """See Powertools' `Metrics.flush_metrics`."""
-        self.flushed += 1
 
 
 @dataclass
@@ -115,8 +69,8 @@ class RiggedWorker:
     name: str
     worker: Worker
     gate: Gate
-    queue: FakeQueue
-    metrics: FakeMetrics
+    queue: MemoryQueue
+    metrics: MemoryMetrics
     exits: list[int]
     claims: Claims
     _text: io.StringIO
@@ -129,7 +83,7 @@ class RiggedWorker:
 
     def blind(self) -> None:
         """Cut its heartbeat off: it does not learn from the row that it has lost the job."""
-        self.worker.keepalive = Keepalive(Unreachable(), self.queue)  # type: ignore[arg-type]
+        self.worker.keepalive = Keepalive(Unreachable(), self.worker.queue)  # type: ignore[arg-type]
 
     def before_save(self, number: int, action: Callable[[], object]) -> None:
         """Have `action` happen before the state of round `number` is saved."""
@@ -183,15 +137,16 @@ class Rig:
         log = DynamoEventLog(parts.dynamodb, "events", PayloadStore(parts.s3, "payloads"))
         transitions = Transitions(parts.dynamodb, jobs, log, clock=self.aws.clock, sleep=lambda _: None)
         claims = Claims(jobs, transitions, values, clock=self.aws.clock)
-        queue, metrics, text = FakeQueue(), FakeMetrics(), io.StringIO()
+        queue, metrics, text = MemoryQueue(), MemoryMetrics(), io.StringIO()
+        jobs_queue = JobQueue(queue, "queue")  # type: ignore[arg-type]
         exits: list[int] = []
         made: Any = Worker(
             settings=values,
             jobs=jobs,
             log=log,
             claims=claims,
-            queue=queue,  # type: ignore[arg-type]
-            keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), queue),  # type: ignore[arg-type]
+            queue=jobs_queue,
+            keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
             loader=GraphLoader(values.config),
             saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
             loop=NodeLoop(),

@@ -14,10 +14,10 @@ from graphjobs.core.event import Event
 from graphjobs.core.event_log import EventLog, Fenced
 from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.slot import Mark, Slot, freeze
+from graphjobs.testing import MemoryLog
+from graphjobs.testing.clock import START
 from graphjobs.worker.jsonable import encode
 from graphjobs.worker.writer import LogWriter, WriterClosed
-from tests.support.backend import START
-from tests.support.memory_log import MemoryLog
 
 
 def claim(log: EventLog, *, mark: Mark | None = None, nonce: str = "mine") -> Claim:

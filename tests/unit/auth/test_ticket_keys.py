@@ -14,9 +14,9 @@ from graphjobs.auth.principal import AuthError, AuthUnavailable
 from graphjobs.auth.ticket_keys import FRESHNESS, SecretKeyring
 from graphjobs.auth.tickets import Tickets
 from graphjobs.core.job import new_job_id
+from graphjobs.testing import FakeMonotonic
 from tests.support.backend import client, empty_aws
 from tests.support.faults import FAULTS, Faults, client_error
-from tests.support.issuer import Monotonic
 
 NOW = 1_800_000_000
 JOB = new_job_id()
@@ -29,7 +29,7 @@ class Secret:
     """A secret, the keyring over it, and how often it was read."""
 
     client: Faults
-    monotonic: Monotonic
+    monotonic: FakeMonotonic
     keyring: SecretKeyring
 
     def put(self, text: str) -> None:
@@ -45,7 +45,7 @@ def secret() -> Iterator[Secret]:
     with empty_aws():
         secrets = client("secretsmanager")
         secrets.create_secret(Name="tickets", SecretString=json.dumps({"current": "k1", "k1": FIRST}))
-        faults, monotonic = Faults(secrets), Monotonic()
+        faults, monotonic = Faults(secrets), FakeMonotonic()
         yield Secret(faults, monotonic, SecretKeyring(faults.client, "tickets", monotonic=monotonic))
 
 

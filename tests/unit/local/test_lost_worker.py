@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from graphjobs.aws.queue import JobQueue
 from graphjobs.core.job import Job, Status
 from graphjobs.local.lost_worker import InHand, give_back
+from graphjobs.testing import MemoryQueue
 
 JOB = Job(
     job_id="job-1",
@@ -35,14 +37,6 @@ class Jobs:
         return after
 
 
-class Queue:
-    def __init__(self) -> None:
-        self.visible: list[tuple[str, int]] = []
-
-    def set_visibility(self, receipt: str, seconds: int) -> None:
-        self.visible.append((receipt, seconds))
-
-
 @pytest.mark.parametrize(
     ("job", "lease"),
     [
@@ -53,14 +47,14 @@ class Queue:
     ids=["its own", "another claim's", "ended"],
 )
 def test_only_the_lease_of_the_lost_workers_own_claim_ends(job: Job, lease: int) -> None:
-    jobs, queue = Jobs(job), Queue()
-    give_back(InHand(job.job_id, "receipt", epoch=2), jobs, queue)  # type: ignore[arg-type]
+    jobs, queue = Jobs(job), MemoryQueue()
+    give_back(InHand(job.job_id, "receipt", epoch=2), jobs, JobQueue(queue, "queue"))  # type: ignore[arg-type]
     assert jobs.job is not None and jobs.job.lease_until == lease
-    assert queue.visible == [("receipt", 0)]
+    assert queue.calls == [("visibility", "receipt", 0)]
 
 
 def test_a_message_that_was_not_claimed_yet_comes_back_at_once() -> None:
-    jobs, queue = Jobs(JOB), Queue()
-    give_back(InHand("job-1", "receipt"), jobs, queue)  # type: ignore[arg-type]
+    jobs, queue = Jobs(JOB), MemoryQueue()
+    give_back(InHand("job-1", "receipt"), jobs, JobQueue(queue, "queue"))  # type: ignore[arg-type]
     assert jobs.job == JOB
-    assert queue.visible == [("receipt", 0)]
+    assert queue.calls == [("visibility", "receipt", 0)]

@@ -15,9 +15,9 @@ from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.slot import CorruptSlot, Slot
+from graphjobs.testing.event_log_suite import EventLogSuite, slot
 from tests.support.backend import Backend, backend
 from tests.support.faults import Faults, client_error
-from tests.unit.log.suite import EventLogSuite, slot
 
 
 @pytest.fixture

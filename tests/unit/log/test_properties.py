@@ -17,9 +17,9 @@ from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import new_job_id
 from graphjobs.core.slot import MAX_INLINE_BYTES, Mark, Slot, freeze
 from graphjobs.stream.frame import Delivery, Frame
+from graphjobs.testing.event_log_suite import EXPIRES, slot
 from tests.support.backend import Backend, backend
 from tests.support.faults import FAULTS, Faults
-from tests.unit.log.suite import EXPIRES, slot
 
 PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 

@@ -7,7 +7,7 @@ import pytest
 from graphjobs.stream.pages import PAGE_SLOTS
 from tests.support.faults import FAULTS, client_error
 from tests.support.stream.app import Streams, run, streams
-from tests.support.stream.log import corrupt
+from tests.support.stream.script import corrupt
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -80,7 +80,7 @@ def test_a_slot_that_is_not_what_it_says_is_not_sent() -> None:
         script = app.job()
         script.slot("a")
         slot = script.slot("b")
-        app.log.slots[script.job_id, 2] = corrupt(slot)
+        app.log.written[script.job_id, 2] = corrupt(slot)
         stream = await app.follow(script.job_id).end()
         assert stream.complete and stream.events in ([], script.events[:1])
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from graphjobs.client.sse import EventParser
 from graphjobs.stream import poller
 from tests.support.stream.app import Connection, Event, Streams, parsed, run, streams
-from tests.support.stream.log import Script
+from tests.support.stream.script import Script
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
     ["\n\n", "\r\n", "\u2028", "data: x\n\nid: 9\n\n", "환불", "\0", "\ufeff", '"', ": heartbeat", "가" * 400]

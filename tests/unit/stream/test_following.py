@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from graphjobs.stream.pages import PAGE_SLOTS
+from graphjobs.testing import MemoryLog
 from tests.support.stream.app import Connection, Streams, run, streams
-from tests.support.stream.log import MemoryLog
 
 
 def _seen(number: int) -> Callable[[Connection], bool]:

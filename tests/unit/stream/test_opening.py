@@ -173,7 +173,7 @@ def test_who_has_seen_the_end_gets_204(app: Streams) -> None:
 def test_the_opening_does_not_trust_reads_that_may_lag(app: Streams) -> None:
     """An eventually consistent read would answer 400 to a client that has seen more than this replica has."""
     job = finished(app)
-    for key in app.log.slots:
+    for key in app.log.written:
         app.log.hidden[key] = 10**6
     assert answered(app, f"/stream/{job}?after=4", app.bearer()).status == 204
     assert answered(app, f"/stream/{job}?after=5", app.bearer()).status == 400

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, IncompleteReadError
 from graphjobs.core.slot import CorruptSlot
 from tests.support.faults import FAULTS, client_error
 from tests.support.stream.app import Connection, Streams, run, streams
-from tests.support.stream.log import Script
+from tests.support.stream.script import Script
 
 Spoil = Callable[[Streams, Script], None]
 FOR_GOOD: dict[str, Callable[[], Exception]] = {

@@ -225,7 +225,9 @@ def test_a_node_that_outlives_a_cancel_takes_the_process_with_it(
     order: list[str] = []
 
     def leave(code: int) -> None:
-        order.append(f"exit {code}, {workers.row(job).status}, {worker.queue.calls[-1][0]}, {worker.metrics.flushed}")
+        order.append(
+            f"exit {code}, {workers.row(job).status}, {worker.queue.calls[-1][0]}, {len(worker.metrics.flushed)}"
+        )
         gone.set()
         let_go.set()
 

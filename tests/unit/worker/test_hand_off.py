@@ -63,13 +63,13 @@ def test_a_job_is_released_before_its_message_is_sent(workers: Rig, drain: Calla
     job = workers.job("rounds", {"rounds": 2})
     worker = workers.worker()
     leases: list[int] = []
-    send = worker.queue.send
+    send = worker.queue.send_message
 
-    def sent(job_id: str, *, delay_seconds: int = 0) -> None:
+    def sent(**message: Any) -> None:
         leases.append(workers.row(job).lease_until)
-        send(job_id, delay_seconds=delay_seconds)
+        send(**message)
 
-    worker.queue.send = sent  # type: ignore[method-assign]
+    worker.queue.send_message = sent  # type: ignore[method-assign]
     HOOKS["plan-1"] = drain
     worker.process(job)
     assert leases == [0], "a message that comes before the release would be acknowledged as a duplicate"

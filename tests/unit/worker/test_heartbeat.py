@@ -12,13 +12,13 @@ from aws_lambda_powertools import Logger
 
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import RowChanged
+from graphjobs.aws.queue import JobQueue
 from graphjobs.core.job import Job, Status
 from graphjobs.core.settings import Settings
+from graphjobs.testing import MemoryLog, MemoryQueue
+from graphjobs.testing.clock import START, FakeClock
 from graphjobs.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Lease, Limits, Stop
-from tests.support.backend import START, FakeClock
 from tests.support.faults import FAULTS, client_error
-from tests.support.memory_log import MemoryLog
-from tests.support.worker.rig import FakeQueue
 from tests.support.worker.writing import claim
 
 WAIT = 20
@@ -31,7 +31,7 @@ class Body:
 
     held: Claim
     clock: FakeClock = field(default_factory=FakeClock)
-    queue: FakeQueue = field(default_factory=FakeQueue)
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
     row: Job | None = None
     error: Exception | None = None
     calls: list[tuple[str, int]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Body:
     def start(self) -> Heartbeat:
         self.row = self.row or self.held.job
         stores: Any = self
-        queue: Any = self.queue
+        queue = JobQueue(self.queue, "queue")  # type: ignore[arg-type]
         made = Heartbeat(
             Lease(self.held, Claims(stores, stores, SETTINGS, clock=self.clock), stores, queue, "receipt", SETTINGS),
             self.limits,

@@ -12,12 +12,12 @@ from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.core.event import MAX_EVENT_BYTES, EventTooLarge
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.slot import MAX_INLINE_BYTES, Mark
+from graphjobs.testing import MemoryLog
 from graphjobs.worker import slot_buffer
 from graphjobs.worker.slot_buffer import MAX_PENDING_CHARACTERS, MAX_SLOT_CHARACTERS, MAX_SLOT_EVENTS
 from graphjobs.worker.writer import WriterClosed
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS, Faults, client_error
-from tests.support.memory_log import MemoryLog
 from tests.support.worker.writing import foreign_slot, writing
 
 WAIT = 20

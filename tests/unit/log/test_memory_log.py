@@ -1,11 +1,11 @@
-"""The log in memory that the tests of the stream stand on is an event log like any other."""
+"""The log in memory that other tests stand on is an event log like any other."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.stream.log import MemoryLog
-from tests.unit.log.suite import EventLogSuite, slot
+from graphjobs.testing import MemoryLog
+from graphjobs.testing.event_log_suite import EventLogSuite, slot
 
 
 class TestMemoryLog(EventLogSuite):
@@ -21,7 +21,7 @@ def test_what_is_hidden_is_seen_later_and_at_once_by_consistent_reads() -> None:
     log.hidden["job-a", 2] = 2
     assert [s.seq for s in log.following("job-a", 1, max_slots=9)] == [1]
     assert log.read([("job-a", 2)]).found == {}
-    assert log.tail("job-a") == log.slots["job-a", 3]
+    assert log.tail("job-a") == log.written["job-a", 3]
     assert [s.seq for s in log.following("job-a", 1, max_slots=9)] == [1, 2, 3]
 
 

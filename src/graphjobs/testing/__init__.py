@@ -1,0 +1,17 @@
+"""In place of what is outside of a process: for tests of the project, and of what others build on it.
+
+Nothing here needs pytest but `event_log_suite`, which the extra ``testing`` brings.
+
+* `clock`: `FakeClock` and `FakeMonotonic`, which move when they are told
+* `event_log`: `MemoryLog`, an event log that can be told to fail, to hide a slot and to wait
+* `event_log_suite`: `EventLogSuite`, the tests that every event log is held to
+* `metrics`: `MemoryMetrics`, in place of Powertools' `Metrics`
+* `queue`: `MemoryQueue`, an SQS client for the real `JobQueue`
+"""
+
+from graphjobs.testing.clock import FakeClock, FakeMonotonic
+from graphjobs.testing.event_log import MemoryLog
+from graphjobs.testing.metrics import MemoryMetrics
+from graphjobs.testing.queue import MemoryQueue
+
+__all__ = ["FakeClock", "FakeMonotonic", "MemoryLog", "MemoryMetrics", "MemoryQueue"]
