@@ -28,13 +28,13 @@ from graphjobs.testing import MemoryLog
 from graphjobs.worker.checkpoints import ConfirmingSaver, Run, Saved
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
-from graphjobs.worker.node_loop import NodeLoop
-from graphjobs.worker.translate import STREAM_MODES
 from graphjobs.worker.writer import LogWriter
 
 EVENTS = 10_000
 RUNS = 7
 REQUEST = RunRequest(input={"events": EVENTS, "pause": 0})
+STREAM_MODES = ("messages", "updates", "custom", "checkpoints")
+"""What a reader of LangGraph's stream asks for to see what the worker records."""
 
 
 class Saver(InMemorySaver):
@@ -100,11 +100,9 @@ def worker_seconds() -> float:
         loader=cast(GraphLoader, Loader()),
         saver=cast(ConfirmingSaver, Saver()),
         writer=writer,
-        loop=(loop := NodeLoop()),
         logger=logger("worker"),
     )
-    loop.run_until_complete(run.run())
-    loop.close()
+    asyncio.run(run.run())
     writer.close()
     took = time.perf_counter() - began
     if failures or sum(slot.count for slot in log.written.values()) < EVENTS:

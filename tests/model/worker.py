@@ -132,7 +132,7 @@ class ModelWorker:
         nothing: Any = None
         writer: Any = self.writer
         self._graph_run = GraphRun(
-            claim, RunRequest(), loader=nothing, saver=nothing, writer=writer, loop=nothing, logger=world.logger
+            claim, RunRequest(), loader=nothing, saver=nothing, writer=writer, logger=world.logger
         )
         self.run = JobRun(
             claim,

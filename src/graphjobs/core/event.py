@@ -10,13 +10,20 @@ from typing import Any, Final
 
 METADATA: Final = "metadata"
 TOKEN: Final = "token"  # noqa: S105 - of a model's answer
+REASONING: Final = "reasoning"
+TOOL_CALL: Final = "tool_call"
+MESSAGE: Final = "message"
 UPDATE: Final = "update"
+INTERRUPT: Final = "interrupt"
+RETRY: Final = "retry"
 CUSTOM: Final = "custom"
 ATTEMPT: Final = "attempt"
 ERROR: Final = "error"
 DONE: Final = "done"
 
-OWN_TYPES: Final = frozenset({METADATA, TOKEN, UPDATE, ATTEMPT, ERROR, DONE})
+OWN_TYPES: Final = frozenset(
+    {METADATA, TOKEN, REASONING, TOOL_CALL, MESSAGE, UPDATE, INTERRUPT, RETRY, ATTEMPT, ERROR, DONE}
+)
 """Types that only graphjobs writes."""
 
 EVENTSOURCE_TYPES: Final = frozenset({"open", "message"})
@@ -42,12 +49,15 @@ class Event:
         type: one of the types above, or what a node named it.
         ts: RFC 3339 UTC time at which it was produced.
         data: a JSON object.
+        node, task: of an event whose data is the node's own: the node's path, and the ids of the tasks on it.
     """
 
     seq: int
     type: str
     ts: str
     data: dict[str, Any]
+    node: str | None = None
+    task: str | None = None
 
     def line(self) -> str:
         """The event's JSON on one line: no raw line break can be in it, since JSON escapes them.
@@ -56,10 +66,10 @@ class Event:
             ValueError: `data` holds NaN or an infinity (the caller makes values JSON first).
             EventTooLarge: the line is over `MAX_EVENT_BYTES`.
         """
-        return event_line(self.seq, self.type, self.ts, _encode(self.data))
+        return event_line(self.seq, self.type, self.ts, _encode(self.data), self.node, self.task)
 
 
-def event_line(seq: int, kind: str, ts: str, data: str) -> str:
+def event_line(seq: int, kind: str, ts: str, data: str, node: str | None = None, task: str | None = None) -> str:
     """An event's one line of JSON, made of its members; `data` is JSON already, without a raw line feed.
 
     No reader takes it for several lines: also what only some of them break lines at is escaped.
@@ -68,7 +78,8 @@ def event_line(seq: int, kind: str, ts: str, data: str) -> str:
         EventTooLarge: the line is over `MAX_EVENT_BYTES`.
     """
     # Seq and time need no escaping.
-    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}","data":{_on_one_line(data)}}}'
+    origin = "" if node is None or task is None else f'"node":{_quote(node)},"task":{_quote(task)},'
+    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}",{origin}"data":{_on_one_line(data)}}}'
     if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"An event of type {kind!r} is over {MAX_EVENT_BYTES} bytes of JSON.")
     return text
@@ -84,7 +95,7 @@ class StoredEvent:
     def parse(self) -> Event:
         """The event itself."""
         members = json.loads(self.line)
-        return Event(members["seq"], members["type"], members["ts"], members["data"])
+        return Event(**members)
 
     @property
     def type(self) -> str:

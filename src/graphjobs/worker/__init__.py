@@ -9,19 +9,25 @@
 * `heartbeat`: lease, visibility, reasons to stop
 * `job_run`: one claim to its end: graph, writer, heartbeat, stop
 * `jsonable`: JSON of anything
+* `langgraph_compat`: all that LangGraph does not document and we use
 * `load_error`: why a graph cannot be loaded, in one line
 * `marks`: which checkpoint the log may name
+* `messages`: which models and nodes speak: pieces and whole messages
 * `node_executor`: the threads of sync nodes
-* `node_loop`: the event loop of graphs; holds up a node that writes too fast
 * `pace`: how long events gather
+* `pieces`: text, reasoning and tool calls of a message
+* `raw_parts`: LangGraph's own parts as events
+* `recorder`: takes each part of a graph's stream as it is made
 * `run_config`: config and context of a run
 * `secrets`: secrets of the user's graphs, put into the environment
 * `seed`: a checkpoint thread that begins with a copy of another one's head
 * `slot_buffer`: what waits for the log; numbering, coalescing
+* `surrogates`: halves of characters
+* `tasks`: where each task is, and which try of it
 * `translate`: LangGraph's stream to events
-* `user`: the user of a run, as LangGraph shows one
 * `user_environment`: a project's variables and working directory
 * `user_module`: imports a project's files as themselves
+* `user`: the user of a run, as LangGraph shows one
 * `worker`: one message to its end
 * `writer`: the thread that puts slots into the log
 """

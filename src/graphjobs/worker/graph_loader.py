@@ -126,7 +126,4 @@ def _compiled(name: str, source: Any, checkpointer: Any, store: Any) -> Pregel[A
         graph = source.copy(update={"checkpointer": checkpointer, "store": store})
     else:
         raise GraphLoadError(f"Graph {name!r} is a {type(source).__name__}, not a graph or a factory of one.")
-    # It makes the state's own class of each checkpoint that is streamed, a subgraph's too, and fails the run where
-    # that cannot be: while a member without a default is not written yet, or for another state than its own.
-    graph._state_mapper = None
     return graph

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langgraph.errors import GraphDrained, GraphRecursionError
-from langgraph.runtime import RunControl
 
 from graphjobs.aws.claims import Claim
 from graphjobs.core import outcome as ends
 from graphjobs.core.event import EventTooLarge
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.run_request import RunRequest
-from graphjobs.core.slot import Mark
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.checkpoints import Run as SaverRun
 from graphjobs.worker.factory import FactoryCall
 from graphjobs.worker.graph_input import InputInvalid, graph_input
 from graphjobs.worker.graph_loader import GraphLoader
-from graphjobs.worker.jsonable import encode, jsonable
+from graphjobs.worker.jsonable import jsonable
+from graphjobs.worker.langgraph_compat import OwnSteps
 from graphjobs.worker.load_error import GraphLoadError
 from graphjobs.worker.marks import Marks
-from graphjobs.worker.node_loop import NodeLoop
+from graphjobs.worker.recorder import Recorder
 from graphjobs.worker.run_config import context_for, given_context, run_config
-from graphjobs.worker.translate import STREAM_MODES, GraphInterrupted, boundary, translate
 from graphjobs.worker.user import User
 from graphjobs.worker.writer import LogWriter
 
@@ -38,32 +35,6 @@ if TYPE_CHECKING:
 
 Drained = GraphDrained
 """Raised by `GraphRun.run` when the graph stopped at a step boundary because `GraphRun.drain` asked for it."""
-
-
-class OwnSteps(RunControl):
-    """A control that only the graph itself heeds, not its subgraphs, which inherit it.
-
-    A subgraph that stopped between two of its steps would end the step of the graph that it is in halfway: what that
-    has done is lost, the branches beside it are cut off, and the next worker begins it again, perhaps for ever.
-    """
-
-    __slots__ = ("task",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.task: asyncio.Task[Any] | None = None
-
-    @property
-    def drain_requested(self) -> bool:
-        """Whether the graph is asked to stop; the task that runs it alone is told."""
-        return super().drain_requested and self.task is not None and _this_task() is self.task
-
-
-def _this_task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # a thread without a loop: a synchronous subgraph
-        return None
 
 
 class GraphRun:
@@ -77,21 +48,18 @@ class GraphRun:
         loader: GraphLoader,
         saver: ConfirmingSaver,
         writer: LogWriter,
-        loop: NodeLoop,
         logger: Logger,
     ) -> None:
-        """`loop` is the one that `run` will be run on."""
         self._claim = claim
         self._request = request
         self._run_config = run_config(claim.job, claim.thread, request)
         self._loader = loader
         self._saver = saver
         self._writer = writer
-        self._loop = loop
         self._logger = logger
         self._control = OwnSteps()
         self._values: Any = None
-        self._marks = Marks(claim.thread, self._publish)
+        self._marks = Marks(claim.thread, writer.mark)
 
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary; safe to repeat, from any thread."""
@@ -122,9 +90,6 @@ class GraphRun:
         except InputInvalid:
             self._logger.exception("the graph cannot be given the job's input")
             return ends.failed(ends.INVALID_INPUT)
-        except GraphInterrupted:
-            self._logger.error("graph asked for an interrupt, which a job cannot answer")
-            return ends.failed(ends.INTERRUPT_UNSUPPORTED)
         except GraphRecursionError:
             self._logger.exception("graph exceeded its recursion limit")
             return ends.failed(ends.RECURSION_LIMIT)
@@ -136,43 +101,44 @@ class GraphRun:
         mark = self._claim.mark
         resumed = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
         with self._saver.watching(resumed, self._marks.saved):
-            await self._stream(graph)
+            recorder = await self._stream(graph)
+            if recorder.interrupted:
+                self._logger.error("graph asked for an interrupt, which a job cannot answer")
+                return ends.failed(ends.INTERRUPT_UNSUPPORTED)
             return ends.completed(jsonable(await self._result(graph)))
 
-    async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> None:
+    async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> Recorder:
+        recorder = Recorder(self._writer, self._request, self._reached)
+        config = self._config()
+        # Its own stream only says that a task has ended; what the graph does is recorded as it happens.
         stream: Any = graph.astream(
             None if self._claim.mark else graph_input(graph, self._request),
-            self._config(),
+            {
+                **config,
+                "configurable": {**config["configurable"], **recorder.configurable(graph.store)},
+                "callbacks": recorder.callbacks(),
+            },
             context=context_for(graph, given_context(self._request), self._logger),
-            stream_mode=list(STREAM_MODES),
-            subgraphs=True,
+            stream_mode="updates",
             durability="sync",
             control=self._control,
-            version="v2",
         )
         # A thread of its own: all those for nodes may be waiting for room themselves.
-        with ThreadPoolExecutor(1, "room") as waiter, self._loop.bounded() as taken:
-            async with aclosing(stream) as parts:
-                async for part in parts:
-                    taken()
-                    self._accept(part)
+        with ThreadPoolExecutor(1, "room") as waiter:
+            async with aclosing(stream) as updates:
+                async for _ in updates:
+                    recorder.check()
                     if self._writer.full:
-                        await self._loop.run_in_executor(waiter, self._writer.wait_for_room)
-
-    def _accept(self, part: Mapping[str, Any]) -> None:
-        checkpoint = boundary(part)
-        if checkpoint is not None:
-            self._reached(checkpoint)
-            return
-        for kind, data in translate(part):
-            self._writer.append(kind, encode(data))
+                        await asyncio.get_running_loop().run_in_executor(waiter, self._writer.wait_for_room)
+        recorder.check()
+        return recorder
 
     def _reached(self, checkpoint: dict[str, Any]) -> None:
         self._values = checkpoint["values"]
         if self._claim.mark is not None and checkpoint["metadata"]["source"] == "fork":
             # LangGraph's copy of the checkpoint that this run resumes from. A run that resumed from the copy would be
             # given the same task ids again, and find what subgraphs of this run have saved under them.
-            self._publish(replace(self._claim.mark, boundary_seq=self._writer.last_seq))
+            self._writer.mark(replace(self._claim.mark, boundary_seq=self._writer.last_seq))
         else:
             self._marks.reached(checkpoint["config"]["configurable"]["checkpoint_id"], self._writer.last_seq)
 
@@ -194,6 +160,3 @@ class GraphRun:
         # Never "latest": a worker that was fenced may have saved there since.
         configurable = {**self._run_config["configurable"], "checkpoint_id": mark.checkpoint_id}
         return {**self._run_config, "configurable": configurable}
-
-    def _publish(self, mark: Mark) -> None:
-        self._writer.mark(mark)

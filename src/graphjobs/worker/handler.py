@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,6 @@ from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
-from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.secrets import load_secrets
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
@@ -51,7 +51,7 @@ def worker() -> Worker:
         loader=GraphLoader(config),
         saver=saver,
         # One loop a process: clients that a graph keeps between jobs are bound to it.
-        loop=NodeLoop(),
+        loop=asyncio.new_event_loop(),
         logger=logger,
         metrics=metrics,
     )

@@ -14,7 +14,6 @@ import dataclasses
 import datetime
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from enum import Enum
@@ -22,6 +21,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+
+from graphjobs.worker.surrogates import clean_text
 
 MAX_DEPTH: Final = 64
 MAX_REPR: Final = 500
@@ -33,7 +34,6 @@ _AS_THEY_ARE: Final = frozenset({type(None), bool})
 _PLAIN_ONLY: Final = (
     orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def jsonable(value: Any) -> Any:
@@ -51,11 +51,6 @@ def encode(value: Any) -> str:
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def clean_text(text: str) -> str:
-    """`text` without lone surrogates."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def _convert(value: Any, depth: int, above: tuple[int, ...]) -> Any:

@@ -19,12 +19,18 @@ from graphjobs.core.event import UPDATE, event_line
 from graphjobs.core.slot import Mark, Slot, freeze
 from graphjobs.core.times import rfc3339
 from graphjobs.worker.pace import Pace
+from graphjobs.worker.tasks import Place
 
 MAX_SLOT_EVENTS: Final = 500
 MAX_SLOT_CHARACTERS: Final = 256 * 1024
 MAX_PENDING_CHARACTERS: Final = 8 * 1024 * 1024
 UPDATE_HOLD_SECONDS: Final = 0.1
 """An `update` waits this long for its step's checkpoint, so that one slot carries both the event and the mark."""
+
+
+def place_members(place: Place | None) -> tuple[str | None, str | None]:
+    """Node and task of an event's line."""
+    return (place.node, place.task) if place else (None, None)
 
 
 class SlotBuffer:
@@ -70,13 +76,15 @@ class SlotBuffer:
         self._advance_mark(self._tail.last_seq)
         return self._mark
 
-    def accept(self, kind: str, data: str, *, now: float, at: int) -> bool:
+    def accept(self, kind: str, data: str, place: Place | None = None, *, now: float, at: int) -> bool:
         """Take an event, `data` being its JSON; returns whether `due` has changed by it.
+
+        `place` is where it comes from, if its data does not say so.
 
         Raises:
             EventTooLarge: see `event_line`; nothing was accepted.
         """
-        line = event_line(self._next_seq, kind, self._timestamp(at), data)
+        line = event_line(self._next_seq, kind, self._timestamp(at), data, *place_members(place))
         changed = not self._lines or self._held_until > 0
         before = self._characters
         self._held_until = now + UPDATE_HOLD_SECONDS if kind == UPDATE else 0.0

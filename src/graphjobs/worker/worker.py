@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
-from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.writer import LogWriter
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Worker:
     keepalive: Keepalive
     loader: GraphLoader
     saver: ConfirmingSaver
-    loop: NodeLoop
+    loop: asyncio.AbstractEventLoop
     logger: Logger
     metrics: Metrics
     exit: Callable[[int], Any] = os._exit
@@ -135,7 +135,6 @@ class Worker:
             loader=self.loader,
             saver=self.saver,
             writer=writer,
-            loop=self.loop,
             logger=self.logger,
         )
         run = self.new_run(

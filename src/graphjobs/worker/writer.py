@@ -26,6 +26,7 @@ from graphjobs.core.event_log import EventLog
 from graphjobs.core.slot import Mark, Slot
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.worker.slot_buffer import SlotBuffer
+from graphjobs.worker.tasks import Place
 
 PATIENCE: Final = Retry(tries=31, seconds=120)
 """With the put of one slot: about a quarter of a minute if each try fails at once, two minutes if it times out."""
@@ -93,8 +94,8 @@ class LogWriter:
         """Whether so much is waiting that the graph should be held up."""
         return self._buffer.full
 
-    def append(self, kind: str, data: str) -> int:
-        """Accept an event, `data` being its JSON on one line, and return its seq.
+    def append(self, kind: str, data: str, place: Place | None = None) -> int:
+        """Accept an event, `data` being its JSON on one line, and return its seq; `place`: see `SlotBuffer.accept`.
 
         Raises:
             EventTooLarge: see `event_line`; nothing was accepted.
@@ -104,7 +105,7 @@ class LogWriter:
             if self._state is not State.OPEN:
                 raise WriterClosed(self._job_id)
             # Waking the writer's thread costs more than all the rest: only for what changes how long it waits.
-            if self._buffer.accept(kind, data, now=time.monotonic(), at=self._clock()):
+            if self._buffer.accept(kind, data, place, now=time.monotonic(), at=self._clock()):
                 self._changed.notify_all()
             return self._buffer.last_seq
 

@@ -33,7 +33,7 @@ def story(events: list[Event]) -> dict[str, list[Any]]:
     """What the kept events tell, by node: parallel branches may take turns in any order, and ids differ."""
     told: dict[str, list[Any]] = {}
     for event in kept(events):
-        data = {name: value for name, value in event["data"].items() if name != "message_id"}
+        data = {name: value for name, value in event["data"].items() if name not in ("message_id", "task")}
         told.setdefault(_teller(event), []).append((event["type"], data))
     return told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import time
@@ -28,7 +29,6 @@ from graphjobs.testing import MemoryMetrics, MemoryQueue
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
-from graphjobs.worker.node_loop import NodeLoop
 from graphjobs.worker.worker import Keepalive, Worker
 from tests.support.backend import Backend
 from tests.support.worker import graphs as worker_graphs
@@ -149,7 +149,7 @@ class Rig:
             keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
             loader=GraphLoader(values.config),
             saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
-            loop=NodeLoop(),
+            loop=asyncio.new_event_loop(),
             logger=Logger(service=name, stream=text),
             metrics=metrics,  # type: ignore[arg-type]
             exit=exits.append,

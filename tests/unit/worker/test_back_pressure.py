@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,16 +11,15 @@ import pytest
 from botocore.exceptions import ClientError
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
-from langgraph._internal._queue import AsyncQueue  # type: ignore[attr-defined]
 from langgraph.config import get_stream_writer
 
 from graphjobs.core.job import Job
-from graphjobs.worker import node_executor, node_loop, slot_buffer
-from graphjobs.worker.node_loop import MAX_PARTS, NodeLoop
+from graphjobs.worker import node_executor, slot_buffer
+from graphjobs.worker.writer import LogWriter
 from tests.support.faults import client_error
 from tests.support.worker.checks import check_sound
 from tests.support.worker.graphs import HOOKS
-from tests.support.worker.rig import Rig, RiggedWorker, until
+from tests.support.worker.rig import Rig, RiggedWorker
 
 EVENTS = 10_000
 PENDING_EVENTS = 300
@@ -29,10 +27,17 @@ PENDING_EVENTS = 300
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer that is soon full, and threads that wait for nothing but room."""
+def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A writer that is soon full; what is set when somebody waits for it."""
     monkeypatch.setattr(slot_buffer, "MAX_PENDING_CHARACTERS", PENDING_EVENTS * 100)
-    monkeypatch.setattr(node_loop, "PATIENCE_SECONDS", 3600.0)
+    waits, wait_for_room = threading.Event(), LogWriter.wait_for_room
+
+    def seen(writer: LogWriter) -> None:
+        waits.set()
+        wait_for_room(writer)
+
+    monkeypatch.setattr(LogWriter, "wait_for_room", seen)
+    return waits
 
 
 class Flood:
@@ -94,16 +99,15 @@ def processing() -> Iterator[Callable[[RiggedWorker, Job], threading.Thread]]:
 
 @pytest.mark.parametrize("kind", ["events", "tokens"])
 def test_a_synchronous_burst_is_held_up_and_arrives_whole_and_in_order(
-    workers: Rig, monkeypatch: pytest.MonkeyPatch, processing: Any, kind: str
+    workers: Rig, monkeypatch: pytest.MonkeyPatch, processing: Any, waiting: threading.Event, kind: str
 ) -> None:
     job, worker, flood = workers.job("sync_hook"), workers.worker(), Flood()
     log = HeldLog(worker, monkeypatch)
     HOOKS["in_thread"] = getattr(flood, kind)
     thread = processing(worker, job)
     # While the log takes nothing, the node comes to a stand with a bounded number of events before it.
-    loop: Any = worker.worker.loop
-    until(lambda: loop._waiting > 0 and loop._on_the_way == 0 and not loop._ready)
-    assert flood.written <= PENDING_EVENTS + 2 * MAX_PARTS < EVENTS
+    assert waiting.wait(60)
+    assert flood.written <= PENDING_EVENTS + 2 < EVENTS
     log.go_on.set()
     thread.join(60)
     events = [event for event in workers.events(job) if event["type"] in ("flood", "token")]
@@ -127,95 +131,16 @@ def test_more_nodes_than_threads_are_held_up_and_none_is_forgotten(
     assert sum(event["type"] == "flood" for event in workers.events(job)) == 3_000
 
 
-def test_a_held_up_node_goes_on_when_its_run_is_over(
-    workers: Rig, monkeypatch: pytest.MonkeyPatch, processing: Any
+def test_a_held_up_node_is_let_go_when_its_run_is_over(
+    workers: Rig, monkeypatch: pytest.MonkeyPatch, processing: Any, waiting: threading.Event
 ) -> None:
     job, worker, flood = workers.job("sync_hook"), workers.worker(), Flood()
     log = HeldLog(worker, monkeypatch)
     HOOKS["in_thread"] = flood.events
     thread = processing(worker, job)
-    until(lambda: worker.worker.loop._waiting > 0)
+    assert waiting.wait(60)
     log.error = client_error("AccessDeniedException")
     log.go_on.set()
     thread.join(60)
-    assert flood.written == EVENTS, "it wrote the rest to nobody"
+    assert flood.written < EVENTS, "its next event was refused"
     assert worker.exits == [] and workers.row(job).status == "running", "left to another worker, by this one alive"
-
-
-def on_another_thread(work: Callable[[], object]) -> threading.Thread:
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
-
-
-@pytest.fixture
-def loop() -> Iterator[NodeLoop]:
-    made = NodeLoop()
-    yield made
-    made.close()
-
-
-def test_a_graph_that_waits_for_itself_is_not_locked_up(loop: NodeLoop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody takes anything here until the thread has written all: it goes on, part by part."""
-    monkeypatch.setattr(node_loop, "PATIENCE_SECONDS", 0.001)
-    queue = AsyncQueue()
-
-    async def work() -> None:
-        with loop.bounded():
-            await asyncio.to_thread(
-                lambda: [loop.call_soon_threadsafe(queue.put_nowait, number) for number in range(MAX_PARTS + 5)]
-            )
-        assert [queue.get_nowait() for _ in range(queue.qsize())] == list(range(MAX_PARTS + 5))
-
-    loop.run_until_complete(work())
-
-
-def test_what_is_no_part_of_the_stream_is_never_held_up(loop: NodeLoop) -> None:
-    """A graph's own queues are its own affair: it may well fill one before it looks into it."""
-    own: asyncio.Queue[int] = asyncio.Queue()
-    seen: list[int] = []
-
-    def fill() -> None:
-        for number in range(MAX_PARTS * 10):
-            loop.call_soon_threadsafe(own.put_nowait, number)
-            loop.call_soon_threadsafe(seen.append, number)
-
-    async def work() -> None:
-        with loop.bounded():
-            await asyncio.to_thread(fill)
-        assert own.qsize() == len(seen) == MAX_PARTS * 10
-
-    loop.run_until_complete(work())
-
-
-def test_what_the_loop_itself_writes_is_never_held_up(loop: NodeLoop) -> None:
-    """It would wait for itself."""
-    queue = AsyncQueue()
-
-    async def work() -> None:
-        with loop.bounded():
-            for number in range(MAX_PARTS * 2):
-                loop.call_soon_threadsafe(queue.put_nowait, number)
-            await asyncio.sleep(0)
-        assert queue.qsize() == MAX_PARTS * 2
-
-    loop.run_until_complete(work())
-
-
-def test_a_thread_that_outlives_its_run_is_not_held_up(loop: NodeLoop) -> None:
-    queue = AsyncQueue()
-
-    def write() -> None:
-        for number in range(MAX_PARTS * 2):
-            loop.call_soon_threadsafe(queue.put_nowait, number)
-
-    async def work() -> threading.Thread:
-        with loop.bounded():
-            thread = on_another_thread(write)
-            while queue.qsize() < MAX_PARTS:
-                await asyncio.sleep(0)
-        return thread
-
-    thread = loop.run_until_complete(work())
-    thread.join(30)
-    assert not thread.is_alive()

@@ -1,0 +1,68 @@
+"""One run of a graph through the worker's own code, log and checkpoints being in memory: its outcome and its events."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from graphjobs.core.event import Event
+from graphjobs.core.outcome import Outcome
+from graphjobs.core.run_request import RunRequest
+from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.writer import LogWriter
+from tests.support.memory_log import MemoryLog
+from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
+from tests.support.worker.gate import Gate
+from tests.support.worker.writing import claim
+
+
+@dataclass
+class Recorded:
+    """What a run has left."""
+
+    outcome: Outcome
+    events: list[Event]
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        """The data of the events of these types."""
+        return [event.data for event in self.events if event.type in kinds]
+
+
+class Loaded:
+    """A loader that has the one graph."""
+
+    def __init__(self, graph: Any) -> None:
+        self._graph = graph
+
+    async def load(self, name: str, checkpointer: Any) -> Any:
+        """See `GraphLoader.load`."""
+        return self._graph.copy(update={"checkpointer": checkpointer})
+
+
+def record(graph: Any, given: Any = None, **request: Any) -> Recorded:
+    """Run `graph`, compiled, with the input `given` and other members of a `RunRequest`; without claim and end."""
+    log: Any = MemoryLog()
+    held = claim(log)
+    failures: list[Exception] = []
+    writer = LogWriter(log, held, flush_seconds=0.0, on_failure=failures.append)
+    saver: Any = MemorySaver(MemoryCheckpoints(), Gate())
+    loader: Any = Loaded(graph)
+    asked = RunRequest(input={} if given is None else given, **request)
+    run = GraphRun(
+        held,
+        asked,
+        loader=loader,
+        saver=saver,
+        writer=writer,
+        logger=Logger(service="recorded", level="CRITICAL"),
+    )
+    try:
+        outcome = asyncio.run(run.run())
+        writer.close()
+    finally:
+        writer.abandon()
+    assert not failures
+    return Recorded(outcome, log.events(held.job.job_id)[1:])
