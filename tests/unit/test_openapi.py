@@ -171,7 +171,7 @@ def test_the_end_of_a_job_is_as_documented(code: str | None) -> None:
 
 
 def test_every_reserved_type_has_its_schema_and_is_no_name_for_a_node() -> None:
-    assert {f"{kind.capitalize()}Event" for kind in OWN_TYPES} <= set(SCHEMAS)
+    assert {f"{kind.title().replace('_', '')}Event" for kind in OWN_TYPES} <= set(SCHEMAS)
     for kind in RESERVED_TYPES:
         assert problems_of("NamedEvent", sent(kind, {}))
     assert problems_of("AnyEvent", sent("sources", {"sources": []})) == []

@@ -49,7 +49,7 @@ async def speak(state: MessagesState) -> Any:
 
 def speak_sync(state: MessagesState) -> Any:
     """Synchronous, by `stream`."""
-    whole = None
+    whole: Any = None
     for chunk in INNER.stream(state["messages"]):
         whole = chunk if whole is None else whole + chunk
     return {"messages": [whole]}
