@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -68,9 +68,10 @@ class Saver(InMemorySaver):
 class Loader:
     """Has the one graph."""
 
-    async def load(self, name: str, checkpointer: Any) -> Any:
+    @asynccontextmanager
+    async def open(self, name: str, checkpointer: Any, call: Any, logger: Any) -> AsyncIterator[Any]:
         """The graph, with `checkpointer`."""
-        return builder.compile(checkpointer=checkpointer)
+        yield builder.compile(checkpointer=checkpointer)
 
 
 def worker_seconds() -> float:

@@ -25,9 +25,9 @@
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
 * `translate`: LangGraph's stream to events
+* `user`: the user of a run, as LangGraph shows one
 * `user_environment`: a project's variables and working directory
 * `user_module`: imports a project's files as themselves
-* `user`: the user of a run, as LangGraph shows one
 * `worker`: one message to its end
 * `writer`: the thread that puts slots into the log
 """

@@ -110,14 +110,15 @@ class GraphRun:
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> Recorder:
         recorder = Recorder(self._writer, self._request, self._reached)
         config = self._config()
+        streaming: Any = {
+            **config,
+            "configurable": {**config["configurable"], **recorder.configurable(graph.store)},
+            "callbacks": recorder.callbacks(),
+        }
         # Its own stream only says that a task has ended; what the graph does is recorded as it happens.
         stream: Any = graph.astream(
             None if self._claim.mark else graph_input(graph, self._request),
-            {
-                **config,
-                "configurable": {**config["configurable"], **recorder.configurable(graph.store)},
-                "callbacks": recorder.callbacks(),
-            },
+            streaming,
             context=context_for(graph, given_context(self._request), self._logger),
             stream_mode="updates",
             durability="sync",

@@ -66,7 +66,7 @@ class MessageHandler(StreamMessagesHandler):
         if namespace_of(metadata):
             super().on_chat_model_start(serialized, messages, run_id=run_id, metadata=metadata, **kwargs)
 
-    def on_llm_new_token(self, token: str, *, chunk: Any = None, run_id: UUID, **kwargs: Any) -> Any:
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **kwargs: Any) -> Any:
         """A piece has come."""
         if isinstance(chunk, ChatGenerationChunk) and run_id in self.metadata:
             self._name(run_id, chunk.message)
@@ -123,7 +123,7 @@ class MessageHandler(StreamMessagesHandler):
             self._tries.began(run_id, namespace, graph_namespace(metadata))
         super().on_chain_start(serialized, inputs, run_id=run_id, metadata=metadata, **kwargs)
 
-    def on_chain_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+    def on_chain_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> Any:  # type: ignore[override]
         """A node has returned."""
         super().on_chain_end(response, run_id=run_id, **kwargs)
         self._tries.ended(run_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +39,10 @@ class Loaded:
     def __init__(self, graph: Any) -> None:
         self._graph = graph
 
-    async def load(self, name: str, checkpointer: Any) -> Any:
-        """See `GraphLoader.load`."""
-        return self._graph.copy(update={"checkpointer": checkpointer})
+    @asynccontextmanager
+    async def open(self, name: str, checkpointer: Any, call: Any, logger: Any) -> AsyncIterator[Any]:
+        """See `GraphLoader.open`."""
+        yield self._graph.copy(update={"checkpointer": checkpointer})
 
 
 def record(graph: Any, given: Any = None, **request: Any) -> Recorded:

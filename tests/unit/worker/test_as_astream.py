@@ -28,7 +28,7 @@ def examples() -> dict[str, Any]:
     for path in EXAMPLES:
         loader = GraphLoader(str(path))
         for name in loader.names:
-            found[f"{path.parent.name}.{name}"] = asyncio.run(loader.load(name, None))
+            found[f"{path.parent.name}.{name}"] = loader.source(name)
     return found
 
 

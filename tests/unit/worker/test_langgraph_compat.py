@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, TypedDict
 
 import pytest
@@ -27,8 +26,8 @@ class State(TypedDict, total=False):
     value: Any
 
 
-def chain(node: Callable[[State], Any], **options: Any) -> StateGraph[Any, Any, Any, Any]:
-    builder = StateGraph(State)
+def chain(node: Any, **options: Any) -> Any:
+    builder: Any = StateGraph(State)
     builder.add_node("node", node, **options)
     builder.add_edge(START, "node")
     builder.add_edge("node", END)

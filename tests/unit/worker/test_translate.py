@@ -108,7 +108,7 @@ def test_a_message_whose_pieces_were_told_is_told_whole_without_its_text_as_a_to
     stream.message(PIECE, AIMessageChunk("hi", id="m1"))
     usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
     call = {"name": "look", "args": {"a": 1}, "id": "c", "type": "tool_call"}
-    message = AIMessage("hi", id="m1", usage_metadata=usage, tool_calls=[call])  # type: ignore[arg-type]
+    message = AIMessage("hi", id="m1", usage_metadata=usage, tool_calls=[call])
     assert stream.message(ENDED, message, tags=["inner"]) == [
         (
             "message",
