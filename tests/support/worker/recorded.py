@@ -13,9 +13,9 @@ from aws_lambda_powertools import Logger
 from graphjobs.core.event import Event
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.run_request import RunRequest
+from graphjobs.testing import MemoryLog
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.writer import LogWriter
-from tests.support.memory_log import MemoryLog
 from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
 from tests.support.worker.gate import Gate
 from tests.support.worker.writing import claim
