@@ -53,12 +53,18 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
             periods=2,
             breaches=2,
         ),
+        "NobodyTakes": Condition(
+            metrics.waiting_with_room(config.workers), 1, "Jobs wait although more workers could run: none is started."
+        ),
         "FailureRate": Condition(
             metrics.failure_percentage(), 10, "A tenth of the jobs or more fail.", periods=2, breaches=2
         ),
+        "HourlyFailureRate": Condition(
+            metrics.failure_percentage(few=3, period=Duration.hours(1)), 50, "Of the few jobs of an hour most fail."
+        ),
         "WorkerErrors": Condition(
             metrics.function("worker", "Errors"),
-            3,
+            1,
             "Workers crash; jobs are tried again.",
             periods=3,
             breaches=2,
@@ -70,6 +76,16 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
             periods=3,
             breaches=3,
         ),
+        "AccountConcurrency": Condition(
+            metrics.account_concurrency(),
+            0.8 * config.account_concurrency,
+            "The account's Lambda quota is nearly used up.",
+            periods=3,
+            breaches=2,
+        ),
+        "TableThrottles": Condition(
+            metrics.table_throttles(), 10, "DynamoDB turns requests away.", periods=3, breaches=3
+        ),
         "StreamErrors": Condition(metrics.stream_failures(), 5, "Streams break.", periods=3, breaches=2),
         "StreamThrottles": Condition(
             metrics.function("stream", "Throttles"), 1, "Viewers are turned away.", periods=3, breaches=3
@@ -78,6 +94,10 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
             metrics.delivery_lag("p99"), 1_000, "Events reach viewers late.", periods=3, breaches=3
         ),
         "ApiErrors": Condition(metrics.api("5xx"), 5, "The API answers with 5xx.", periods=2, breaches=2),
+        "ApiLatency": Condition(metrics.api("Latency", "p99"), 3_000, "The API answers slowly.", periods=3, breaches=3),
+        "Refusals": Condition(
+            metrics.refusals(), 1_000, "Many requests are refused: junk, or a client gone wild.", periods=3, breaches=2
+        ),
         "StuckJobs": Condition(
             metrics.count("StuckJobs"),
             1,

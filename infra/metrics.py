@@ -8,6 +8,7 @@ from typing import Final
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 
 from graphjobs.core.manifest import METRICS
@@ -19,7 +20,7 @@ DIMENSION: Final = "service"
 FIVE_MINUTES: Final = Duration.minutes(5)
 MINUTE: Final = Duration.minutes(1)
 FEW: Final = 5
-"""Failures in a period below which a rate says nothing."""
+"""Failures in five minutes below which a rate says nothing."""
 
 
 class Metrics:
@@ -32,13 +33,17 @@ class Metrics:
         queue: JobQueue,
         http_api: apigateway.HttpApi,
         functions: Mapping[str, lambda_.Function],
+        tables: Mapping[str, dynamodb.ITable],
     ) -> None:
         self._namespace = namespace
         self._queue = queue
         self._http_api = http_api
         self._functions = functions
+        self._tables = tables
 
-    def ours(self, name: str, statistic: str, service: str | None = None) -> cloudwatch.Metric:
+    def ours(
+        self, name: str, statistic: str, service: str | None = None, period: Duration = FIVE_MINUTES
+    ) -> cloudwatch.Metric:
         """A metric that `service` writes; may be left out for one that only one does."""
         if service is None:
             (service,) = METRICS[name]
@@ -47,7 +52,7 @@ class Metrics:
             metric_name=name,
             dimensions_map={DIMENSION: service},
             statistic=statistic,
-            period=FIVE_MINUTES,
+            period=period,
             label=f"{name} {statistic}",
         )
 
@@ -60,24 +65,24 @@ class Metrics:
             expression=_sum(parts), using_metrics=parts, label=f"{name} Sum", period=FIVE_MINUTES
         )
 
-    def _parts(self, name: str) -> dict[str, cloudwatch.IMetric]:
+    def _parts(self, name: str, period: Duration = FIVE_MINUTES) -> dict[str, cloudwatch.IMetric]:
         """The sums of a metric, each under an id for use in an expression."""
         stem = name[0].lower() + name[1:]
-        return {f"{stem}_{service}": self.ours(name, "Sum", service) for service in METRICS[name]}
+        return {f"{stem}_{service}": self.ours(name, "Sum", service, period) for service in METRICS[name]}
 
     def delivery_lag(self, statistic: str) -> cloudwatch.Metric:
         """Milliseconds from an event being written to the stream having it."""
         return self.ours("DeliveryLag", statistic)
 
-    def failure_percentage(self) -> cloudwatch.MathExpression:
-        """Failed jobs of all that ended, 0 while there are only a few."""
-        failed, completed = self._parts("JobsFailed"), self._parts("JobsCompleted")
+    def failure_percentage(self, few: int = FEW, period: Duration = FIVE_MINUTES) -> cloudwatch.MathExpression:
+        """Failed jobs of all that ended in a period, 0 while fewer than `few` failed."""
+        failed, completed = self._parts("JobsFailed", period), self._parts("JobsCompleted", period)
         some, all_ended = f"({_sum(failed)})", f"({_sum({**failed, **completed})})"
         return cloudwatch.MathExpression(
-            expression=f"IF({some} >= {FEW}, 100 * {some} / {all_ended}, 0)",
+            expression=f"IF({some} >= {few}, 100 * {some} / {all_ended}, 0)",
             using_metrics={**failed, **completed},
             label="failed %",
-            period=FIVE_MINUTES,
+            period=period,
         )
 
     def function(self, name: str, metric: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
@@ -86,14 +91,56 @@ class Metrics:
         return self._functions[name].metric(metric, statistic=statistic, period=period, label=f"{name} {metric}")
 
     def stream_failures(self) -> cloudwatch.MathExpression:
-        """Streams that ended in an error of the function, or that its URL answered with 5xx."""
+        """Streams that ended in an error of the function, or that its URL answered with 5xx.
+
+        The larger of the two numbers, since one failure is most often in both.
+        """
         return cloudwatch.MathExpression(
-            expression="FILL(errors, 0) + FILL(broken, 0)",
+            expression="IF(FILL(errors, 0) > FILL(broken, 0), FILL(errors, 0), FILL(broken, 0))",
             using_metrics={
                 "errors": self.function("stream", "Errors"),
                 "broken": self._functions["stream"].metric("Url5xxCount", statistic="Sum", period=FIVE_MINUTES),
             },
             label="stream failures",
+            period=FIVE_MINUTES,
+        )
+
+    def account_concurrency(self) -> cloudwatch.Metric:
+        """Executions at once of all functions of the account in this region, ours and others."""
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda", metric_name="ConcurrentExecutions", statistic="Maximum", period=FIVE_MINUTES
+        )
+
+    def table_throttles(self) -> cloudwatch.MathExpression:
+        """Requests to any table that DynamoDB turned away."""
+        parts: dict[str, cloudwatch.IMetric] = {
+            f"{name}_{kind.lower()}": table.metric(f"{kind}ThrottleEvents", statistic="Sum", period=FIVE_MINUTES)
+            for name, table in self._tables.items()
+            for kind in ("Read", "Write")
+        }
+        return cloudwatch.MathExpression(
+            expression=_sum(parts), using_metrics=parts, label="throttled requests", period=FIVE_MINUTES
+        )
+
+    def refusals(self) -> cloudwatch.MathExpression:
+        """Requests that the API or the stream's address answered with 4xx."""
+        parts: dict[str, cloudwatch.IMetric] = {
+            "api4xx": self.api("4xx"),
+            "stream4xx": self._functions["stream"].metric("Url4xxCount", statistic="Sum", period=FIVE_MINUTES),
+        }
+        return cloudwatch.MathExpression(
+            expression=_sum(parts), using_metrics=parts, label="refused requests", period=FIVE_MINUTES
+        )
+
+    def waiting_with_room(self, workers: int) -> cloudwatch.MathExpression:
+        """1 if for five minutes there always was a message to take, and fewer than `workers` ran at once."""
+        waiting = self._queue.queue.metric_approximate_number_of_messages_visible(
+            statistic="Minimum", period=FIVE_MINUTES
+        )
+        return cloudwatch.MathExpression(
+            expression=f"IF(FILL(waiting, 0) >= 1 AND FILL(running, 0) < {workers}, 1, 0)",
+            using_metrics={"waiting": waiting, "running": self.function("worker", "ConcurrentExecutions")},
+            label="waiting with room",
             period=FIVE_MINUTES,
         )
 

@@ -63,6 +63,7 @@ class GraphJobsStack(Stack):
             queue=queue,
             http_api=api.http_api,
             functions={name: made.function for name, made in functions.made.items()},
+            tables=storage.tables,
         )
         alarms = Alarms(self, "Alarms", config, metrics)
         dashboard = Dashboard(

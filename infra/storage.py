@@ -43,6 +43,11 @@ class Storage(Construct):
         self.payloads = self._bucket()
 
     @property
+    def tables(self) -> dict[str, dynamodb.Table]:
+        """The tables by their names."""
+        return {name: table for name, table in vars(self).items() if isinstance(table, dynamodb.Table)}
+
+    @property
     def removal(self) -> RemovalPolicy:
         """What becomes of data when the stack goes."""
         return RemovalPolicy.RETAIN if self._config.production else RemovalPolicy.DESTROY

@@ -35,6 +35,7 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 class State(TypedDict, total=False):
+    query: str
     text: str
     again: str
 

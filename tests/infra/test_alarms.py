@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.infra.template import Template
+from tests.infra.template import Template, arn_text
+
+TABLES = ("jobs", "events", "checkpoints")
 
 # Alarm: metrics as namespace/name/of, statistic, period, threshold, breaches of periods, what missing data mean.
 ALARMS: dict[str, tuple[set[str], str, int, float, str, str]] = {
@@ -16,11 +19,26 @@ ALARMS: dict[str, tuple[set[str], str, int, float, str, str]] = {
         {"graphjobs/dev/JobsFailed/worker", "graphjobs/dev/JobsFailed/reconcile", "graphjobs/dev/JobsCompleted/worker"},
         "Sum", 300, 10, "2/2", "fine",
     ),
-    "WorkerErrors": ({"AWS/Lambda/Errors/worker"}, "Sum", 300, 3, "2/3", "fine"),
+    "NobodyTakes": (
+        {"AWS/SQS/ApproximateNumberOfMessagesVisible/queue", "AWS/Lambda/ConcurrentExecutions/worker"},
+        "Minimum+Maximum", 300, 1, "1/1", "fine",
+    ),
+    "HourlyFailureRate": (
+        {"graphjobs/dev/JobsFailed/worker", "graphjobs/dev/JobsFailed/reconcile", "graphjobs/dev/JobsCompleted/worker"},
+        "Sum", 3600, 50, "1/1", "fine",
+    ),
+    "WorkerErrors": ({"AWS/Lambda/Errors/worker"}, "Sum", 300, 1, "2/3", "fine"),
+    "AccountConcurrency": ({"AWS/Lambda/ConcurrentExecutions/account"}, "Maximum", 300, 8, "2/3", "fine"),
+    "TableThrottles": (
+        {f"AWS/DynamoDB/{kind}ThrottleEvents/{table}" for kind in ("Read", "Write") for table in TABLES},
+        "Sum", 300, 10, "3/3", "fine",
+    ),
     "WorkerThrottles": ({"AWS/Lambda/Throttles/worker"}, "Sum", 300, 1, "3/3", "fine"),
     "StreamErrors": ({"AWS/Lambda/Errors/stream", "AWS/Lambda/Url5xxCount/stream"}, "Sum", 300, 5, "2/3", "fine"),
     "StreamThrottles": ({"AWS/Lambda/Throttles/stream"}, "Sum", 300, 1, "3/3", "fine"),
     "DeliveryLag": ({"graphjobs/dev/DeliveryLag/stream"}, "p99", 300, 1000, "3/3", "fine"),
+    "ApiLatency": ({"AWS/ApiGateway/Latency/api"}, "p99", 300, 3000, "3/3", "fine"),
+    "Refusals": ({"AWS/ApiGateway/4xx/api", "AWS/Lambda/Url4xxCount/stream"}, "Sum", 300, 1000, "2/3", "fine"),
     "ApiErrors": ({"AWS/ApiGateway/5xx/api"}, "Sum", 300, 5, "2/2", "fine"),
     "StuckJobs": ({"graphjobs/dev/StuckJobs/reconcile"}, "Sum", 300, 1, "2/3", "fine"),
     "ReconcilerSilent": ({"AWS/Lambda/Invocations/reconcile"}, "Sum", 300, 1, "2/2", "bad"),
@@ -34,12 +52,16 @@ def alarm(template: Template, name: str) -> dict[str, Any]:
 
 
 def single(metric: dict[str, Any], template: Template) -> str:
+    if not metric.get("Dimensions"):
+        return f"{metric['Namespace']}/{metric['MetricName']}/account"
     (dimension,) = metric["Dimensions"]
     value = dimension["Value"]
     if dimension["Name"] == "service":
         of = value
     elif dimension["Name"] == "FunctionName":
         of = template.called(value)
+    elif dimension["Name"] == "TableName":
+        of = arn_text(value)
     elif dimension["Name"] == "QueueName":
         of = {"JobsQueue": "queue", "JobsDeadLe": "dead_letters"}[
             next(prefix for prefix in ("JobsQueue", "JobsDeadLe") if value["Fn::GetAtt"][0].startswith(prefix))
@@ -70,7 +92,7 @@ def test_there_is_an_alarm_for_everything_that_matters(template: Template) -> No
 def test_an_alarm_watches_its_metric_with_its_threshold(template: Template, name: str) -> None:
     made = alarm(template, name)
     metrics, statistic, period, threshold, breaches, missing = ALARMS[name]
-    assert watched(made, template) == (metrics, {statistic}, {period})
+    assert watched(made, template) == (metrics, set(statistic.split("+")), {period})
     assert made["Threshold"] == threshold
     assert f"{made['DatapointsToAlarm']}/{made['EvaluationPeriods']}" == breaches
     assert made["TreatMissingData"] == {"fine": "notBreaching", "bad": "breaching"}[missing]
@@ -87,19 +109,48 @@ def test_an_alarm_tells_the_topic_when_it_begins_and_when_it_ends(template: Temp
     assert f"docs/OPERATIONS.md, {name}" in made["AlarmDescription"]
 
 
-def test_a_few_failures_are_no_rate(template: Template) -> None:
-    (expression,) = (item["Expression"] for item in alarm(template, "FailureRate")["Metrics"] if "Expression" in item)
-    functions = {"IF": lambda test, then, other: then if test else other, "FILL": lambda value, other: value or other}
+def value(template: Template, name: str, **metrics: float) -> float:
+    """What the expression of an alarm comes to; a metric that is not given has no data."""
+    (expression,) = (item["Expression"] for item in alarm(template, name)["Metrics"] if "Expression" in item)
+    ids = [item["Id"] for item in alarm(template, name)["Metrics"] if "MetricStat" in item]
+    assert set(metrics) <= set(ids)
+    filled = re.sub(r"FILL\((\w+), 0\)", lambda found: str(float(metrics.get(found[1], 0))), expression)
+    python = re.sub(r"IF\((.*?), (.*), (.*?)\)$", r"(\2) if (\1) else (\3)", filled).replace(" AND ", " and ")
+    return float(eval(python, {"__builtins__": {}}))  # the template's own arithmetic
 
-    def rate(**counts: float) -> float:
-        text = expression.replace("IF(", "IF_(")
-        ids = dict.fromkeys(("jobsFailed_worker", "jobsFailed_reconcile", "jobsCompleted_worker"), 0.0) | counts
-        lazy = text.replace("IF_(", "IF(") if ids["jobsFailed_worker"] + ids["jobsFailed_reconcile"] else "0"
-        return float(eval(lazy, dict(functions), ids))  # the template's own arithmetic
 
-    assert rate(jobsFailed_worker=4) == 0
-    assert rate(jobsFailed_worker=3, jobsFailed_reconcile=2, jobsCompleted_worker=45) == 10
-    assert rate(jobsFailed_reconcile=5) == 100
+@pytest.mark.parametrize(("name", "few"), [("FailureRate", 5), ("HourlyFailureRate", 3)])
+def test_a_few_failures_are_no_rate(template: Template, name: str, few: int) -> None:
+    assert value(template, name) == 0
+    assert value(template, name, jobsFailed_worker=few - 1) == 0
+    assert value(template, name, jobsFailed_reconcile=few) == 100
+    assert value(template, name, jobsFailed_worker=few - 1, jobsFailed_reconcile=1, jobsCompleted_worker=few) == 50
+
+
+def test_at_one_failing_job_every_quarter_of_an_hour_somebody_is_told(template: Template) -> None:
+    """60 % of a stage with few jobs: never five in five minutes, but an hour shows it."""
+    rate = value(template, "HourlyFailureRate", jobsFailed_worker=3, jobsCompleted_worker=2)
+    assert rate >= alarm(template, "HourlyFailureRate")["Threshold"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "told"), [(0, 0, 0), (1, 0, 1), (1, 4, 1), (1, 5, 0), (200, 5, 0), (0, 5, 0)]
+)
+def test_jobs_that_wait_while_workers_could_run_are_told_and_a_full_house_is_not(
+    template: Template, waiting: int, running: int, told: int
+) -> None:
+    assert template.only("AWS::Lambda::EventSourceMapping")["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 5}
+    assert value(template, "NobodyTakes", waiting=waiting, running=running) == told
+
+
+def test_a_failed_stream_counts_once(template: Template) -> None:
+    assert value(template, "StreamErrors", errors=3, broken=3) == 3
+    assert value(template, "StreamErrors", errors=1, broken=4) == 4
+    assert value(template, "StreamErrors", errors=2) == 2
+
+
+def test_the_quota_is_watched_at_four_fifths_of_what_it_is(template: Template, production: Template) -> None:
+    assert alarm(production, "AccountConcurrency")["Threshold"] == 800
 
 
 def test_a_long_run_in_the_queue_is_no_old_message(template: Template, elsewhere: Template) -> None:
