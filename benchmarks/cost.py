@@ -43,6 +43,13 @@ PLATFORM_LOG_BYTES = 1_000
 STORED_DAYS = DEPLOYED.retention_days + 1
 SCHEMAS = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE}
 REGION = "us-east-1"
+ELSEWHERE = {
+    "GRAPHJOBS_GRAPHS": "answer",
+    "GRAPHJOBS_STREAM_URL": "https://stream.example.test",
+    "GRAPHJOBS_OIDC_ISSUER": "https://issuer.example.test",
+    "GRAPHJOBS_OIDC_AUDIENCE": "cost",
+}
+"""Settings that name nothing which the job needs."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +79,14 @@ class Ran:
 
 def run_one_job(meter: Meter) -> Ran:
     """Run one job, function by function."""
-    from tests.support.backend import backend  # its tables are those that the functions expect
+    from graphjobs.testing.aws import emulated_aws
 
     graphs = Path(__file__).parent / "graphs" / "langgraph.json"
     credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     os.environ.update(credentials, AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
     logs = io.StringIO()
-    with backend() as aws, contextlib.redirect_stdout(logs):  # loggers take stdout as it is when they are made
-        os.environ.update(aws.environ, GRAPHJOBS_GRAPHS="answer", GRAPHJOBS_CONFIG=str(graphs))
+    with emulated_aws() as named, contextlib.redirect_stdout(logs):  # loggers take stdout as it is when they are made
+        os.environ.update(named | ELSEWHERE, GRAPHJOBS_CONFIG=str(graphs))
         boto3.setup_default_session(region_name=REGION)
         session: Any = boto3.DEFAULT_SESSION
         meter.attach(session.events)
@@ -105,7 +112,7 @@ def run_one_job(meter: Meter) -> Ran:
         ran = Ran({"create_job": API_SECONDS}, 0, 0, 0)
         viewer = threading.Thread(target=_follow, args=(stream, settings, job, ran))
         viewer.start()
-        message = aws.messages()[0]
+        message = clients.sqs().receive_message(QueueUrl=settings.queue_url, AttributeNames=["All"])["Messages"][0]
         record = {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -32,6 +33,7 @@ from graphjobs.worker.writer import LogWriter
 
 EVENTS = 10_000
 RUNS = 7
+GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 REQUEST = RunRequest(input={"events": EVENTS, "pause": 0})
 STREAM_MODES = ("messages", "updates", "custom", "checkpoints")
 """What a reader of LangGraph's stream asks for to see what the worker records."""
@@ -65,15 +67,6 @@ class Saver(InMemorySaver):
         return result
 
 
-class Loader:
-    """Has the one graph."""
-
-    @asynccontextmanager
-    async def open(self, name: str, checkpointer: Any, call: Any, logger: Any) -> AsyncIterator[Any]:
-        """The graph, with `checkpointer`."""
-        yield builder.compile(checkpointer=checkpointer)
-
-
 def worker_seconds() -> float:
     """One run through the worker's code, up to the last slot in the log."""
     now = now_ms()
@@ -98,7 +91,7 @@ def worker_seconds() -> float:
     run = GraphRun(
         claim,
         REQUEST,
-        loader=cast(GraphLoader, Loader()),
+        loader=GraphLoader(str(GRAPHS)),
         saver=cast(ConfirmingSaver, Saver()),
         writer=writer,
         logger=logger("worker"),

@@ -15,7 +15,7 @@ from deploy.acceptance import target
 from deploy.smoke import tokens_for
 from deploy.steps import Failed
 from deploy.users import temporary_users
-from tests.support.backend import client, empty_aws
+from graphjobs.testing.aws import client, empty_aws
 
 OUTPUTS = {
     "ApiUrl": "https://api.example.com",

@@ -1,7 +1,8 @@
 """In place of what is outside of a process: for tests of the project, and of what others build on it.
 
-Nothing here needs pytest but `event_log_suite`, which the extra ``testing`` brings.
+Only `event_log_suite` needs pytest and only `aws` needs moto: the extra ``testing`` brings both.
 
+* `aws`: `emulated_aws`, the AWS resources of a deployment on moto
 * `clock`: `FakeClock` and `FakeMonotonic`, which move when they are told
 * `event_log`: `MemoryLog`, an event log that can be told to fail, to hide a slot and to wait
 * `event_log_suite`: `EventLogSuite`, the tests that every event log is held to

@@ -15,7 +15,7 @@ from graphjobs.auth.ticket_keys import FRESHNESS, SecretKeyring
 from graphjobs.auth.tickets import Tickets
 from graphjobs.core.job import new_job_id
 from graphjobs.testing import FakeMonotonic
-from tests.support.backend import client, empty_aws
+from graphjobs.testing.aws import client, empty_aws
 from tests.support.faults import FAULTS, Faults, client_error
 
 NOW = 1_800_000_000
