@@ -63,11 +63,6 @@ def new_job_id() -> str:
     return f"job-{uuid.uuid4()}"
 
 
-def run_id(job_id: str) -> str:
-    """The UUID in a job's id: what LangGraph calls the run's id."""
-    return job_id.removeprefix("job-")
-
-
 def is_job_id(text: str) -> bool:
     """Whether `text` has the form of an id; anything else is answered like a job that does not exist."""
     return JOB_ID.fullmatch(text) is not None

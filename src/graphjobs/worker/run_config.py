@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphjobs.core.job import Job, run_id
+from graphjobs.core.job import Job
 from graphjobs.core.run_request import RunRequest, is_reserved
 from graphjobs.worker.user import User
 
@@ -25,7 +25,7 @@ def run_config(job: Job, thread: str, request: RunRequest) -> dict[str, Any]:
         **request.config.configurable,
         "thread_id": thread,
         "job_id": job.job_id,
-        "run_id": run_id(job.job_id),
+        "run_id": job.job_id,
         "graph_id": job.graph,
         "user_id": job.owner,
         "langgraph_auth_user": user,
