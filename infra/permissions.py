@@ -45,6 +45,7 @@ GEOGRAPHIES: Final = ("us", "eu", "apac", "jp", "au", "ca", "us-gov", "global")
 WILDCARDS: Final = {
     "*": "X-Ray's two write actions support no resource-level permissions.",
     "bucket/events/*": "The objects of one prefix; their names are made at run time.",
+    "bucket/inputs/*": "The objects of one prefix; their names are made at run time.",
     "bucket/checkpoints/*": "The objects of one prefix; their names are made at run time.",
     "bucket/*": "Emptying a bucket is deleting whatever is in it.",
     "bedrock": "An inference profile calls its model in whichever of its regions has room.",

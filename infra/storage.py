@@ -19,8 +19,8 @@ from infra.config import Config
 from infra.findings import accept
 
 DAY: Final = 86_400
-PREFIXES: Final = ("events", "checkpoints")
-"""Of the bucket's objects: bodies of slots, and checkpoints too large for an item."""
+PREFIXES: Final = ("events", "inputs", "checkpoints")
+"""Of the bucket's objects: bodies of slots, and inputs and checkpoints too large for an item."""
 
 TYPES: Final = {
     "S": dynamodb.AttributeType.STRING,

@@ -45,7 +45,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "timeout a fraction": (b'{"query": "q", "timeout_seconds": 1.5}', 400, "invalid_request"),
     "timeout true": (b'{"query": "q", "timeout_seconds": true}', 400, "invalid_request"),
     "somebody else": (b'{"query": "q", "user_id": "user-2"}', 403, "user_mismatch"),
-    "1 MB": (json.dumps({"query": "q" * 1_000_000}).encode(), 413, "body_too_large"),
+    "6 MB": (json.dumps({"query": "q" * 6_000_000}).encode(), 413, "body_too_large"),
 }
 
 

@@ -20,6 +20,7 @@ ALLOWED = {
         dynamodb:GetItem                jobs
         dynamodb:PutItem                jobs
         dynamodb:UpdateItem             jobs
+        s3:PutObject                    bucket/inputs/*
         sqs:SendMessage                 queue
         secretsmanager:GetSecretValue   ticket_secret
     """,
@@ -59,6 +60,7 @@ ALLOWED = {
         dynamodb:PutItem                checkpoints
         dynamodb:Query                  checkpoints
         s3:PutObject                    bucket/events/*
+        s3:GetObject                    bucket/inputs/*
         s3:GetObject                    bucket/checkpoints/*
         s3:PutObject                    bucket/checkpoints/*
         s3:PutObjectTagging             bucket/checkpoints/*

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graphjobs.aws import schema
+from graphjobs.aws.input_bodies import PREFIX as INPUT_PREFIX
 from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.slot import freeze
 from graphjobs.worker.checkpoints import PREFIX as CHECKPOINT_PREFIX
@@ -104,7 +105,7 @@ def test_an_object_outlives_the_slots_and_checkpoints_that_name_it(
     line = '{"seq":1,"type":"x","ts":"","data":"' + "".join(chr(33 + i * i % 90) for i in range(9)) + '"}'
     written = freeze("job-1", 1, [line], nonce="n", mark=None, expires_at=0)
     assert written.object_key is None, "small bodies are not in the bucket"
-    assert {rule["Prefix"] for rule in rules} == {"events/", f"{CHECKPOINT_PREFIX}/"}
+    assert {rule["Prefix"] for rule in rules} == {"events/", f"{INPUT_PREFIX}/", f"{CHECKPOINT_PREFIX}/"}
 
 
 def test_nobody_outside_reaches_the_bucket_and_nobody_without_tls(template: Template) -> None:

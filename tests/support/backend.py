@@ -9,6 +9,7 @@ from typing import Any
 
 from graphjobs.aws.claims import Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
@@ -84,7 +85,7 @@ def backend(**settings: Any) -> Iterator[Backend]:
         }
         values = replace(Settings.from_env(environ), **settings)
         clock = FakeClock()
-        jobs = JobStore(dynamodb, "jobs")
+        jobs = JobStore(dynamodb, "jobs", InputBodies(lambda: s3, "payloads"))
         log = DynamoEventLog(dynamodb, "events", PayloadStore(s3, "payloads"))
         transitions = Transitions(dynamodb, jobs, log, clock=clock, sleep=lambda _: None)
         yield Backend(

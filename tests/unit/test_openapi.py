@@ -124,6 +124,23 @@ def test_the_request_has_the_members_of_the_model() -> None:
         ({"query": "q", "timeout_seconds": 0}, False),
         ({"query": "q", "graph": "g" * 101}, False),
         ({"query": 1}, False),
+        ({"query": " \n\u3000"}, False),
+        *(({"input": value}, True) for value in ("text", 3, 0, False, [], [1, None], {"a": None})),
+        ({"query": "q", "context": {"tone": "kind", "user_id": "u"}}, True),
+        ({"query": "q", "context": [1]}, False),
+        ({"query": "q", "config": {"recursion_limit": 5, "tags": ["a"], "configurable": {"model": "m"}}}, True),
+        ({"query": "q", "config": {"recursion_limit": None, "tags": None, "configurable": None}}, True),
+        ({"query": "q", "config": {"recursion_limit": 0}}, False),
+        ({"query": "q", "config": {"tags": [1]}}, False),
+        ({"query": "q", "config": {"metadata": {}}}, False),
+        *(
+            ({"query": "q", "config": {"configurable": {key: 1}}}, False)
+            for key in ("thread_id", "job_id", "run_id", "graph_id", "user_id", "assistant_id", "checkpoint_ns", "__x")
+        ),
+        ({"query": "q", "config": {"configurable": {"langgraph_auth_user": 1}}}, False),
+        ({"query": "q", "context": {"a": 1}, "config": {"configurable": {"b": 1}}}, False),
+        ({"query": "q", "context": {}, "config": {"configurable": {"b": 1}}}, True),
+        ({"query": "q", "context": {"a": 1}, "config": {"configurable": {}}}, True),
     ],
 )
 def test_the_document_and_the_model_accept_the_same_bodies(body: dict[str, Any], good: bool) -> None:

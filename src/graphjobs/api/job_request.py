@@ -4,12 +4,28 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from graphjobs.core.run_request import RunRequest
+from graphjobs.core.run_request import RunConfig, RunRequest
 
 
 def _integral(value: Any) -> Any:
     """JSON has one kind of number: 60.0, as some encoders write it, is the integer 60 (JSON Schema, 6.1.1)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class ConfigRequest(BaseModel):
+    """LangGraph's config of the run, as far as a caller may give it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    recursion_limit: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = None
+    tags: list[str] | None = None
+    configurable: dict[str, JsonValue] | None = None
+
+    def run_config(self) -> RunConfig:
+        """As the worker needs it."""
+        return RunConfig(
+            recursion_limit=self.recursion_limit, tags=tuple(self.tags or ()), configurable=self.configurable or {}
+        )
 
 
 class JobRequest(BaseModel):
@@ -19,18 +35,31 @@ class JobRequest(BaseModel):
 
     query: Annotated[str, Field(min_length=1)] | None = None
     graph: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    input: dict[str, JsonValue] | None = None
+    input: JsonValue = None
     user_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     metadata: dict[str, JsonValue] | None = None
     webhook: Annotated[str, Field(min_length=1, max_length=2_048)] | None = None
+    context: dict[str, JsonValue] | None = None
+    config: ConfigRequest | None = None
     timeout_seconds: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = None
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> "JobRequest":
         if self.query is None and self.input is None:
             raise ValueError("give a query or an input")
+        self.run_request()  # keeps the rules that every door keeps
         return self
 
     def run_request(self) -> RunRequest:
-        """What the worker needs of it."""
-        return RunRequest(query=self.query, input=self.input, metadata=self.metadata or {})
+        """What the worker needs of it.
+
+        Raises:
+            RequestInvalid: a rule of `RunRequest` is broken; a `JobRequest` that was made has kept them all.
+        """
+        return RunRequest(
+            query=self.query,
+            input=self.input,
+            metadata=self.metadata or {},
+            context=self.context,
+            config=self.config.run_config() if self.config else RunConfig(),
+        )

@@ -5,6 +5,7 @@
 * `claims`: claim, finish, release
 * `clients`: clients, time-outs, which errors may pass
 * `dynamo_log`: the log in DynamoDB
+* `input_bodies`: large inputs in S3
 * `job_store`: rows, inputs, idempotency records: conditional reads and writes
 * `payload_store`: large slot bodies in S3
 * `queue`: the SQS message

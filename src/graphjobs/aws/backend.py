@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphjobs.aws import clients
 from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
@@ -35,7 +36,8 @@ class Backend:
     @cached_property
     def jobs(self) -> JobStore:
         """The rows."""
-        return JobStore(self.dynamodb, self._settings.jobs_table)
+        bodies = InputBodies(lambda: clients.s3(self._config), self._settings.payload_bucket)
+        return JobStore(self.dynamodb, self._settings.jobs_table, bodies)
 
     @cached_property
     def log(self) -> DynamoEventLog:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from graphjobs.aws.clients import CONFLICT_CODES, error_code
+from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
 from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
 from graphjobs.core.job import Job, job_from_item, row_attributes
 
@@ -54,9 +55,11 @@ class Idempotency:
 class JobStore:
     """Rows of the Jobs table."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, bodies: InputBodies | None = None) -> None:
+        """`bodies` takes inputs that are too large for an item; needed by those who create jobs or run them."""
         self._client = client
         self._table = table
+        self._bodies = bodies
 
     def create(
         self, job: Job, body: str, idempotency: Idempotency | None, now: int, *, webhook: str | None = None
@@ -73,7 +76,7 @@ class JobStore:
         row = {"pk": _row_key(job.job_id), **row_attributes(job), **_index_keys(job)}
         items: list[dict[str, Any]] = [
             {"Item": row, "ConditionExpression": "attribute_not_exists(pk)"},
-            {"Item": {"pk": _input_key(job.job_id), "body": {"S": body}, **expires}},
+            {"Item": {"pk": _input_key(job.job_id), **self._input_attributes(job.job_id, body), **expires}},
         ]
         if webhook is not None:
             # An item of its own, since the row must stay small; the row says that there is one.
@@ -131,7 +134,22 @@ class JobStore:
     def input(self, job_id: str) -> str | None:
         """The JSON text that the job was created with."""
         answer = self._client.get_item(TableName=self._table, Key={"pk": _input_key(job_id)}, ConsistentRead=True)
-        return answer["Item"]["body"]["S"] if "Item" in answer else None
+        item = answer.get("Item")
+        if item is None:
+            return None
+        if "body_key" in item:
+            return self._large_inputs().load(item["body_key"]["S"])
+        return item["body"]["S"]
+
+    def _input_attributes(self, job_id: str, body: str) -> dict[str, Any]:
+        if len(body.encode()) <= INLINE_BYTES:
+            return {"body": {"S": body}}
+        return {"body_key": {"S": self._large_inputs().save(job_id, body)}}
+
+    def _large_inputs(self) -> InputBodies:
+        if self._bodies is None:
+            raise RuntimeError("This job store was made without a place for large inputs.")
+        return self._bodies
 
     def webhook(self, job_id: str) -> str | None:
         """The URL that is told of the job's end; None if there is none, or the job is gone."""

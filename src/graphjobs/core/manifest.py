@@ -65,10 +65,11 @@ _ALL: Final = (
         name="create_job",
         module="graphjobs.api.create_job",
         routes=(("POST", "/jobs"),),
-        needs=("jobs_table", "queue_url", "stream_url", "ticket_secret"),
+        needs=("jobs_table", "payload_bucket", "queue_url", "stream_url", "ticket_secret"),
         reads=("graphs", "default_timeout_seconds", "max_timeout_seconds", "retention_seconds", "webhook_hosts"),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            "bucket/inputs/*": ("s3:PutObject",),
             "queue": ("sqs:SendMessage",),
             **_TICKETS,
         },
@@ -152,6 +153,7 @@ _ALL: Final = (
             "events": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
             "checkpoints": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
             "bucket/events/*": ("s3:PutObject",),
+            "bucket/inputs/*": ("s3:GetObject",),
             # The saver tags its objects with their time to live.
             "bucket/checkpoints/*": ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"),
             "queue": (

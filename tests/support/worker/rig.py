@@ -19,6 +19,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from graphjobs.aws.claims import Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
@@ -133,7 +134,7 @@ class Rig:
         gate = parts.wire.gate = gate or Gate()
         values = replace(self.aws.settings, config=str(self.config), **settings)
         name = f"worker-{uuid.uuid4().hex}"
-        jobs = JobStore(parts.dynamodb, "jobs")
+        jobs = JobStore(parts.dynamodb, "jobs", InputBodies(lambda: parts.s3, "payloads"))
         log = DynamoEventLog(parts.dynamodb, "events", PayloadStore(parts.s3, "payloads"))
         transitions = Transitions(parts.dynamodb, jobs, log, clock=self.aws.clock, sleep=lambda _: None)
         claims = Claims(jobs, transitions, values, clock=self.aws.clock)

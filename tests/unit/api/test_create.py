@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from graphjobs.aws.input_bodies import INLINE_BYTES
 from graphjobs.core.job import Status, is_job_id
+from graphjobs.core.run_request import RunConfig, RunRequest
 from graphjobs.core.times import from_rfc3339, now_ms
 from tests.support.api.calls import Api, api, open_ticket
 from tests.support.backend import Backend
@@ -61,6 +64,56 @@ def test_the_worker_is_given_what_was_asked_for_and_nothing_else(service: Api) -
     answer = service.submit(query="환불", input={"a": [1, None]}, metadata={"m": 1.5}, user_id="user-1", graph="report")
     stored = service.aws.jobs.input(answer.body["job_id"])
     assert json.loads(stored or "") == {"query": "환불", "input": {"a": [1, None]}, "metadata": {"m": 1.5}}
+
+
+def test_context_and_config_reach_the_worker(service: Api) -> None:
+    config = {"recursion_limit": 5.0, "tags": ["a"], "configurable": {"model": "m"}}
+    answer = service.submit(input="text", config=config, context={})
+    assert answer.status == 202
+    request = RunRequest.from_json(service.aws.jobs.input(answer.body["job_id"]) or "")
+    expected = RunConfig(recursion_limit=5, tags=("a",), configurable={"model": "m"})
+    assert (request.input, request.context, request.config) == ("text", {}, expected)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"query": " \n"}, "query must not be empty"),
+        (
+            {"query": "q", "config": {"configurable": {"user_id": "x", "__y": 1}}},
+            "not hold __y, user_id: reserved",
+        ),
+        ({"query": "q", "context": {"a": 1}, "config": {"configurable": {"b": 1}}}, "not both"),
+        ({"input": None}, "give a query or an input"),
+    ],
+)
+def test_what_no_door_accepts_is_refused_with_the_reason(service: Api, members: dict[str, Any], reason: str) -> None:
+    answer = service.submit(**members)
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert reason in answer.body["detail"]
+    assert service.items() == []
+
+
+@pytest.mark.parametrize("char", ["x", "가"])
+def test_a_large_input_is_in_the_bucket_before_the_job_is_there(service: Api, char: str) -> None:
+    picture = char * (4_000_000 // len(char.encode()))
+    body = json.dumps({"input": {"picture": picture}}, ensure_ascii=False).encode()
+    answer = service.call("POST", "/jobs", body=body, headers={"idempotency-key": "k"})
+    assert answer.status == 202
+    assert service.clients["s3"].calls == ["put_object"]
+    assert service.dynamodb.calls == ["transact_write_items", "update_item"]
+    stored = service.aws.jobs.input(answer.body["job_id"])
+    assert json.loads(stored or "") == {"input": {"picture": picture}}
+    again = service.call("POST", "/jobs", body=body, headers={"idempotency-key": "k"})
+    assert (again.status, again.body["job_id"]) == (200, answer.body["job_id"])
+
+
+def test_an_input_that_fits_an_item_makes_no_object(service: Api) -> None:
+    members = len('{"input":""}')
+    service.submit(input="x" * (INLINE_BYTES - members))
+    assert service.clients["s3"].calls == []
+    service.submit(input="x" * (INLINE_BYTES - members + 1))
+    assert service.clients["s3"].calls == ["put_object"]
 
 
 def test_a_timeout_above_the_limit_is_the_limit(service: Api) -> None:

@@ -19,6 +19,10 @@ def create(service: Api) -> Request:
     return lambda: service.submit(key="k")
 
 
+def create_with_a_large_input(service: Api) -> Request:
+    return lambda: service.submit(key="k", input="x" * 1_000_000)
+
+
 def status_of_a_running_job(service: Api) -> Request:
     job = service.aws.new_job()
     service.aws.claims.claim(job.job_id, model=None)
@@ -57,6 +61,13 @@ def ticket(service: Api) -> Request:
 REQUESTS: dict[Callable[[Api], Request], list[tuple[str, str]]] = {
     create: [
         ("secrets_manager", "get_secret_value"),
+        ("dynamodb", "transact_write_items"),
+        ("sqs", "send_message"),
+        ("dynamodb", "update_item"),
+    ],
+    create_with_a_large_input: [
+        ("secrets_manager", "get_secret_value"),
+        ("s3", "put_object"),
         ("dynamodb", "transact_write_items"),
         ("sqs", "send_message"),
         ("dynamodb", "update_item"),
