@@ -91,18 +91,19 @@ def run_one_job(meter: Meter) -> Ran:
         session: Any = boto3.DEFAULT_SESSION
         meter.attach(session.events)
         from graphjobs.api.job_request import JobRequest
+        from graphjobs.api.joining import Joining
         from graphjobs.api.submission import Submission
         from graphjobs.aws import clients
-        from graphjobs.aws.job_store import JobStore
-        from graphjobs.aws.queue import JobQueue
+        from graphjobs.aws.backend import Backend
         from graphjobs.core.settings import Settings
+        from graphjobs.core.times import now_ms
         from graphjobs.stream.app import create_app_from_env
         from graphjobs.worker.handler import metrics, worker
 
         settings = Settings.from_env(os.environ)
-        submission = Submission(
-            JobStore(clients.dynamodb(), "jobs"), JobQueue(clients.sqs(), settings.queue_url), settings
-        )
+        parts = Backend(settings)
+        joining = Joining(parts.jobs, parts.threads, parts.log, parts.transitions, now_ms)
+        submission = Submission(parts.jobs, parts.queue, settings, joining)
         the_worker = worker()
         meter.attach(the_worker.saver.client.meta.events)  # of a session of its own
         stream = create_app_from_env()

@@ -77,6 +77,7 @@ class Config:
     default_timeout_seconds: int = _key(whole(1, 604_800, "seconds"), 3_600)
     max_timeout_seconds: int = _key(whole(1, 604_800, "seconds"), 86_400)
     retention_days: int = _key(whole(1, 365, "days"), 7, "How long a finished job can be read.")
+    thread_retention_days: int = _key(whole(1, 3_650, "days"), 30, "How long a thread is kept after its last job.")
     max_attempts: int = _key(whole(1, 100), 3)
     max_handoffs: int = _key(whole(0, 100_000), 200)
     lease_seconds: int = _key(whole(10, 600, "seconds"), 45)

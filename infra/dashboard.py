@@ -80,7 +80,8 @@ class Dashboard(Construct):
 
 def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[cloudwatch.IWidget]]:
     """The widgets, a row each."""
-    jobs = ("JobsCreated", "JobsCompleted", "JobsFailed", "JobsCancelled", "Attempts", "HandOffs", "FencedWrites")
+    ends = ("JobsCompleted", "JobsInterrupted", "JobsFailed", "JobsCancelled")
+    jobs = ("JobsCreated", *ends, "Attempts", "HandOffs", "FencedWrites")
     return [
         [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
         [

@@ -58,6 +58,7 @@ def from_config(config: Config, project: GraphProject) -> dict[str, str]:
         "DEFAULT_TIMEOUT_SECONDS": str(config.default_timeout_seconds),
         "MAX_TIMEOUT_SECONDS": str(config.max_timeout_seconds),
         "RETENTION_SECONDS": str(config.retention_days * DAY),
+        "THREAD_RETENTION_SECONDS": str(config.thread_retention_days * DAY),
         "STREAM_WINDOW_SECONDS": str(config.stream_window_seconds),
         "SECRETS": json.dumps(dict(config.worker_secrets)) if config.worker_secrets else "",
         "LOG_GRAPH_ERRORS": config.graph_errors,

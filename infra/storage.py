@@ -82,7 +82,11 @@ class Storage(Construct):
     def _bucket(self) -> s3.Bucket:
         config = self._config
         # As long as what refers to them: rows, and for a day longer their events and checkpoints.
-        days = math.ceil(config.max_timeout_seconds / DAY) + config.retention_days + 2
+        longest = math.ceil(config.max_timeout_seconds / DAY) + 2
+        days = {
+            "events": longest + config.retention_days,
+            "checkpoints": longest + max(config.retention_days, config.thread_retention_days),
+        }
         bucket = s3.Bucket(
             self,
             "Payloads",
@@ -96,7 +100,7 @@ class Storage(Construct):
                 s3.LifecycleRule(
                     id=f"expire-{prefix}",
                     prefix=f"{prefix}/",
-                    expiration=Duration.days(days),
+                    expiration=Duration.days(days[prefix]),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
                 for prefix in PREFIXES

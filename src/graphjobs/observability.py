@@ -29,6 +29,7 @@ class Metric(StrEnum):
 
     JOBS_CREATED = "JobsCreated"
     JOBS_COMPLETED = "JobsCompleted"
+    JOBS_INTERRUPTED = "JobsInterrupted"
     JOBS_FAILED = "JobsFailed"
     JOBS_CANCELLED = "JobsCancelled"
     QUEUE_WAIT = "QueueWait"
@@ -46,6 +47,7 @@ class Metric(StrEnum):
 
 ENDS: Final = {
     Status.COMPLETED: Metric.JOBS_COMPLETED,
+    Status.INTERRUPTED: Metric.JOBS_INTERRUPTED,
     Status.FAILED: Metric.JOBS_FAILED,
     Status.CANCELLED: Metric.JOBS_CANCELLED,
 }

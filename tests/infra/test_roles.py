@@ -20,6 +20,8 @@ ALLOWED = {
         dynamodb:GetItem                jobs
         dynamodb:PutItem                jobs
         dynamodb:UpdateItem             jobs
+        dynamodb:PutItem                events
+        dynamodb:Query                  events
         s3:PutObject                    bucket/inputs/*
         sqs:SendMessage                 queue
         secretsmanager:GetSecretValue   ticket_secret
@@ -37,6 +39,7 @@ ALLOWED = {
         dynamodb:UpdateItem jobs
         dynamodb:PutItem    events
         dynamodb:Query      events
+        sqs:SendMessage     queue
     """,
     "stream_ticket": """
         dynamodb:GetItem                jobs

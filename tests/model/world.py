@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.api.job_request import JobRequest
+from graphjobs.api.joining import Joining
 from graphjobs.api.submission import Submission
 from graphjobs.aws.cancel import JobGone, cancel
 from graphjobs.aws.claims import Claim, Claims
@@ -17,7 +18,8 @@ from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
-from graphjobs.aws.transition import Contended, Transitions
+from graphjobs.aws.thread_store import ThreadStore
+from graphjobs.aws.transition import Contended
 from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Release
 from graphjobs.reconcile.service import Reconciler
@@ -28,7 +30,7 @@ from tests.model.trouble import Trouble, arm
 from tests.model.viewer import Viewer
 from tests.model.witness import Actor, Storage, Witness
 from tests.model.worker import Checkpoints, ModelWorker
-from tests.support.backend import Backend
+from tests.support.backend import Backend, transitions_of
 from tests.support.faults import Faults
 
 PERIOD_MS = 60_000
@@ -60,10 +62,12 @@ class World:
         self.values = itertools.count(1)
         self.jobs = JobStore(self.faults.client, "jobs")
         self.log = DynamoEventLog(self.faults.client, "events", PayloadStore(aws.s3, "payloads"))
-        self.transitions = Transitions(self.faults.client, self.jobs, self.log, clock=aws.clock, sleep=lambda _: None)
-        self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.queue = JobQueue(self.sqs.client, "queue")
-        self.submission = Submission(self.jobs, self.queue, aws.settings, aws.clock)
+        self.threads = ThreadStore(self.faults.client, "jobs", aws.settings.thread_retention_seconds)
+        self.transitions = transitions_of(self.faults.client, self.jobs, self.log, aws.clock, self.queue.announce)
+        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, aws.clock)
+        self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
+        self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
         self.reconciler = Reconciler(self.jobs, self.transitions, self.queue, aws.settings, self.logger, aws.clock)  # type: ignore[arg-type]
         self.requests: list[tuple[str, JobRequest]] = []
         self.workers: list[ModelWorker] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +13,7 @@ from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
 from graphjobs.core.event import Event
 from graphjobs.core.job import Job, Status, new_job_id
@@ -36,6 +37,7 @@ class Backend:
     transitions: Transitions
     claims: Claims
     queue: JobQueue
+    threads: ThreadStore
     environ: dict[str, str] = field(default_factory=dict)
 
     def new_job(self, *, owner: str = "user-1", graph: str = "chat", timeout: int = 3600, **changes: Any) -> Job:
@@ -72,6 +74,18 @@ class Backend:
         return [{"seq": e.seq, "type": e.type, "ts": e.ts, "data": e.data} for e in parsed]
 
 
+def transitions_of(
+    client: Any,
+    jobs: JobStore,
+    log: DynamoEventLog,
+    clock: Callable[[], int],
+    announce: Callable[[str], None] = lambda job_id: None,
+) -> Transitions:
+    """Transitions over `client` that do not sleep between their tries."""
+    threads = ThreadStore(client, "jobs", Settings().thread_retention_seconds)
+    return Transitions(client, jobs, log, threads=threads, announce=announce, clock=clock, sleep=lambda _: None)
+
+
 @contextmanager
 def backend(**settings: Any) -> Iterator[Backend]:
     """A fresh backend, with `settings` in place of the defaults."""
@@ -87,7 +101,8 @@ def backend(**settings: Any) -> Iterator[Backend]:
         clock = FakeClock()
         jobs = JobStore(dynamodb, "jobs", InputBodies(lambda: s3, "payloads"))
         log = DynamoEventLog(dynamodb, "events", PayloadStore(s3, "payloads"))
-        transitions = Transitions(dynamodb, jobs, log, clock=clock, sleep=lambda _: None)
+        queue = JobQueue(sqs, values.queue_url)
+        transitions = transitions_of(dynamodb, jobs, log, clock, queue.announce)
         yield Backend(
             settings=values,
             clock=clock,
@@ -99,6 +114,7 @@ def backend(**settings: Any) -> Iterator[Backend]:
             log=log,
             transitions=transitions,
             claims=Claims(jobs, transitions, values, clock=clock),
-            queue=JobQueue(sqs, values.queue_url),
+            queue=queue,
+            threads=ThreadStore(dynamodb, "jobs", values.thread_retention_seconds),
             environ=environ,
         )

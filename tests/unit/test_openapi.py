@@ -20,6 +20,7 @@ from graphjobs.core.event import OWN_TYPES, RESERVED_TYPES, Event
 from graphjobs.core.job import JOB_ID, Job, Release, Status, new_job_id
 from graphjobs.core.manifest import ROUTES
 from graphjobs.core.slot import Mark
+from graphjobs.core.turns import NotJoined
 from graphjobs.http.job_answer import accepted, summary
 from graphjobs.http.problem import job_not_found, unavailable
 from tests.support.backend import backend
@@ -86,6 +87,7 @@ def test_every_code_of_a_problem_is_documented_and_no_other() -> None:
     text = sources()
     raised = {(int(status), code) for status, code in re.findall(r"Problem\(\s*(\d+),\s*\"(\w+)\"", text)}
     raised |= {(401, code) for code in re.findall(r"AuthError\(\"(\w+)\"", text)}
+    raised |= {(409, code.value) for code in NotJoined}
     assert len(raised) > 12
     assert documented_codes() == raised
 
@@ -108,6 +110,9 @@ def test_the_stream_lists_every_status_of_its_contract() -> None:
 
 def test_the_request_has_the_members_of_the_model() -> None:
     assert set(SCHEMAS["JobRequest"]["properties"]) == set(JobRequest.model_fields)
+
+
+THREAD = "11111111-2222-4333-8444-555555555555"
 
 
 @pytest.mark.parametrize(
@@ -141,6 +146,21 @@ def test_the_request_has_the_members_of_the_model() -> None:
         ({"query": "q", "context": {"a": 1}, "config": {"configurable": {"b": 1}}}, False),
         ({"query": "q", "context": {}, "config": {"configurable": {"b": 1}}}, True),
         ({"query": "q", "context": {"a": 1}, "config": {"configurable": {}}}, True),
+        ({"query": "q", "thread_id": THREAD}, True),
+        ({"query": "q", "thread_id": "no uuid"}, False),
+        ({"thread_id": THREAD}, True),
+        ({"thread_id": THREAD, "query": "q", "multitask_strategy": "rollback", "if_not_exists": "create"}, True),
+        ({"query": "q", "multitask_strategy": "reject"}, False),
+        ({"query": "q", "checkpoint_id": "1f"}, False),
+        ({"command": {"resume": None}, "thread_id": THREAD}, True),
+        ({"command": {"resume": None}}, False),
+        ({"command": {"goto": ["a", {"node": "b", "input": 1}]}}, True),
+        ({"command": {}}, False),
+        ({"query": "q", "interrupt_before": "*", "interrupt_after": ["a"]}, True),
+        ({"query": "q", "interrupt_before": "a"}, False),
+        ({"query": "q", "durability": "async"}, False),
+        ({"query": "q", "after_seconds": 0}, True),
+        ({"query": "q", "after_seconds": -1}, False),
     ],
 )
 def test_the_document_and_the_model_accept_the_same_bodies(body: dict[str, Any], good: bool) -> None:

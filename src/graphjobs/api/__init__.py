@@ -4,7 +4,9 @@
 * `create_job`: `POST /jobs`
 * `job_request`: its body
 * `job_status`: `GET /jobs/{job_id}/status`
+* `joining`: accepting a job as a turn of a thread
 * `list_jobs`: `GET /jobs`
 * `stream_ticket`: `POST /jobs/{job_id}/stream-ticket`
 * `submission`: accepting a job
+* `turn_request`: the members of that body that make a job a turn of a thread
 """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.cancel import cancel
@@ -32,11 +34,16 @@ def wiring() -> tuple[JobStore, Transitions]:
 
 
 @app.post("/jobs/<job_id>/cancel")
-def cancel_job(job_id: str) -> Response[str]:
-    """202 while a worker is still stopping, 200 once the job is terminal."""
+def cancel_job(
+    job_id: str, action: Annotated[Literal["interrupt", "rollback"], Query()] = "interrupt"
+) -> Response[str]:
+    """202 while a worker is still stopping, 200 once the job is terminal.
+
+    With `rollback` the job's thread is as if it had never been.
+    """
     jobs, transitions = wiring()
     before = own_job(app, jobs, job_id)
-    after = cancel(before, jobs, transitions)
+    after = cancel(before, jobs, transitions, rollback=action == "rollback")
     if after.status is Status.CANCELLED and not before.status.terminal:
         record(metrics, Metric.JOBS_CANCELLED)
     logger.info("cancel", extra={"job_id": job_id, "before": before.status.value, "after": after.status.value})

@@ -13,11 +13,13 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from graphjobs.api.job_request import JobRequest
+from graphjobs.api.joining import Joining
 from graphjobs.api.submission import Submission
 from graphjobs.auth.stream_url import StreamUrls, stream_urls
 from graphjobs.aws.backend import Backend
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.settings import Settings
+from graphjobs.core.times import now_ms
 from graphjobs.http.job_answer import accepted
 from graphjobs.http.problem import Problem
 from graphjobs.http.resolver import api_handler, api_url, http_app, json_answer, not_json, owner_of
@@ -37,7 +39,8 @@ def wiring() -> tuple[Settings, Submission, StreamUrls]:
     """What this function is made of, built once per process."""
     settings = FUNCTIONS["create_job"].settings(os.environ)
     backend = Backend(settings)
-    return settings, Submission(backend.jobs, backend.queue, settings), stream_urls(settings)
+    joining = Joining(backend.jobs, backend.threads, backend.log, backend.transitions, now_ms)
+    return settings, Submission(backend.jobs, backend.queue, settings, joining), stream_urls(settings)
 
 
 @app.post("/jobs")

@@ -1,15 +1,11 @@
 """The body of ``POST /jobs``."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from graphjobs.api.turn_request import TurnRequest, integral
 from graphjobs.core.run_request import RunConfig, RunRequest
-
-
-def _integral(value: Any) -> Any:
-    """JSON has one kind of number: 60.0, as some encoders write it, is the integer 60 (JSON Schema, 6.1.1)."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class ConfigRequest(BaseModel):
@@ -17,7 +13,7 @@ class ConfigRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    recursion_limit: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = None
+    recursion_limit: Annotated[int, Field(ge=1), BeforeValidator(integral)] | None = None
     tags: list[str] | None = None
     configurable: dict[str, JsonValue] | None = None
 
@@ -28,7 +24,7 @@ class ConfigRequest(BaseModel):
         )
 
 
-class JobRequest(BaseModel):
+class JobRequest(TurnRequest):
     """What is asked for. Members that are not listed are refused, so that a misspelt one is not lost silently."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -41,11 +37,11 @@ class JobRequest(BaseModel):
     webhook: Annotated[str, Field(min_length=1, max_length=2_048)] | None = None
     context: dict[str, JsonValue] | None = None
     config: ConfigRequest | None = None
-    timeout_seconds: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1), BeforeValidator(integral)] | None = None
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> "JobRequest":
-        if self.query is None and self.input is None:
+        if self.query is None and self.input is None and not self.goes_on:
             raise ValueError("give a query or an input")
         self.run_request()  # keeps the rules that every door keeps
         return self
@@ -62,4 +58,5 @@ class JobRequest(BaseModel):
             metadata=self.metadata or {},
             context=self.context,
             config=self.config.run_config() if self.config else RunConfig(),
+            **self.turn(),
         )

@@ -35,14 +35,18 @@ def job_status(job_id: str) -> Response[str]:
     """
     jobs, log, stream = wiring()
     job = own_job(app, jobs, job_id)
-    body = summary(job) | {"last_seq": 0, "result": None, "error": None}
+    body = summary(job) | {"last_seq": 0, "result": None, "interrupts": [], "error": None}
     tail = log.tail(job.job_id)
     if tail is not None:
         body["last_seq"] = tail.last_seq
         # Read after the row, the log may have ended since: say so only of a row that says so too.
         if job.status.terminal:
             data = log.whole(tail).events()[-1].parse().data
-            body |= {"result": data["result"], "error": data.get("error")}
+            body |= {
+                "result": data["result"],
+                "interrupts": data.get("interrupts", []),
+                "error": data.get("error"),
+            }
     if not fits(json_text(body)):
         # The last event of the log holds it, and a stream has no such limit.
         result_url = f"{stream}/stream/{job.job_id}?after={body['last_seq'] - 1}"

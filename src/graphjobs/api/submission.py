@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
-from typing import Final
 
 from graphjobs.api.job_request import JobRequest
+from graphjobs.api.joining import Joining
 from graphjobs.aws.job_store import Idempotency, JobStore, KeyReused, RowChanged
-from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
+from graphjobs.aws.queue import MAX_DELAY_SECONDS, RESEND_AFTER_MS, UNSENT_GRACE_MS, JobQueue
 from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.http.problem import Problem
 from graphjobs.http.public_url import UrlRefused, target_of
-
-UNSENT_GRACE_MS: Final = 15_000
-"""A row still without a message after this long was left by a create that crashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,7 @@ class Submission:
     jobs: JobStore
     queue: JobQueue
     settings: Settings
+    joining: Joining
     clock: Clock = now_ms
 
     def submit(self, owner: str, request: JobRequest, key: str | None) -> tuple[Job, bool]:
@@ -47,10 +46,13 @@ class Submission:
         idempotency = Idempotency(owner, key, _digest(request)) if key else None
         job = self._job(owner, request)
         try:
-            job, new = self.jobs.create(job, stored, idempotency, self.clock(), webhook=request.webhook)
+            if request.thread_id is not None:
+                job, new = self.joining.accept(job, stored, request, idempotency)
+            else:
+                job, new = self.jobs.create(job, stored, idempotency, self.clock(), webhook=request.webhook)
         except KeyReused:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.") from None
-        if job.status is Status.QUEUED and job.sent_at is None:
+        if job.status is Status.QUEUED and job.sent_at is None and not job.waiting:
             job = self._announce(job)
         return job, new
 
@@ -64,7 +66,9 @@ class Submission:
         timeout = min(
             request.timeout_seconds or self.settings.default_timeout_seconds, self.settings.max_timeout_seconds
         )
-        deadline = now + timeout * 1000
+        not_before = now + request.after_seconds * 1000 if request.after_seconds else None
+        begins = not_before or now
+        deadline = begins + timeout * 1000
         return Job(
             job_id=new_job_id(),
             owner=owner,
@@ -73,7 +77,8 @@ class Submission:
             created_at=now,
             deadline_at=deadline,
             expires_at=deadline // 1000 + self.settings.retention_seconds,
-            due_at=min(now + UNSENT_GRACE_MS, deadline),
+            due_at=min(begins + UNSENT_GRACE_MS, deadline),
+            not_before=not_before,
         )
 
     def _check_webhook(self, url: str | None) -> None:
@@ -88,9 +93,13 @@ class Submission:
             raise Problem(400, "invalid_request", f"webhook: {error}.") from None
 
     def _announce(self, job: Job) -> Job:
-        self.queue.send(job.job_id)
         now = self.clock()
-        sent = replace(job, sent_at=now, sends=1, due_at=min(now + RESEND_AFTER_MS, job.deadline_at))
+        begins = max(job.not_before or 0, now)
+        delay = math.ceil((begins - now) / 1000)
+        if delay > MAX_DELAY_SECONDS:
+            return job  # longer than a message can wait: the reconciler sends it when the job is due
+        self.queue.send(job.job_id, delay_seconds=delay)
+        sent = replace(job, sent_at=now, sends=1, due_at=min(begins + RESEND_AFTER_MS, job.deadline_at))
         try:
             return self.jobs.update(job, sent)
         except RowChanged:
@@ -109,5 +118,8 @@ def _stored(request: JobRequest) -> str:
 
 def _digest(request: JobRequest) -> str:
     """Of what the caller asked for: two texts of the same JSON are the same body."""
-    canonical = json.dumps(request.model_dump(exclude_none=True), sort_keys=True, separators=(",", ":"))
+    members = request.model_dump(exclude_none=True)
+    if request.command is not None:
+        members["command"] = request.command.stored()  # an answer may be null, which is not the same as none
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

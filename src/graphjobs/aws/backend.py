@@ -11,6 +11,7 @@ from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
 
 if TYPE_CHECKING:
@@ -48,7 +49,12 @@ class Backend:
     @cached_property
     def transitions(self) -> Transitions:
         """What changes row and log together."""
-        return Transitions(self.dynamodb, self.jobs, self.log)
+        return Transitions(self.dynamodb, self.jobs, self.log, threads=self.threads, announce=self.queue.announce)
+
+    @cached_property
+    def threads(self) -> ThreadStore:
+        """The rows of threads."""
+        return ThreadStore(self.dynamodb, self._settings.jobs_table, self._settings.thread_retention_seconds)
 
     @cached_property
     def queue(self) -> JobQueue:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Transitions, new_nonce
 from graphjobs.core import lifecycle
@@ -14,10 +16,11 @@ class JobGone(Exception):
     """There is no such row any more."""
 
 
-def cancel(job: Job, jobs: JobStore, transitions: Transitions, *, clock: Clock = now_ms) -> Job:
+def cancel(job: Job, jobs: JobStore, transitions: Transitions, *, clock: Clock = now_ms, rollback: bool = False) -> Job:
     """Cancel `job` (as just read) and return it as it is then: terminal, or ``cancelling`` while it is run.
 
-    Safe to repeat; a terminal job is returned as it is.
+    With `rollback` it also takes back whatever the job did to its thread. Safe to repeat; a terminal job is returned
+    as it is.
 
     Raises:
         JobGone: its row is gone.
@@ -27,7 +30,9 @@ def cancel(job: Job, jobs: JobStore, transitions: Transitions, *, clock: Clock =
         return job
     # Whoever never ran, or is running, needs no look at the log: nothing is in it, or nothing will be written.
     known = (job, None) if job.epoch == 0 or job.held(clock()) else None
-    applied = transitions.commit(job.job_id, lifecycle.cancel, nonce=new_nonce(), known=known)
+    applied = transitions.commit(
+        job.job_id, partial(lifecycle.cancel, rollback=rollback), nonce=new_nonce(), known=known
+    )
     after = jobs.get(job.job_id) if isinstance(applied, Refusal) else applied.job
     if after is None:
         raise JobGone(job.job_id)

@@ -7,6 +7,7 @@ row one wins and the other is told (`RowChanged`). Changes that also write the l
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,9 @@ GUARD: Final = ("status", "epoch", "lease_until")
 
 WEBHOOK: Final = "webhook"
 """Attribute of a row whose caller named a webhook."""
+
+UNSET: Final = ("thread_id", "rollback")
+"""What others may add to a row without changing its state: a row that was read without them is still without them."""
 
 MAX_LIST_PAGES: Final = 10
 """Pages that one `list_by_owner` reads at most while a filter matches little."""
@@ -62,9 +66,16 @@ class JobStore:
         self._bodies = bodies
 
     def create(
-        self, job: Job, body: str, idempotency: Idempotency | None, now: int, *, webhook: str | None = None
+        self,
+        job: Job,
+        body: str,
+        idempotency: Idempotency | None,
+        now: int,
+        *,
+        webhook: str | None = None,
+        also: Sequence[dict[str, Any]] = (),
     ) -> tuple[Job, bool]:
-        """Store row, input, idempotency record and the webhook's URL in one transaction.
+        """Store row, input, idempotency record and the webhook's URL in one transaction, with the updates of `also`.
 
         Returns the job and whether it is new; an earlier one under the same key and body is not new.
 
@@ -96,30 +107,34 @@ class JobStore:
                     "ExpressionAttributeValues": {":now": {"N": str(now // 1000)}},
                 }
             )
-        puts = [{"Put": {"TableName": self._table, **item}} for item in items]
+        puts: list[Any] = [{"Put": {"TableName": self._table, **item}} for item in items]
+        puts += [{"Update": update} for update in also]
         try:
-            self._client.transact_write_items(TransactItems=puts)  # type: ignore[arg-type]
+            self._client.transact_write_items(TransactItems=puts)
         except ClientError as error:
             if idempotency is None or "ConditionalCheckFailed" not in cancellation_codes(error):
                 raise
-            return self._recorded(idempotency, job, error)
+            earlier = self.recorded(idempotency, now)
+            if earlier is None:
+                raise
+            return earlier, earlier.job_id == job.job_id  # new if it is our own write, whose answer was lost
         return job, True
 
-    def _recorded(self, idempotency: Idempotency, job: Job, error: ClientError) -> tuple[Job, bool]:
+    def recorded(self, idempotency: Idempotency, now: int) -> Job | None:
+        """The job that was created under the key; None if there is none.
+
+        Raises:
+            KeyReused: the key was used with another body.
+        """
         answer = self._client.get_item(
             TableName=self._table, Key={"pk": {"S": idempotency.record_key}}, ConsistentRead=True
         )
         record = answer.get("Item")
-        if record is None:
-            raise error
-        if record["job_id"]["S"] == job.job_id:
-            return job, True  # our own write, whose answer was lost
+        if record is None or int(record["expires_at"]["N"]) * 1000 <= now:
+            return None
         if record["body_hash"]["S"] != idempotency.body_hash:
             raise KeyReused(idempotency.key)
-        earlier = self.get(record["job_id"]["S"])
-        if earlier is None:
-            raise error
-        return earlier, False
+        return self.get(record["job_id"]["S"])
 
     def get(self, job_id: str) -> Job | None:
         """The row, read consistently; None if there is none. Half a kilobyte: one read unit."""
@@ -177,6 +192,8 @@ class JobStore:
         changed = {name: value for name, value in new.items() if old.get(name) != value}
         gone = [name for name in old if name not in new]
         names = {f"#{name}": name for name in (*changed, *gone, *guard)}
+        absent = [name for name in UNSET if name not in old]
+        names |= {f"#{name}": name for name in absent}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in changed) if changed else ""
         if gone:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
@@ -184,7 +201,9 @@ class JobStore:
             "TableName": self._table,
             "Key": {"pk": _row_key(before.job_id)},
             "UpdateExpression": expression.strip(),
-            "ConditionExpression": " AND ".join(f"#{name} = :old_{name}" for name in guard),
+            "ConditionExpression": " AND ".join(
+                [f"#{name} = :old_{name}" for name in guard] + [f"attribute_not_exists(#{name})" for name in absent]
+            ),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {
                 **{f":{name}": value for name, value in changed.items()},

@@ -6,7 +6,10 @@ A message is a hint, never the truth: a duplicate, a late or a lost one changes 
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.core.job import is_job_id
 
@@ -15,6 +18,16 @@ if TYPE_CHECKING:
 
 RESEND_AFTER_MS: Final = 900_000
 """A queued job's message is taken for lost after this long, then twice as long: a backlog breeds few messages."""
+
+
+logger = logging.getLogger(__name__)
+
+
+UNSENT_GRACE_MS: Final = 15_000
+"""A job that may run and still has no message after this long was left by a crash."""
+
+MAX_DELAY_SECONDS: Final = 900
+"""The longest that SQS holds a message back."""
 
 
 class BadMessage(ValueError):
@@ -31,6 +44,13 @@ class JobQueue:
     def send(self, job_id: str, *, delay_seconds: int = 0) -> None:
         """Send a message for `job_id`, seen by workers after `delay_seconds` (0 to 900)."""
         self._client.send_message(QueueUrl=self._url, MessageBody=message_body(job_id), DelaySeconds=delay_seconds)
+
+    def announce(self, job_id: str) -> None:
+        """`send` for a job that the reconciler would find anyway: a failure is noted, not raised."""
+        try:
+            self.send(job_id)
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("a message was not sent, the reconciler will do it: %s", error)
 
     def set_visibility(self, receipt_handle: str, seconds: int) -> None:
         """Let a received message come back in `seconds` from now (0 to 43,200)."""

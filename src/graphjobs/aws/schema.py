@@ -31,6 +31,7 @@ BY_OWNER_PROJECTION: Final = (
     "started_at",
     "finished_at",
     "attempt",
+    "thread_id",
     TTL_ATTRIBUTE,
 )
 

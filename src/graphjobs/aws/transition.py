@@ -5,11 +5,14 @@ What holds:
 
 * With events, the row is changed if and only if the slot is written. So the row is terminal if and only if the log
   ends with ``done``, and after a claim the previous owner's next slot is taken: it can write nothing more.
+* The end of a job changes its thread in the same transaction: its head, and whose turn it is.
 * A change without events is one conditional update of the row.
 * A transition whose answer was lost is recognised by its nonce in the tail slot, or by a row that is already as the
   rule wants it, and is not made twice.
 * Whatever a try failed for (a condition, a conflict, throttling, an answer that was lost), the next one reads row and
   tail again and asks the rule again.
+
+The job that is given the turn gets its message right after; a crash in between leaves that to the reconciler.
 
 Cost: one transaction (two write units per kilobyte) or one update, and two consistent reads unless the caller has
 just read.
@@ -20,18 +23,23 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws.clients import is_transient
 from graphjobs.aws.job_store import JobStore, RowChanged, lost_a_race
+from graphjobs.aws.queue import UNSENT_GRACE_MS
 from graphjobs.aws.retry import Retry
+from graphjobs.aws.thread_store import ThreadStore
+from graphjobs.core import turns
 from graphjobs.core.change import Applied, Change, Decide, Refusal, Situation
 from graphjobs.core.event import Event
-from graphjobs.core.job import Job
+from graphjobs.core.job import Job, Status
 from graphjobs.core.slot import Slot, freeze
+from graphjobs.core.thread import Thread
 from graphjobs.core.times import Clock, now_ms, rfc3339
+from graphjobs.core.turns import Turn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,12 +62,17 @@ class Transitions:
         jobs: JobStore,
         log: DynamoEventLog,
         *,
+        threads: ThreadStore,
+        announce: Callable[[str], None],
         clock: Clock = now_ms,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`announce` sends the message of the job that is given a turn; should it fail, the reconciler sends it."""
         self._client = client
         self._jobs = jobs
         self._log = log
+        self._threads = threads
+        self._announce = announce
         self._clock = clock
         self._sleep = sleep
 
@@ -83,6 +96,7 @@ class Transitions:
             ClientError, BotoCoreError: the backend fails for good; it may or may not have been committed.
         """
         change: Change | None = None
+        turn: Turn | None = None
         for last in PATIENCE.paced(self._sleep):
             read = known or self._read(job_id)
             if read is None:
@@ -90,34 +104,60 @@ class Transitions:
             known = None
             job, tail = read
             if change is not None and tail is not None and tail.nonce == nonce:
-                return Applied(job, tail, change.outcome)  # an earlier try whose answer was lost
+                return self._told(Applied(job, tail, change.outcome), turn)  # an earlier try whose answer was lost
             answer = decide(Situation(job, tail, self._clock()))
             if isinstance(answer, Refusal):
                 return answer
             change = answer
             try:
-                return self._write(job, tail, change, nonce)
+                thread, turn = self._thread_after(job, change)
+                applied = self._write(job, tail, change, nonce, thread, turn)
             except RowChanged:
                 pass
             except (ClientError, BotoCoreError) as error:
                 raced = isinstance(error, ClientError) and lost_a_race(error)
                 if not raced and (last or not is_transient(error)):
                     raise
+            else:
+                return self._told(applied, turn)
         raise Contended(job_id)
 
-    def _write(self, job: Job, tail: Slot | None, change: Change, nonce: str) -> Applied:
+    def _told(self, applied: Applied, turn: Turn | None) -> Applied:
+        if turn is not None:
+            self._announce(turn.job_id)
+        return applied
+
+    def _thread_after(self, job: Job, change: Change) -> tuple[Thread | None, Turn | None]:
+        """What the end of a job makes of its thread; nothing for any other change, or without a thread."""
+        outcome, now = change.outcome, self._clock()
+        if outcome is None:
+            return None, None
+        if job.thread_id is not None:
+            thread = self._threads.get(job.thread_id)
+            if thread is None:
+                return None, None  # deleted: the job ends by itself
+        elif outcome.status is Status.INTERRUPTED:
+            thread = turns.own_thread(job, None, now)
+        else:
+            return None, None
+        after, turn = turns.ended(thread, change.job, outcome)
+        return self._threads.touched(after, now), turn
+
+    def _write(
+        self, job: Job, tail: Slot | None, change: Change, nonce: str, thread: Thread | None, turn: Turn | None
+    ) -> Applied:
         if not change.events:
             after = job if change.job == job else self._jobs.update(job, change.job)
-            return Applied(after, tail, change.outcome)
+            return Applied(after, tail)
         slot = self._slot(job, tail, change, nonce)
         self._log.save_body(slot)
-        self._client.transact_write_items(
-            TransactItems=[
-                {"Update": self._jobs.change(job, change.job)},  # type: ignore[typeddict-item]
-                {"Put": self._log.put(slot)},  # type: ignore[typeddict-item]
-            ]
-        )
-        return Applied(change.job, slot, change.outcome)
+        items: list[Any] = [{"Update": self._jobs.change(job, change.job)}, {"Put": self._log.put(slot)}]
+        if thread is not None:
+            items.append({"Update": self._threads.change(thread)})
+        if turn is not None:
+            items.append({"Update": self._threads.give(turn, self._clock() + UNSENT_GRACE_MS)})
+        self._client.transact_write_items(TransactItems=items)
+        return Applied(change.job, slot, change.outcome, thread)
 
     def _read(self, job_id: str) -> tuple[Job, Slot | None] | None:
         # Row first: a slot that is written between the two reads makes the tail newer than the row, never

@@ -12,5 +12,7 @@
 * `run_request`: what a job asks of its graph; its rules and its stored form
 * `settings`: every environment variable
 * `slot`: a slot and its mark; freezing, deflating, the DynamoDB item
+* `thread`: the row of a thread: its head, whose turn it is
 * `times`: time, in and out
+* `turns`: the rules of turns: how a job joins a thread, and what its end makes of it
 """

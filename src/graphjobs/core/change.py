@@ -10,6 +10,7 @@ from typing import Any
 from graphjobs.core.job import Job
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Mark, Slot
+from graphjobs.core.thread import Thread
 
 
 class Refusal(StrEnum):
@@ -21,6 +22,8 @@ class Refusal(StrEnum):
     """It has ended, or is past its time to live."""
     HELD = "held"
     """A worker's lease on it is in force."""
+    WAITING = "waiting"
+    """Other jobs of its thread come first, or its time has not come."""
     LOST = "lost"
     """It is no longer the caller's: another claim has taken over, or somebody else has ended it."""
     FINE = "fine"
@@ -50,7 +53,7 @@ class Change:
         job: the row after it.
         events: types and data of the events of the slot that goes with it; none: the row alone is changed.
         mark: the slot's mark.
-        outcome: how the job ends, if it does.
+        outcome: how the job ends, if it does; its thread is changed with it (`turns.ended`).
     """
 
     job: Job
@@ -61,11 +64,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A committed change: the row after it, the slot that it wrote, if any, and how the job has ended, if it has."""
+    """A committed change.
+
+    Attributes:
+        job: the row after it.
+        slot: the slot that it wrote; for a change without events the tail.
+        outcome: how the job has ended, if it has.
+        thread: its thread after it, if that was changed too.
+    """
 
     job: Job
     slot: Slot | None
     outcome: Outcome | None = None
+    thread: Thread | None = None
 
     @property
     def code(self) -> str | None:

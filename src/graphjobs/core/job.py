@@ -2,11 +2,11 @@
 
 Statuses::
 
-    queued -> running -> completed | failed | cancelled
+    queued -> running -> completed | interrupted | failed | cancelled
                  \\-> cancelling -> cancelled (or failed, past the deadline or the attempts)
     queued -> cancelled | failed
 
-The last three are terminal and never change.
+The last four are terminal and never change; an interrupted job is answered by the next one on its thread.
 """
 
 import re
@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from graphjobs.core.slot import Mark, mark_attribute, mark_from_attribute
+from graphjobs.core.thread import Position, position_attribute, position_from_attribute
 
 EVENTS_KEEP_SECONDS: Final = 86_400
 """Events and checkpoints outlive the row by so much."""
@@ -30,6 +31,8 @@ class Status(StrEnum):
     RUNNING = "running"
     CANCELLING = "cancelling"
     COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    """The graph asks a person, or has stopped where it was asked to; the next job of the thread goes on."""
     FAILED = "failed"
     CANCELLED = "cancelled"
 
@@ -39,7 +42,7 @@ class Status(StrEnum):
         return self in TERMINAL
 
 
-TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+TERMINAL: Final = frozenset({Status.COMPLETED, Status.INTERRUPTED, Status.FAILED, Status.CANCELLED})
 
 
 class Release(StrEnum):
@@ -80,6 +83,11 @@ class Job:
         due_at: when the reconciler should look at it, if nothing happens before.
         released: how the last worker let go, if it did so itself.
         mark: where to resume after a hand-off, if no slot could carry it.
+        thread_id: the thread (conversation) that it is a turn of; None if it was created without one.
+        waiting: whether other jobs of its thread come first: it is not to be claimed.
+        start: the checkpoint that it begins with; None to begin with nothing.
+        rollback: whether its cancel takes back whatever it did to its thread.
+        not_before: when it may begin, if that was asked for.
     """
 
     job_id: str
@@ -100,6 +108,16 @@ class Job:
     finished_at: int | None = None
     released: Release | None = None
     mark: Mark | None = None
+    thread_id: str | None = None
+    waiting: bool = False
+    start: Position | None = None
+    rollback: bool = False
+    not_before: int | None = None
+
+    @property
+    def thread(self) -> str:
+        """The id of its thread: without one given, the UUID in its own id names a thread of its own."""
+        return self.thread_id or self.job_id.removeprefix("job-")
 
     def expired(self, now: int) -> bool:
         """Whether the row is past its TTL: gone for everybody, deleted by DynamoDB or not."""
@@ -132,7 +150,9 @@ _NUMBERS = (
     "sent_at",
     "started_at",
     "finished_at",
+    "not_before",
 )
+_FLAGS = ("waiting", "rollback")
 
 
 def row_attributes(job: Job) -> dict[str, Any]:
@@ -151,7 +171,11 @@ def row_attributes(job: Job) -> dict[str, Any]:
         item["released"] = {"S": job.released.value}
     if job.mark is not None:
         item["mark"] = mark_attribute(job.mark)
-    return item
+    if job.thread_id is not None:
+        item["thread_id"] = {"S": job.thread_id}
+    if job.start is not None:
+        item["start"] = position_attribute(job.start)
+    return item | {name: {"BOOL": True} for name in _FLAGS if getattr(job, name)}
 
 
 def job_from_item(item: dict[str, Any]) -> Job:
@@ -165,4 +189,8 @@ def job_from_item(item: dict[str, Any]) -> Job:
         status=Status(item["status"]["S"]),
         released=Release(item["released"]["S"]) if "released" in item else None,
         mark=mark_from_attribute(item.get("mark")),
+        thread_id=item.get("thread_id", {}).get("S"),
+        start=position_from_attribute(item.get("start")),
+        waiting="waiting" in item,
+        rollback="rollback" in item,
     )

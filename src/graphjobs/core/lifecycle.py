@@ -20,6 +20,7 @@ from graphjobs.core.job import Job, Release, Status
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.settings import Settings
 from graphjobs.core.slot import Mark, Slot
+from graphjobs.core.thread import Position
 
 Events = list[tuple[str, dict[str, Any]]]
 
@@ -65,6 +66,8 @@ def claim(at: Situation, policy: Policy, model: str | None) -> Change | Refusal:
     over = verdict(job, now, policy)
     if over is not None:
         return ending(at, over)
+    if job.waiting or (job.not_before or 0) > now:
+        return Refusal.WAITING
     lease = policy.lease_until(job, now)
     mark = carried_mark(job, at.tail)
     after = replace(
@@ -111,16 +114,19 @@ def release(at: Situation, policy: Policy, epoch: int, how: Release, mark: Mark 
     return Change(after)
 
 
-def cancel(at: Situation) -> Change | Refusal:
+def cancel(at: Situation, *, rollback: bool = False) -> Change | Refusal:
     """End a job that nobody holds; ask the worker of one that is held to stop.
+
+    With `rollback` whatever it did to its thread is taken back.
 
     Asking writes no slot, which would fence the worker that is to write the end.
     """
     if at.job.status.terminal:
         return Refusal.TERMINAL
-    if at.job.held(at.now):
-        return Change(replace(at.job, status=Status.CANCELLING))
-    return ending(at, ends.CANCELLED)
+    job = replace(at.job, rollback=at.job.rollback or rollback)
+    if job.held(at.now):
+        return Change(replace(job, status=Status.CANCELLING))
+    return ending(replace(at, job=job), ends.CANCELLED)
 
 
 def expire(at: Situation, policy: Policy) -> Change | Refusal:
@@ -150,6 +156,11 @@ def ending(at: Situation, outcome: Outcome) -> Change:
     """The change that ends the job with `outcome` (as `settled` sees it)."""
     job = at.job
     outcome = settled(job, outcome, at.now)
+    mark = carried_mark(job, at.tail)
+    if outcome.position is None and mark is not None:
+        outcome = replace(outcome, position=Position(mark.thread, mark.checkpoint_id))
+    elif outcome.position is not None and at.tail is not None:
+        mark = Mark(*outcome.position, at.tail.last_seq)
     error = outcome.error()
     events: Events = []
     if at.tail is None:
@@ -158,16 +169,26 @@ def ending(at: Situation, outcome: Outcome) -> Change:
     elif error:
         events.append((ERROR, dict(error)))
     events.append((DONE, outcome.done()))
-    after = replace(job, status=outcome.status, finished_at=at.now, lease_until=0, due_at=0, released=None, mark=None)
-    return Change(after, events, carried_mark(job, at.tail), outcome)
+    after = replace(
+        job,
+        status=outcome.status,
+        finished_at=at.now,
+        lease_until=0,
+        due_at=0,
+        released=None,
+        mark=None,
+        waiting=False,
+        start=None,
+    )
+    return Change(after, events, mark, outcome)
 
 
 def settled(job: Job, outcome: Outcome, now: int) -> Outcome:
     """What `outcome` becomes in view of the row: a cancel wins over all, the deadline over the rest."""
     if job.status is Status.CANCELLING:
-        return ends.CANCELLED
-    if outcome.status is Status.COMPLETED and job.past_deadline(now):
-        return ends.failed(ends.TIMED_OUT)
+        return replace(outcome, status=Status.CANCELLED, result=None, code=None)
+    if outcome.status in (Status.COMPLETED, Status.INTERRUPTED) and job.past_deadline(now):
+        return replace(outcome, status=Status.FAILED, result=None, code=ends.TIMED_OUT)
     return outcome
 
 

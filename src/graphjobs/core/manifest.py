@@ -65,10 +65,19 @@ _ALL: Final = (
         name="create_job",
         module="graphjobs.api.create_job",
         routes=(("POST", "/jobs"),),
-        needs=("jobs_table", "payload_bucket", "queue_url", "stream_url", "ticket_secret"),
-        reads=("graphs", "default_timeout_seconds", "max_timeout_seconds", "retention_seconds", "webhook_hosts"),
+        needs=("jobs_table", "events_table", "queue_url", "payload_bucket", "stream_url", "ticket_secret"),
+        reads=(
+            "graphs",
+            "default_timeout_seconds",
+            "max_timeout_seconds",
+            "retention_seconds",
+            "thread_retention_seconds",
+            "webhook_hosts",
+        ),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            # The multitask strategies that end the jobs before.
+            "events": ("dynamodb:PutItem", "dynamodb:Query"),
             "bucket/inputs/*": ("s3:PutObject",),
             "queue": ("sqs:SendMessage",),
             **_TICKETS,
@@ -100,10 +109,13 @@ _ALL: Final = (
         name="cancel_job",
         module="graphjobs.api.cancel_job",
         routes=(("POST", "/jobs/{job_id}/cancel"),),
-        needs=("jobs_table", "events_table", "payload_bucket"),
+        needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
+        reads=("thread_retention_seconds",),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:PutItem", "dynamodb:Query"),
+            # To the next job of its thread.
+            "queue": ("sqs:SendMessage",),
         },
         group="api",
         metrics=("JobsCancelled",),
@@ -147,6 +159,7 @@ _ALL: Final = (
             "default_timeout_seconds",
             "max_timeout_seconds",
             "retention_seconds",
+            "thread_retention_seconds",
         ),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
@@ -167,6 +180,7 @@ _ALL: Final = (
         group="worker",
         metrics=(
             "JobsCompleted",
+            "JobsInterrupted",
             "JobsFailed",
             "JobsCancelled",
             "QueueWait",
@@ -181,7 +195,7 @@ _ALL: Final = (
         name="reconcile",
         module="graphjobs.reconcile.handler",
         needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
-        reads=("lease_seconds", "heartbeat_seconds", "max_attempts", "max_handoffs"),
+        reads=("lease_seconds", "heartbeat_seconds", "max_attempts", "max_handoffs", "thread_retention_seconds"),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "jobs/index/active": ("dynamodb:Query",),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from graphjobs.core.job import Status
+from graphjobs.core.thread import Position
 
 GRAPH_ERROR: Final = "graph_error"
 TIMED_OUT: Final = "timed_out"
@@ -14,7 +16,7 @@ STEP_EXCEEDS_LIMIT: Final = "step_exceeds_limit"
 TOO_MANY_HANDOFFS: Final = "too_many_handoffs"
 GRAPH_UNAVAILABLE: Final = "graph_unavailable"
 INVALID_INPUT: Final = "invalid_input"
-INTERRUPT_UNSUPPORTED: Final = "interrupt_unsupported"
+CHECKPOINT_GONE: Final = "checkpoint_gone"
 RECURSION_LIMIT: Final = "recursion_limit"
 EVENT_TOO_LARGE: Final = "event_too_large"
 INPUT_MISSING: Final = "input_missing"
@@ -27,7 +29,7 @@ MESSAGES: Final = {
     TOO_MANY_HANDOFFS: "The job was handed from worker to worker too often.",
     GRAPH_UNAVAILABLE: "The graph could not be loaded.",
     INVALID_INPUT: "The graph has no place for the query: send it as input.",
-    INTERRUPT_UNSUPPORTED: "The graph asked for a person's answer, which a job cannot wait for.",
+    CHECKPOINT_GONE: "The checkpoint that the job was to begin with is no longer stored.",
     RECURSION_LIMIT: "The graph took more steps than its recursion limit allows.",
     EVENT_TOO_LARGE: "The graph produced an event or a result that is too large.",
     INPUT_MISSING: "The input of the job is no longer stored.",
@@ -36,11 +38,21 @@ MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a job: its terminal status, its result or its error code."""
+    """The end of a job.
+
+    Attributes:
+        status: terminal.
+        result: of a job that ran to its end, or the values so far of one that is interrupted.
+        code: why it has failed.
+        interrupts: the questions that wait for an answer, ``{"id", "value"}``; none if it stopped where it was told to.
+        position: the newest checkpoint that it saved and confirmed; where the next job of its thread begins.
+    """
 
     status: Status
     result: Any = None
     code: str | None = None
+    interrupts: tuple[Mapping[str, Any], ...] = ()
+    position: Position | None = None
 
     def error(self) -> dict[str, str] | None:
         """The error as clients see it: code and message, never a trace."""
@@ -49,6 +61,8 @@ class Outcome:
     def done(self) -> dict[str, Any]:
         """The data of the event ``done``."""
         done: dict[str, Any] = {"status": self.status.value, "result": self.result}
+        if self.status is Status.INTERRUPTED:
+            done["interrupts"] = [dict(each) for each in self.interrupts]
         error = self.error()
         return done | {"error": error} if error else done
 
@@ -59,6 +73,11 @@ CANCELLED: Final = Outcome(Status.CANCELLED)
 def completed(result: Any) -> Outcome:
     """The graph has ended with `result`."""
     return Outcome(Status.COMPLETED, result)
+
+
+def interrupted(values: Any, interrupts: Iterable[Mapping[str, Any]]) -> Outcome:
+    """The graph has stopped before its end, with `values` so far: for these questions, or as it was told to."""
+    return Outcome(Status.INTERRUPTED, values, interrupts=tuple(interrupts))
 
 
 def failed(code: str) -> Outcome:

@@ -12,6 +12,7 @@ def accepted(job: Job, api_url: str, stream_url: str) -> dict[str, Any]:
     """Of a job that was just created, or created earlier under the same key."""
     return {
         "job_id": job.job_id,
+        "thread_id": job.thread,
         "status": job.status.value,
         "status_url": f"{api_url}/jobs/{job.job_id}/status",
         "cancel_url": f"{api_url}/jobs/{job.job_id}/cancel",
@@ -25,6 +26,7 @@ def summary(job: Job) -> dict[str, Any]:
     """Of a job in a list."""
     return {
         "job_id": job.job_id,
+        "thread_id": job.thread,
         "status": job.status.value,
         "graph": job.graph,
         "created_at": rfc3339(job.created_at),

@@ -102,6 +102,11 @@ class Reconciler:
         if job is None or job.status.terminal or job.held(now) or job.due_at > now:
             return Done.NOTHING
         if lifecycle.verdict(job, now, self._policy) is None:
+            if job.waiting:
+                return Done.NOTHING
+            if (job.not_before or 0) > now:
+                self._note(job, replace(job, due_at=int(job.not_before or 0)))
+                return Done.NOTHING
             return self._send(job, now) if may_send else Done.WAITING
         rule = partial(lifecycle.expire, policy=self._policy)
         applied = self.transitions.commit(job_id, rule, nonce=new_nonce())

@@ -1,6 +1,7 @@
 """The worker: runs a graph and appends its events to the log.
 
 * `checkpoints`: `DynamoDBSaver`, made consistent, telling and persistent
+* `commands`: LangGraph's `Command` of a request
 * `factory`: a graph for one run: factories, context managers, `ServerRuntime`
 * `graph_input`: the input, and the place of a query in it
 * `graph_loader`: the graphs of `langgraph.json`

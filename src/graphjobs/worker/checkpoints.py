@@ -122,7 +122,8 @@ def checkpoint_saver(settings: Settings) -> ConfirmingSaver:
     )
     # Given to the constructor together with a bucket, a TTL would have it rewrite the bucket's lifecycle,
     # which is declared with the bucket. A checkpoint is written at any time until the deadline.
-    ttl = settings.max_timeout_seconds + settings.retention_seconds + EVENTS_KEEP_SECONDS
+    kept = max(settings.retention_seconds, settings.thread_retention_seconds)
+    ttl = settings.max_timeout_seconds + kept + EVENTS_KEEP_SECONDS
     saver.storage.ttl_seconds = saver.repo.ttl_seconds = ttl
     saver.client.meta.events.register("provide-client-params.dynamodb.GetItem", _consistent)
     saver.client.meta.events.register("provide-client-params.dynamodb.Query", _consistent)

@@ -9,6 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 
 from graphjobs.core.run_request import RunRequest
+from graphjobs.worker.commands import command
 
 QUERY = "query"
 MESSAGES = "messages"
@@ -19,7 +20,7 @@ class InputInvalid(Exception):
 
 
 def graph_input(graph: Pregel[Any, Any, Any, Any], request: RunRequest) -> Any:
-    """The input of `graph`: any JSON, as it was given.
+    """The input of `graph`: any JSON, as it was given; a command wins over it. None: to go on from the state there is.
 
     A query is put into it as ``query``, unless the input has one; or, where the graph takes ``messages`` and no
     ``query``, as one human message after those that were given.
@@ -27,6 +28,8 @@ def graph_input(graph: Pregel[Any, Any, Any, Any], request: RunRequest) -> Any:
     Raises:
         InputInvalid: the graph has no place for the query.
     """
+    if request.command is not None:
+        return command(request.command)
     given, query = request.input, request.query
     if query is None:
         return given

@@ -6,7 +6,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from langgraph.errors import GraphDrained, GraphRecursionError
 
@@ -15,6 +16,7 @@ from graphjobs.core import outcome as ends
 from graphjobs.core.event import EventTooLarge
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.run_request import RunRequest
+from graphjobs.core.thread import Position
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.checkpoints import Run as SaverRun
 from graphjobs.worker.factory import FactoryCall
@@ -26,6 +28,7 @@ from graphjobs.worker.load_error import GraphLoadError
 from graphjobs.worker.marks import Marks
 from graphjobs.worker.recorder import Recorder
 from graphjobs.worker.run_config import context_for, given_context, run_config
+from graphjobs.worker.seed import NoSuchCheckpoint, seed
 from graphjobs.worker.user import User
 from graphjobs.worker.writer import LogWriter
 
@@ -59,6 +62,7 @@ class GraphRun:
         self._logger = logger
         self._control = OwnSteps()
         self._values: Any = None
+        self._newest = ""  # id of the newest checkpoint that the stream has told of; by the loop's thread
         self._marks = Marks(claim.thread, writer.mark)
 
     def drain(self) -> None:
@@ -90,6 +94,9 @@ class GraphRun:
         except InputInvalid:
             self._logger.exception("the graph cannot be given the job's input")
             return ends.failed(ends.INVALID_INPUT)
+        except NoSuchCheckpoint:
+            self._logger.exception("the checkpoint to begin with is gone")
+            return ends.failed(ends.CHECKPOINT_GONE)
         except GraphRecursionError:
             self._logger.exception("graph exceeded its recursion limit")
             return ends.failed(ends.RECURSION_LIMIT)
@@ -98,14 +105,30 @@ class GraphRun:
             return ends.failed(ends.EVENT_TOO_LARGE)
 
     async def _run(self, graph: Pregel[Any, Any, Any, Any]) -> Outcome:
-        mark = self._claim.mark
-        resumed = SaverRun(self._claim.thread, mark.checkpoint_id if mark else "")
-        with self._saver.watching(resumed, self._marks.saved):
+        if self._claim.mark is None and self._claim.job.start is not None:
+            await self._seed(self._claim.job.start)
+        with self._saver.watching(SaverRun(self._claim.thread, self._begins_at or ""), self._marks.saved):
             recorder = await self._stream(graph)
-            if recorder.interrupted:
-                self._logger.error("graph asked for an interrupt, which a job cannot answer")
-                return ends.failed(ends.INTERRUPT_UNSUPPORTED)
-            return ends.completed(jsonable(await self._result(graph)))
+            result = jsonable(await self._result(graph))
+        outcome = ends.interrupted(result, recorder.interrupts) if recorder.interrupted else ends.completed(result)
+        # Where the next job of the thread goes on: all saves are confirmed when the stream has ended.
+        newest = self._newest or self._begins_at
+        return replace(outcome, position=Position(self._claim.thread, newest) if newest else None)
+
+    async def _seed(self, start: Position) -> None:
+        """Begin on a copy of its own: what this run saves, answers among it, touches nobody else's checkpoints."""
+        copy = partial(
+            seed, self._saver, source=start.checkpoint_thread, checkpoint_id=start.checkpoint_id, to=self._claim.thread
+        )
+        await asyncio.get_running_loop().run_in_executor(None, copy)
+
+    @property
+    def _begins_at(self) -> str | None:
+        """The checkpoint that the run begins with, by its explicit id; never "the latest"."""
+        if self._claim.mark is not None:
+            return self._claim.mark.checkpoint_id
+        start = self._claim.job.start
+        return start.checkpoint_id if start else None
 
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> Recorder:
         recorder = Recorder(self._writer, self._request, self._reached)
@@ -120,8 +143,10 @@ class GraphRun:
             None if self._claim.mark else graph_input(graph, self._request),
             streaming,
             context=context_for(graph, given_context(self._request), self._logger),
+            interrupt_before=_nodes(self._request.interrupt_before),
+            interrupt_after=_nodes(self._request.interrupt_after),
             stream_mode="updates",
-            durability="sync",
+            durability=self._request.durability,
             control=self._control,
         )
         # A thread of its own: all those for nodes may be waiting for room themselves.
@@ -136,12 +161,13 @@ class GraphRun:
 
     def _reached(self, checkpoint: dict[str, Any]) -> None:
         self._values = checkpoint["values"]
+        self._newest = str(checkpoint["config"]["configurable"]["checkpoint_id"])
         if self._claim.mark is not None and checkpoint["metadata"]["source"] == "fork":
             # LangGraph's copy of the checkpoint that this run resumes from. A run that resumed from the copy would be
             # given the same task ids again, and find what subgraphs of this run have saved under them.
             self._writer.mark(replace(self._claim.mark, boundary_seq=self._writer.last_seq))
         else:
-            self._marks.reached(checkpoint["config"]["configurable"]["checkpoint_id"], self._writer.last_seq)
+            self._marks.reached(self._newest, self._writer.last_seq)
 
     async def _result(self, graph: Pregel[Any, Any, Any, Any]) -> Any:
         if self._values is None:
@@ -155,9 +181,12 @@ class GraphRun:
         return {name: self._values[name] for name in channels if name in self._values}
 
     def _config(self) -> Any:
-        mark = self._claim.mark
-        if mark is None:
+        if self._begins_at is None:
             return self._run_config
         # Never "latest": a worker that was fenced may have saved there since.
-        configurable = {**self._run_config["configurable"], "checkpoint_id": mark.checkpoint_id}
+        configurable = {**self._run_config["configurable"], "checkpoint_id": self._begins_at}
         return {**self._run_config, "configurable": configurable}
+
+
+def _nodes(names: tuple[str, ...] | Literal["*"]) -> Any:
+    return names if names == "*" else list(names) or None

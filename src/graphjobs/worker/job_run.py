@@ -26,6 +26,7 @@ from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import Job, Release
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Slot
+from graphjobs.core.thread import Position
 from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from graphjobs.worker.graph_run import Drained, GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Stop
@@ -237,11 +238,15 @@ class JobRun:
             return None
 
     def _finish(self, outcome: Outcome, tail: Slot | None) -> Ended:
+        mark = self._writer.mark_to_resume
+        if outcome.position is None and mark is not None:
+            outcome = replace(outcome, position=Position(mark.thread, mark.checkpoint_id))
         try:
             applied = self._claims.finish(self._claim, outcome, tail)
         except EventTooLarge:
             self._logger.error("the result is too large")
-            applied = self._claims.finish(self._claim, ends.failed(ends.EVENT_TOO_LARGE), tail)
+            too_large = replace(ends.failed(ends.EVENT_TOO_LARGE), position=outcome.position)
+            applied = self._claims.finish(self._claim, too_large, tail)
         return Ended(job=applied.job, code=applied.code, stop=self._stop)
 
     def _send_on(self, how: Release) -> Ended:

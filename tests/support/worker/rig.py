@@ -23,7 +23,6 @@ from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
-from graphjobs.aws.transition import Transitions
 from graphjobs.core.job import Job
 from graphjobs.core.times import now_ms
 from graphjobs.testing import MemoryMetrics, MemoryQueue
@@ -31,7 +30,7 @@ from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
 from graphjobs.worker.worker import Keepalive, Worker
-from tests.support.backend import Backend
+from tests.support.backend import Backend, transitions_of
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
 from tests.support.worker.gate import Gate, Wire
@@ -136,10 +135,10 @@ class Rig:
         name = f"worker-{uuid.uuid4().hex}"
         jobs = JobStore(parts.dynamodb, "jobs", InputBodies(lambda: parts.s3, "payloads"))
         log = DynamoEventLog(parts.dynamodb, "events", PayloadStore(parts.s3, "payloads"))
-        transitions = Transitions(parts.dynamodb, jobs, log, clock=self.aws.clock, sleep=lambda _: None)
-        claims = Claims(jobs, transitions, values, clock=self.aws.clock)
         queue, metrics, text = MemoryQueue(), MemoryMetrics(), io.StringIO()
         jobs_queue = JobQueue(queue, "queue")  # type: ignore[arg-type]
+        transitions = transitions_of(parts.dynamodb, jobs, log, self.aws.clock, jobs_queue.announce)
+        claims = Claims(jobs, transitions, values, clock=self.aws.clock)
         exits: list[int] = []
         made: Any = Worker(
             settings=values,
@@ -200,6 +199,12 @@ class Rig:
             return updated is not None and mark is not None and mark.boundary_seq >= updated
 
         until(marked)
+
+    def add_graphs(self, graphs: dict[str, str]) -> None:
+        """Have the workers to come know these as well."""
+        config = json.loads(self.config.read_text())
+        config["graphs"] |= graphs
+        self.config.write_text(json.dumps(config))
 
     def lapse(self) -> None:
         """Let the leases in force run out."""

@@ -21,6 +21,7 @@ def test_an_accepted_job_is_202_with_its_addresses(service: Api) -> None:
     assert answer.status == 202
     assert list(answer.body) == [
         "job_id",
+        "thread_id",
         "status",
         "status_url",
         "cancel_url",

@@ -37,6 +37,7 @@ def test_the_status_of_a_queued_job(service: Api) -> None:
     assert answer.status == 200
     assert answer.body == {
         "job_id": job.job_id,
+        "thread_id": job.job_id.removeprefix("job-"),
         "status": "queued",
         "graph": "chat",
         "created_at": rfc3339(job.created_at),
@@ -45,6 +46,7 @@ def test_the_status_of_a_queued_job(service: Api) -> None:
         "attempt": 0,
         "last_seq": 0,
         "result": None,
+        "interrupts": [],
         "error": None,
     }
     assert answer.headers["cache-control"] == "no-store"

@@ -7,9 +7,8 @@ from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
-from graphjobs.aws.transition import Transitions
 from graphjobs.core.job import Job
-from tests.support.backend import Backend
+from tests.support.backend import Backend, transitions_of
 from tests.support.faults import Faults
 
 
@@ -53,7 +52,7 @@ class Shaky:
         self.clock = aws.clock
         self.jobs = JobStore(self.faults.client, "jobs")
         self.log = DynamoEventLog(self.faults.client, "events", PayloadStore(aws.s3, "payloads"))
-        self.transitions = Transitions(self.faults.client, self.jobs, self.log, clock=aws.clock, sleep=lambda _: None)
+        self.transitions = transitions_of(self.faults.client, self.jobs, self.log, aws.clock)
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
 
     def cancel(self, job: Job) -> Job:

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from graphjobs.aws.claims import Claim, Claims
-from graphjobs.aws.transition import Transitions
 from graphjobs.core.change import Applied, Refusal
 from graphjobs.core.event import Event
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import Release, Status
 from graphjobs.core.outcome import completed, failed
 from graphjobs.core.slot import Mark, Slot, freeze
-from tests.support.backend import Backend
+from tests.support.backend import Backend, transitions_of
 from tests.support.faults import Faults, client_error
 from tests.unit.lifecycle.steps import claimed, lapse, row, types
 
@@ -191,7 +190,7 @@ def test_of_two_claims_at_once_one_wins(aws: Backend) -> None:
     faults = Faults(aws.dynamodb)
     slow = Claims(
         aws.jobs,
-        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
+        transitions_of(faults.client, aws.jobs, aws.log, aws.clock),
         aws.settings,
         clock=aws.clock,
     )
@@ -209,7 +208,7 @@ def test_a_heartbeat_between_read_and_commit_saves_the_lease(aws: Backend) -> No
     faults = Faults(aws.dynamodb)
     rival = Claims(
         aws.jobs,
-        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
+        transitions_of(faults.client, aws.jobs, aws.log, aws.clock),
         aws.settings,
         clock=aws.clock,
     )
@@ -240,7 +239,7 @@ def test_a_transition_is_made_exactly_once_whatever_happens_to_its_answer(
     faults = Faults(aws.dynamodb)
     shaky = Claims(
         aws.jobs,
-        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=lambda _: None),
+        transitions_of(faults.client, aws.jobs, aws.log, aws.clock),
         aws.settings,
         clock=aws.clock,
     )

@@ -124,9 +124,14 @@ def test_a_graph_that_cancels_itself_fails(workers: Rig) -> None:
 
 
 @pytest.mark.parametrize("graph", ["sync_hook", "async_hook"])
-def test_an_interrupt_is_unsupported(workers: Rig, graph: str) -> None:
+def test_a_question_ends_the_job_as_interrupted(workers: Rig, graph: str) -> None:
     worker, job = run(workers, graph, ask)
-    assert error_code(workers, job) == "interrupt_unsupported"
+    *_, asked, done = workers.events(job)
+    assert done["data"]["status"] == "interrupted" and workers.row(job).status == "interrupted"
+    (question,) = done["data"]["interrupts"]
+    assert asked["type"] == "interrupt" and asked["data"] == {**question, "node": "only"}
+    thread = workers.aws.threads.get(job.thread)
+    assert thread is not None and thread.status == "interrupted" and thread.interrupts == (question["id"],)
     assert worker.exits == []
 
 

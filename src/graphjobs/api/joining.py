@@ -1,0 +1,129 @@
+"""Accepting a job as a turn of a thread: thread, job and those it puts an end to, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from graphjobs.aws.cancel import JobGone, cancel
+from graphjobs.aws.job_store import Idempotency, JobStore, lost_a_race
+from graphjobs.aws.retry import Retry
+from graphjobs.aws.transition import Contended, Transitions
+from graphjobs.core import turns
+from graphjobs.core.job import Job
+from graphjobs.core.thread import Position, Thread
+from graphjobs.core.times import Clock
+from graphjobs.core.turns import Joined, NotJoined
+from graphjobs.http.problem import Problem
+
+if TYPE_CHECKING:
+    from graphjobs.api.job_request import JobRequest
+    from graphjobs.aws.dynamo_log import DynamoEventLog
+    from graphjobs.aws.thread_store import ThreadStore
+
+PATIENCE: Final = Retry(tries=12, seconds=10)
+
+WHY_NOT: Final = {
+    NotJoined.BUSY: "The thread has a job that has not ended yet.",
+    NotJoined.FULL: f"{turns.MAX_WAITING} jobs are waiting for the thread already.",
+    NotJoined.NO_SUCH_INTERRUPT: "The thread has no such open interrupt: it was answered, or never asked.",
+    NotJoined.AMBIGUOUS: "The thread has several open interrupts: answer with {interrupt_id: value}.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Puts jobs on threads."""
+
+    jobs: JobStore
+    threads: ThreadStore
+    log: DynamoEventLog
+    transitions: Transitions
+    clock: Clock
+
+    def accept(self, job: Job, stored: str, asked: JobRequest, idempotency: Idempotency | None) -> tuple[Job, bool]:
+        """Store `job` as the next of its thread; returns it and whether it is new.
+
+        Raises:
+            Problem: 404 or 409.
+            KeyReused: see `JobStore.create`.
+            Contended: others changed the thread at every try.
+            ClientError, BotoCoreError: the backend is failing.
+        """
+        for _ in PATIENCE:
+            now = self.clock()
+            if idempotency is not None and (earlier := self.jobs.recorded(idempotency, now)):
+                return earlier, False
+            thread, also = self._thread(job, asked, now)
+            joined = self._joined(thread, job, asked)
+            also.append(self.threads.change(self.threads.touched(joined.thread, now)))
+            rollback = asked.multitask_strategy == "rollback"
+            also += [self.threads.stop(each, rollback=rollback) for each in joined.stops]
+            try:
+                created = self.jobs.create(joined.job, stored, idempotency, now, webhook=asked.webhook, also=also)
+            except ClientError as error:
+                if not lost_a_race(error):
+                    raise
+                continue  # the thread has changed: look again
+            for each in joined.stops:
+                self._end(each, rollback=rollback)
+            return created
+        raise Contended(job.job_id)
+
+    def _joined(self, thread: Thread, job: Job, asked: JobRequest) -> Joined:
+        command = asked.command.stored() if asked.command else None
+        fork = self._fork(thread, asked.checkpoint_id) if asked.checkpoint_id else None
+        joined = turns.join(thread, job, asked.multitask_strategy or "enqueue", command, fork)
+        if isinstance(joined, NotJoined):
+            raise Problem(409, joined.value, WHY_NOT[joined])
+        return joined
+
+    def _thread(self, job: Job, asked: JobRequest, now: int) -> tuple[Thread, list[dict[str, Any]]]:
+        """The thread that is asked for, found or made, and the updates that this needs."""
+        thread_id = str(asked.thread_id)
+        thread = self.threads.get(thread_id)
+        if thread is not None and not thread.expired(now):
+            if thread.owner != job.owner:
+                raise thread_not_found()
+            return thread, []
+        first = self.jobs.get(f"job-{thread_id}")
+        if first is not None and not first.expired(now):
+            if first.owner != job.owner or first.thread_id not in (None, thread_id):
+                raise thread_not_found()
+            return self._adopted(first, now)
+        if asked.if_not_exists != "create":
+            raise thread_not_found()
+        revision = thread.revision if thread else 0
+        made = Thread(
+            thread_id=thread_id, owner=job.owner, graph=job.graph, created_at=now, updated_at=now, expires_at=0
+        )
+        return replace(made, revision=revision), []
+
+    def _adopted(self, first: Job, now: int) -> tuple[Thread, list[dict[str, Any]]]:
+        """The thread of a job that was created without one: until now nobody had a use for its row."""
+        if not first.status.terminal:
+            return turns.own_thread(first, None, now), [self.jobs.change(first, replace(first, thread_id=first.thread))]
+        tail = self.log.tail(first.job_id)
+        mark = tail.mark if tail else None
+        return turns.own_thread(first, Position(mark.thread, mark.checkpoint_id) if mark else None, now), []
+
+    def _fork(self, thread: Thread, checkpoint_id: str) -> Position:
+        if thread.head is not None and thread.head.checkpoint_id == checkpoint_id:
+            return thread.head
+        raise Problem(404, "checkpoint_not_found", "The thread has no such checkpoint.")
+
+    def _end(self, job_id: str, *, rollback: bool) -> None:
+        """End a job that was told to stop, if nobody runs it; should that fail, its next claim does it."""
+        try:
+            job = self.jobs.get(job_id)
+            if job is not None:
+                cancel(job, self.jobs, self.transitions, clock=self.clock, rollback=rollback)
+        except (ClientError, BotoCoreError, Contended, JobGone):
+            return
+
+
+def thread_not_found() -> Problem:
+    """404, also for a thread of another owner."""
+    return Problem(404, "thread_not_found", "There is no such thread.")

@@ -1,0 +1,88 @@
+"""Thread rows of the Jobs table, and the parts of a transaction that change them and whose turn it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graphjobs.core.thread import Thread, position_attribute, thread_attributes, thread_from_item
+from graphjobs.core.turns import Turn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class ThreadStore:
+    """Thread rows; they are changed by transactions alone, each conditional on the revision that was read."""
+
+    def __init__(self, client: DynamoDBClient, table: str, retention_seconds: int) -> None:
+        self._client = client
+        self._table = table
+        self._retention_seconds = retention_seconds
+
+    def get(self, thread_id: str) -> Thread | None:
+        """The row, read consistently; None if there is none."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(thread_id), ConsistentRead=True)
+        return thread_from_item(answer["Item"]) if "Item" in answer else None
+
+    def touched(self, thread: Thread, now: int) -> Thread:
+        """`thread` as it is stored now: one revision on, to be kept for the retention from now."""
+        expires = now // 1000 + self._retention_seconds
+        return replace(thread, revision=thread.revision + 1, updated_at=now, expires_at=expires)
+
+    def change(self, after: Thread) -> dict[str, Any]:
+        """The update to `after`, as `touched` gave it; it fails unless the row has the revision before that.
+
+        Revision 1 makes the row.
+        """
+        values = thread_attributes(after)
+        gone = [name for name in ("head", "turn", "interrupts", "waiting") if name not in values]
+        condition = "revision = :before" if after.revision > 1 else "attribute_not_exists(pk) OR expires_at <= :now"
+        before = after.revision - 1 if after.revision > 1 else after.updated_at // 1000
+        return {
+            "TableName": self._table,
+            "Key": _key(after.thread_id),
+            "UpdateExpression": "SET "
+            + ", ".join(f"#{name} = :{name}" for name in values)
+            + (" REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *gone)},
+            "ExpressionAttributeValues": {
+                **{f":{name}": value for name, value in values.items()},
+                ":before" if after.revision > 1 else ":now": {"N": str(before)},
+            },
+        }
+
+    def give(self, turn: Turn, due_at: int) -> dict[str, Any]:
+        """The update that gives a waiting job the turn; it fails if the job does not wait any more."""
+        values: dict[str, Any] = {":due": {"N": str(due_at)}}
+        start = ""
+        if turn.start is not None:
+            # One that goes on from an older checkpoint has its start already.
+            start = ", #start = if_not_exists(#start, :start)"
+            values[":start"] = position_attribute(turn.start)
+        return {
+            "TableName": self._table,
+            "Key": {"pk": {"S": f"job#{turn.job_id}"}},
+            "UpdateExpression": f"SET due_at = :due{start} REMOVE waiting",
+            "ConditionExpression": "attribute_exists(waiting)",
+            "ExpressionAttributeValues": values,
+            **({"ExpressionAttributeNames": {"#start": "start"}} if start else {}),
+        }
+
+    def stop(self, job_id: str, *, rollback: bool) -> dict[str, Any]:
+        """The update that asks a job to be cancelled, whoever has it; it fails if the job has ended."""
+        values = {f":{name}": {"S": name} for name in ("queued", "running", "cancelling")}
+        more = ", #rollback = :true" if rollback else ""
+        return {
+            "TableName": self._table,
+            "Key": {"pk": {"S": f"job#{job_id}"}},
+            "UpdateExpression": f"SET #status = :cancelling{more}",
+            "ConditionExpression": "#status IN (:queued, :running, :cancelling)",
+            "ExpressionAttributeNames": {"#status": "status", **({"#rollback": "rollback"} if rollback else {})},
+            "ExpressionAttributeValues": values | ({":true": {"BOOL": True}} if rollback else {}),
+        }
+
+
+def _key(thread_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"thread#{thread_id}"}}

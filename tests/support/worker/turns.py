@@ -1,0 +1,71 @@
+"""Turns of a conversation on a rig: submitted as the API does, run by rigged workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphjobs.api.job_request import JobRequest
+from graphjobs.api.joining import Joining
+from graphjobs.api.submission import Submission
+from graphjobs.aws.queue import JobQueue
+from graphjobs.core.job import Job
+from graphjobs.core.thread import Thread, new_thread_id
+from graphjobs.testing import MemoryQueue
+from tests.support.worker.gate import Gate
+from tests.support.worker.rig import Rig
+
+
+@dataclass
+class Turns:
+    """One thread, and what is done on it."""
+
+    workers: Rig
+    graph: str
+    thread_id: str
+
+    @property
+    def row(self) -> Thread:
+        """The thread now."""
+        found = self.workers.aws.threads.get(self.thread_id)
+        assert found is not None
+        return found
+
+    def submit(self, **members: Any) -> Job:
+        """The next job of the thread, as ``POST /jobs`` would make it; `Problem` if it is refused."""
+        aws = self.workers.aws
+        joining = Joining(aws.jobs, aws.threads, aws.log, aws.transitions, aws.clock)
+        settings = replace(aws.settings, graphs=(self.graph,))
+        queue = JobQueue(MemoryQueue(), "queue")  # type: ignore[arg-type]
+        request = JobRequest(thread_id=self.thread_id, **{"if_not_exists": "create"} | members)
+        job, _ = Submission(aws.jobs, queue, settings, joining, aws.clock).submit("user-1", request, None)
+        return job
+
+    def say(self, text: str, **members: Any) -> Job:
+        """Submit a turn that says `text`."""
+        return self.submit(input={"said": [text]}, **members)
+
+    def reply(self, resume: Any, **members: Any) -> Job:
+        """Submit an answer."""
+        return self.submit(command={"resume": resume}, **members)
+
+    def run(self, job: Job, gate: Gate | None = None) -> dict[str, Any]:
+        """Let a new worker process the job; the data of its ``done``."""
+        worker = self.workers.worker(gate)
+        worker.process(job)
+        last = self.workers.events(job)[-1]
+        assert last["type"] == "done", last
+        done: dict[str, Any] = last["data"]
+        return done
+
+    def said(self, job: Job) -> list[str]:
+        """What has been said when the job has run."""
+        done = self.run(job)
+        assert done["status"] == "completed", done
+        words: list[str] = done["result"]["said"]
+        return words
+
+
+def turns(workers: Rig, graph: str) -> Turns:
+    """A thread that nobody has used."""
+    return Turns(workers, graph, new_thread_id())

@@ -1,0 +1,233 @@
+"""Turns of a conversation: each begins with what the one before it has confirmed, and with nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphjobs.aws.cancel import cancel
+from graphjobs.core.job import Job
+from graphjobs.core.thread import Thread
+from graphjobs.http.problem import Problem
+from tests.support.worker import talks as worker_talks
+from tests.support.worker.checks import check_sound
+from tests.support.worker.gate import Died, Gate
+from tests.support.worker.graphs import HOOKS
+from tests.support.worker.rig import Rig, until
+from tests.support.worker.turns import Turns, turns
+
+
+@pytest.fixture(autouse=True)
+def graphs(workers: Rig) -> None:
+    module = worker_talks.__name__
+    workers.add_graphs({name: f"{module}:{name}" for name in ("talk", "approval", "panel")})
+
+
+FIRST = ["one", "heard one", "answer to 2"]
+SECOND = [*FIRST, "two", "heard two", "answer to 5"]
+
+
+def test_a_turn_goes_on_from_the_one_before(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    assert talk.said(talk.say("one")) == FIRST
+    assert talk.said(talk.say("two")) == SECOND
+    assert talk.row.status == "idle" and not talk.row.waiting
+
+
+def test_a_job_without_a_thread_can_be_gone_on_from_too(workers: Rig) -> None:
+    job = workers.job("talk", {"said": ["one"]})
+    talk = Turns(workers, "talk", job.thread)
+    assert talk.run(job)["result"]["said"] == FIRST
+    assert workers.aws.threads.get(job.thread) is None, "it costs nothing before somebody uses it"
+    assert talk.said(talk.say("two", if_not_exists=None)) == SECOND
+
+
+def test_a_job_that_still_runs_gets_its_thread_when_the_next_one_comes(workers: Rig) -> None:
+    job = workers.job("talk", {"said": ["one"]})
+    talk = Turns(workers, "talk", job.thread)
+    followers = []
+    HOOKS["answer"] = lambda: followers.append(talk.say("two"))
+    assert talk.run(job)["result"]["said"] == FIRST
+    assert talk.row.turn == followers[0].job_id
+    assert talk.said(followers[0]) == SECOND
+
+
+def test_jobs_wait_in_the_order_of_their_acceptance_and_get_their_message(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    first, second, third = (talk.say(word) for word in ("one", "two", "three"))
+    early = workers.worker()
+    early.process(second)
+    assert workers.events(second) == [], "it is not its turn"
+    worker = workers.worker()
+    worker.process(first)
+    assert worker.queue.sent == [second.job_id]
+    assert talk.said(second) == SECOND
+    assert talk.said(third)[:6] == SECOND
+
+
+def lose(workers: Rig, job: Job, step: str) -> None:
+    """A worker that is lost in `step`."""
+    gate = Gate()
+    HOOKS[step] = lambda: setattr(gate, "died_in", step)
+    with pytest.raises(Died):
+        workers.worker(gate).process(job)
+    workers.lapse()
+
+
+def test_what_a_lost_worker_saved_is_not_in_the_next_turn(workers: Rig) -> None:
+    """The first attempt dies in its second step; the second goes on from the mark; nothing is said twice."""
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    job = talk.say("two")
+    lose(workers, job, "answer")
+    assert talk.said(job) == SECOND
+
+
+@pytest.mark.parametrize(("rollback", "kept"), [(False, ["two", "heard two"]), (True, [])])
+def test_a_cancelled_turn_leaves_its_steps_or_with_rollback_nothing(
+    workers: Rig, rollback: bool, kept: list[str]
+) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    job = talk.say("two")
+    aws = workers.aws
+
+    def stop() -> None:
+        workers.until_marked(job)
+        row = workers.row(job)
+        cancel(row, aws.jobs, aws.transitions, clock=aws.clock, rollback=rollback)
+        until(lambda: workers.runs[-1].stopped is not None)
+
+    HOOKS["answer"] = stop
+    assert talk.run(job)["status"] == "cancelled"
+    assert talk.said(talk.say("three"))[: 4 + len(kept)] == [*FIRST, *kept, "three"]
+
+
+@pytest.mark.parametrize(("strategy", "kept"), [("interrupt", ["two", "heard two"]), ("rollback", [])])
+def test_a_strategy_stops_those_before_it(workers: Rig, strategy: str, kept: list[str]) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    running, waiting = talk.say("two"), talk.say("never said")
+    late = []
+
+    def barge_in() -> None:
+        workers.until_marked(running)
+        late.append(talk.say("three", multitask_strategy=strategy))
+        until(lambda: workers.runs[-1].stopped is not None)
+
+    HOOKS["answer"] = barge_in
+    assert talk.run(running)["status"] == "cancelled"
+    assert workers.row(waiting).status == "cancelled"
+    assert talk.row.turn == late[0].job_id
+    assert talk.said(late[0])[: 4 + len(kept)] == [*FIRST, *kept, "three"]
+
+
+def test_a_turn_that_fails_before_its_first_mark_leaves_the_thread_as_it_was(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    before = talk.row
+    bad = talk.submit(input={"said": "no list"})
+    assert talk.run(bad)["status"] in ("failed", "completed")
+    if talk.row.head == before.head:
+        assert talk.said(talk.say("two")) == SECOND
+
+
+def test_another_owner_and_an_unknown_thread_are_404(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    with pytest.raises(Problem) as unknown:
+        talk.say("one", if_not_exists=None)
+    assert (unknown.value.status, unknown.value.code) == (404, "thread_not_found")
+    aws = workers.aws
+    theirs = workers.aws.new_job(owner="user-2", graph="talk")
+    with pytest.raises(Problem) as foreign:
+        Turns(workers, "talk", theirs.thread).say("one")
+    assert foreign.value.code == "thread_not_found"
+    assert aws.threads.get(theirs.thread) is None
+
+
+# Questions.
+
+
+def asked(thread: Thread) -> str:
+    (interrupt_id,) = thread.interrupts
+    return interrupt_id
+
+
+def test_a_question_is_answered_by_the_next_job_once(workers: Rig) -> None:
+    job = workers.job("approval", {"said": ["do it"]})
+    approval = Turns(workers, "approval", job.thread)
+    done = approval.run(job)
+    assert done["status"] == "interrupted" and done["result"]["said"] == ["do it", "heard do it"]
+    assert done["interrupts"] == [{"id": asked(approval.row), "value": {"question": "after 2"}}]
+    yes = approval.reply("yes")
+    with pytest.raises(Problem) as second:
+        approval.reply("no")
+    assert (second.value.status, second.value.code) == (409, "thread_busy")
+    assert approval.said(yes) == ["do it", "heard do it", "approved: yes", "acted"]
+    with pytest.raises(Problem) as third:
+        approval.reply("no")
+    assert (third.value.status, third.value.code) == (409, "no_such_interrupt")
+    check_sound(workers.events(yes), workers.row(yes))
+
+
+def test_an_answer_that_was_rolled_back_leaves_the_question_open(workers: Rig) -> None:
+    approval = turns(workers, "approval")
+    approval.run(approval.say("do it"))
+    question = approval.row
+    aws = workers.aws
+    wrong = approval.reply("wrong")
+
+    def take_back() -> None:
+        cancel(workers.row(wrong), aws.jobs, aws.transitions, clock=aws.clock, rollback=True)
+
+    HOOKS["act"] = take_back
+    assert approval.run(wrong)["status"] == "cancelled"
+    after = approval.row
+    assert (after.head, after.interrupts, after.status) == (question.head, question.interrupts, "interrupted")
+    assert approval.said(approval.reply({asked(after): "right"}))[-2:] == ["approved: right", "acted"]
+
+
+def test_an_answer_whose_worker_was_lost_is_applied_once_all_the_same(workers: Rig) -> None:
+    approval = turns(workers, "approval")
+    approval.run(approval.say("do it"))
+    yes = approval.reply("yes")
+    lose(workers, yes, "answered")
+    assert approval.said(yes) == ["do it", "heard do it", "approved: yes", "acted"]
+
+
+def test_questions_at_once_are_answered_one_by_one_or_together(workers: Rig) -> None:
+    panel = turns(workers, "panel")
+    done = panel.run(panel.say("go"))
+    by_value = {each["value"]: each["id"] for each in done["interrupts"]}
+    assert set(by_value) == {"a", "inner"}
+    with pytest.raises(Problem) as unclear:
+        panel.reply("for whom?")
+    assert unclear.value.code == "answer_ambiguous"
+    partly = panel.run(panel.reply({by_value["a"]: "A"}))
+    assert [each["value"] for each in partly["interrupts"]] == ["inner"]
+    with pytest.raises(Problem) as again:
+        panel.reply({by_value["a"]: "B"})
+    assert again.value.code == "no_such_interrupt"
+    said = panel.said(panel.reply({by_value["inner"]: "I"}))
+    assert sorted(said[1:4]) == ["a: A", "inner: I", "quiet"] and said[4:] == ["acted"]
+
+
+def test_a_stop_before_a_node_is_gone_on_from(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    done = talk.run(talk.say("one", interrupt_before=["answer"]))
+    assert (done["status"], done["interrupts"]) == ("interrupted", [])
+    assert done["result"]["said"] == ["one", "heard one"]
+    assert talk.said(talk.submit()) == FIRST
+
+
+def test_a_command_changes_the_state_and_says_where_to_go(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    job = talk.submit(command={"update": {"said": ["by hand"]}, "goto": "answer"})
+    assert talk.said(job) == [*FIRST, "by hand", "answer to 4"]
+
+
+@pytest.mark.parametrize("durability", ["sync", "exit"])
+def test_either_durability_keeps_a_conversation(workers: Rig, durability: str) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one", durability=durability))
+    assert talk.said(talk.say("two", durability=durability)) == SECOND
