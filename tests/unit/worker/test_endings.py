@@ -129,7 +129,7 @@ def test_a_question_ends_the_job_as_interrupted(workers: Rig, graph: str) -> Non
     *_, asked, done = workers.events(job)
     assert done["data"]["status"] == "interrupted" and workers.row(job).status == "interrupted"
     (question,) = done["data"]["interrupts"]
-    assert asked["type"] == "interrupt" and asked["data"] == {**question, "node": "only"}
+    assert asked["type"] == "interrupt" and asked["data"] == {**asked["data"], **question, "node": "only"}
     thread = workers.aws.threads.get(job.thread)
     assert thread is not None and thread.status == "interrupted" and thread.interrupts == (question["id"],)
     assert worker.exits == []
