@@ -33,6 +33,11 @@ test: install ## all tests that CI runs
 	@echo "==> Running the tests"
 	@$(RUN) pytest -n 2 --dist worksteal -m 'not chaos and not browser' $(TESTS)
 
+# In an environment of its own. Where there is no such interpreter, and uv can get none, it says so and passes.
+.PHONY: test-deployed-python
+test-deployed-python: install ## the unit tests on the Python that Lambda runs
+	@$(RUN) python -m tests.deployed_python $(TESTS)
+
 .PHONY: chaos
 chaos: install ## 200 jobs while every process is killed, stopped and woken at random (JOBS=, SEED=)
 	@GRAPHJOBS_CHAOS_JOBS=$(or $(JOBS),200) GRAPHJOBS_CHAOS_SEED=$(or $(SEED),0) $(RUN) pytest -s -m chaos tests/chaos

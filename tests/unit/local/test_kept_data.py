@@ -71,7 +71,11 @@ def test_without_a_file_nothing_is_put_back(tmp_path: Path) -> None:
         assert KeptData(tmp_path).load() == []
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"[]"), gzip.compress(b'{"version": 2}')])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no gzip", gzip.compress(b"[]"), gzip.compress(b'{"version": 2}')],
+    ids=["empty", "no gzip", "a list", "of another version"],
+)
 def test_a_file_that_is_none_of_ours_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
     with mock_aws(), pytest.raises(DataUnreadable) as refusal:
