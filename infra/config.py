@@ -110,6 +110,7 @@ class Config:
     # Operations.
     log_retention_days: int = _key(one_of(LOG_RETENTION_DAYS), 30)
     log_graph_errors: str = _key(one_of(("type", "full")), "", "Default: type in production, else full.")
+    error_detail: str = _key(one_of(("none", "class", "message")), "class", "What clients are told of an exception.")
     xray: bool = _key(flag, False, "Traces of the functions.")
     kms_key_arn: str = _key(text(_KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID"), "", "Default: keys of AWS's own.")
     alarm_email: str = _key(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "ops@example.com"), "")

@@ -62,4 +62,5 @@ def from_config(config: Config, project: GraphProject) -> dict[str, str]:
         "STREAM_WINDOW_SECONDS": str(config.stream_window_seconds),
         "SECRETS": json.dumps(dict(config.worker_secrets)) if config.worker_secrets else "",
         "LOG_GRAPH_ERRORS": config.graph_errors,
+        "ERROR_DETAIL": config.error_detail,
     }

@@ -10,7 +10,9 @@ import pytest
 from graphjobs.core.settings import PREFIX, Settings, SettingsError
 
 SPECS = {spec.name: spec for spec in fields(Settings)}
-NUMBERS = [name for name, spec in SPECS.items() if spec.metadata]
+NUMBERS = [name for name, spec in SPECS.items() if "low" in spec.metadata]
+CHOICES = [name for name, spec in SPECS.items() if "values" in spec.metadata]
+TEXTS = [name for name, spec in SPECS.items() if str(spec.type) == "str" and name not in (*CHOICES, "webhook_hosts")]
 # What must hold between two settings would hide what is said of one.
 ROOM = {
     "lease_seconds": "600",
@@ -34,11 +36,18 @@ def test_variables_of_others_are_not_read() -> None:
     assert Settings.from_env({"LEASE_SECONDS": "1", "graphjobs_lease_seconds": "1", "HOME": "/"}) == Settings()
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, spec in SPECS.items() if str(spec.type) == "str" and name != "webhook_hosts"]
-)
+@pytest.mark.parametrize("name", TEXTS)
 def test_a_text_is_read_without_the_blanks_around_it(name: str) -> None:
     assert read(name, " some text \n") == "some text"
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_one_of_several_words_is_read_and_any_other_is_refused_by_name(name: str) -> None:
+    values = SPECS[name].metadata["values"]
+    assert SPECS[name].default in values
+    assert [read(name, f" {value} ") for value in values] == list(values)
+    with pytest.raises(SettingsError, match=PREFIX + name.upper()):
+        read(name, "other")
 
 
 @pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if str(spec.type).startswith("tuple")])

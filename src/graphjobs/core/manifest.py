@@ -151,6 +151,7 @@ _ALL: Final = (
             "model",
             "secrets",
             "log_graph_errors",
+            "error_detail",
             "lease_seconds",
             "heartbeat_seconds",
             "flush_interval_ms",

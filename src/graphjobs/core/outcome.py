@@ -37,6 +37,21 @@ MESSAGES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """The exception behind an error code, as far as clients may know.
+
+    Attributes:
+        type: name of its class.
+        where: path of the node that has raised it; None if no node has.
+        text: what it says; None where that is not for clients.
+    """
+
+    type: str
+    where: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of a job.
 
@@ -53,10 +68,18 @@ class Outcome:
     code: str | None = None
     interrupts: tuple[Mapping[str, Any], ...] = ()
     position: Position | None = None
+    cause: Cause | None = None
 
     def error(self) -> dict[str, str] | None:
-        """The error as clients see it: code and message, never a trace."""
-        return {"code": self.code, "message": MESSAGES[self.code]} if self.code else None
+        """The error as clients see it: ``{code, message, type?, where?}``, never a trace."""
+        if self.code is None:
+            return None
+        error = {"code": self.code, "message": MESSAGES[self.code]}
+        if self.cause is not None:
+            error |= {"message": self.cause.text or error["message"], "type": self.cause.type}
+            if self.cause.where is not None:
+                error["where"] = self.cause.where
+        return error
 
     def done(self) -> dict[str, Any]:
         """The data of the event ``done``."""
@@ -80,6 +103,6 @@ def interrupted(values: Any, interrupts: Iterable[Mapping[str, Any]]) -> Outcome
     return Outcome(Status.INTERRUPTED, values, interrupts=tuple(interrupts))
 
 
-def failed(code: str) -> Outcome:
-    """The job has failed; `code` is one of the codes above."""
-    return Outcome(Status.FAILED, code=code)
+def failed(code: str, cause: Cause | None = None) -> Outcome:
+    """The job has failed; `code` is one of the codes above, `cause` what has led to it, if it was an exception."""
+    return Outcome(Status.FAILED, code=code, cause=cause)

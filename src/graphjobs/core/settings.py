@@ -23,6 +23,10 @@ def _bounded(default: float, low: float, high: float) -> Any:
     return field(default=default, metadata={"low": low, "high": high})
 
 
+def _one_of(default: str, *others: str) -> Any:
+    return field(default=default, metadata={"values": (default, *others)})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One attribute an environment variable: ``GRAPHJOBS_`` and the name in capitals. Times are in seconds."""
@@ -54,6 +58,7 @@ class Settings:
     model: str = ""
     secrets: str = ""
     log_graph_errors: str = "full"
+    error_detail: str = _one_of("class", "none", "message")
     release: str = ""
 
     # The life of a job.
@@ -104,6 +109,8 @@ class Settings:
 
 def _parse(variable: str, text: str, kind: str, bounds: Mapping[str, Any]) -> Any:
     if kind == "str":
+        if "values" in bounds and text not in bounds["values"]:
+            raise SettingsError(f"{variable} must be one of {', '.join(bounds['values'])}, not {text!r}.")
         return text
     if kind.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())

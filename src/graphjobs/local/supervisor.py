@@ -153,6 +153,7 @@ class Supervisor:
             "GRAPHJOBS_OIDC_AUDIENCE": AUDIENCE,
             "GRAPHJOBS_STREAM_CORS_ORIGINS": "*",
             "GRAPHJOBS_CONFIG": str(self._plan.config),
+            "GRAPHJOBS_ERROR_DETAIL": os.environ.get("GRAPHJOBS_ERROR_DETAIL", "message"),
             "GRAPHJOBS_GRAPHS": ",".join(self._plan.graphs),
             "GRAPHJOBS_FUNCTION_TIMEOUT_SECONDS": str(self._plan.function_timeout_seconds),
         }

@@ -3,6 +3,7 @@
 * `checkpoints`: `DynamoDBSaver`, made consistent, telling and persistent
 * `commands`: LangGraph's `Command` of a request
 * `factory`: a graph for one run: factories, context managers, `ServerRuntime`
+* `failure`: what a client is told of an exception
 * `graph_input`: the input, and the place of a query in it
 * `graph_loader`: the graphs of `langgraph.json`
 * `graph_run`: one run of the graph
@@ -26,6 +27,7 @@
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
 * `translate`: LangGraph's stream to events
+* `unsaveable`: which value of a state cannot be saved
 * `user`: the user of a run, as LangGraph shows one
 * `user_environment`: a project's variables and working directory
 * `user_module`: imports a project's files as themselves

@@ -27,6 +27,7 @@ from graphjobs.aws.clients import WORKER, is_transient
 from graphjobs.aws.retry import Retry
 from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.settings import Settings
+from graphjobs.worker.unsaveable import naming
 
 T = TypeVar("T")
 
@@ -88,7 +89,8 @@ class ConfirmingSaver(DynamoDBSaver):
         # Without the job's metadata, by which `DynamoDBSaver` overwrites LangGraph's own: a "step" of the caller's
         # would be read for the graph's.
         own: RunnableConfig = {**config, "metadata": {}}
-        result = _persistently(partial(super().put, own, checkpoint, metadata, new_versions))
+        with naming(checkpoint["channel_values"].items(), self.serde):
+            result = _persistently(partial(super().put, own, checkpoint, metadata, new_versions))
         if self._run is not None:
             self._run.saved.add(checkpoint["id"])
         if self._on_saved is not None:
@@ -99,7 +101,8 @@ class ConfirmingSaver(DynamoDBSaver):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task has written."""
-        _persistently(partial(super().put_writes, config, writes, task_id, task_path))
+        with naming(writes, self.serde):
+            _persistently(partial(super().put_writes, config, writes, task_id, task_path))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Read one; "the newest" of a subgraph, which keeps its state on the thread, is the newest the run knows."""

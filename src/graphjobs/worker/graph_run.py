@@ -20,6 +20,7 @@ from graphjobs.core.thread import Position
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.checkpoints import Run as SaverRun
 from graphjobs.worker.factory import FactoryCall
+from graphjobs.worker.failure import CLASS, failed
 from graphjobs.worker.graph_input import InputInvalid, graph_input
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.jsonable import jsonable
@@ -52,6 +53,7 @@ class GraphRun:
         saver: ConfirmingSaver,
         writer: LogWriter,
         logger: Logger,
+        error_detail: str = CLASS,
     ) -> None:
         self._claim = claim
         self._request = request
@@ -60,6 +62,8 @@ class GraphRun:
         self._saver = saver
         self._writer = writer
         self._logger = logger
+        self._error_detail = error_detail
+        self._recorder: Recorder | None = None
         self._control = OwnSteps()
         self._values: Any = None
         self._newest = ""  # id of the newest checkpoint that the stream has told of; by the loop's thread
@@ -68,6 +72,11 @@ class GraphRun:
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary; safe to repeat, from any thread."""
         self._control.request_drain("deadline")
+
+    def failed(self, code: str, error: BaseException) -> Outcome:
+        """The end `code` that `error` of the graph has led to."""
+        where = self._recorder.where(error) if self._recorder else None
+        return failed(code, error, where=where, detail=self._error_detail)
 
     async def run(self) -> Outcome:
         """Run the graph to its end.
@@ -88,21 +97,21 @@ class GraphRun:
         try:
             async with self._loader.open(self._claim.job.graph, self._saver, call, self._logger) as graph:
                 return await self._run(graph)
-        except GraphLoadError:
+        except GraphLoadError as error:
             self._logger.exception("graph cannot be loaded")
-            return ends.failed(ends.GRAPH_UNAVAILABLE)
+            return self.failed(ends.GRAPH_UNAVAILABLE, error)
         except InputInvalid:
             self._logger.exception("the graph cannot be given the job's input")
             return ends.failed(ends.INVALID_INPUT)
         except NoSuchCheckpoint:
             self._logger.exception("the checkpoint to begin with is gone")
             return ends.failed(ends.CHECKPOINT_GONE)
-        except GraphRecursionError:
+        except GraphRecursionError as error:
             self._logger.exception("graph exceeded its recursion limit")
-            return ends.failed(ends.RECURSION_LIMIT)
-        except EventTooLarge:
+            return self.failed(ends.RECURSION_LIMIT, error)
+        except EventTooLarge as error:
             self._logger.exception("event is too large")
-            return ends.failed(ends.EVENT_TOO_LARGE)
+            return self.failed(ends.EVENT_TOO_LARGE, error)
 
     async def _run(self, graph: Pregel[Any, Any, Any, Any]) -> Outcome:
         if self._claim.mark is None and self._claim.job.start is not None:
@@ -131,7 +140,7 @@ class GraphRun:
         return start.checkpoint_id if start else None
 
     async def _stream(self, graph: Pregel[Any, Any, Any, Any]) -> Recorder:
-        recorder = Recorder(self._writer, self._request, self._reached)
+        recorder = self._recorder = Recorder(self._writer, self._request, self._reached)
         config = self._config()
         streaming: Any = {
             **config,

@@ -192,7 +192,7 @@ class JobRun:
             raise error  # no end of the graph: as after a crash, another attempt goes on from the log's mark
         # Whatever a graph raises is its error, SystemExit too: another worker would only fare the same.
         self._logger.error("graph failed", exc_info=error)
-        return ends.failed(ends.GRAPH_ERROR), False
+        return self._graph_run.failed(ends.GRAPH_ERROR, error), False
 
     def _settle(self, outcome: Outcome | None, heartbeat: Heartbeat, *, drained: bool = False) -> Ended:
         with self._settling:

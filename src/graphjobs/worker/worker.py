@@ -136,6 +136,7 @@ class Worker:
             saver=self.saver,
             writer=writer,
             logger=self.logger,
+            error_detail=self.settings.error_detail,
         )
         run = self.new_run(
             claim,

@@ -11,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from graphjobs.core.event import Event
-from graphjobs.core.outcome import Outcome
+from graphjobs.core.outcome import GRAPH_ERROR, Outcome
 from graphjobs.core.run_request import RunRequest
 from graphjobs.testing import MemoryLog
 from graphjobs.worker.graph_run import GraphRun
@@ -45,6 +45,14 @@ class Loaded:
         yield self._graph.copy(update={"checkpointer": checkpointer})
 
 
+async def ended(run: GraphRun) -> Outcome:
+    """The end of the run; what a graph raises is its error, as for `JobRun`."""
+    try:
+        return await run.run()
+    except Exception as error:
+        return run.failed(GRAPH_ERROR, error)
+
+
 def record(graph: Any, given: Any = None, **request: Any) -> Recorded:
     """Run `graph`, compiled, with the input `given` and other members of a `RunRequest`; without claim and end."""
     log: Any = MemoryLog()
@@ -63,7 +71,7 @@ def record(graph: Any, given: Any = None, **request: Any) -> Recorded:
         logger=Logger(service="recorded", level="CRITICAL"),
     )
     try:
-        outcome = asyncio.run(run.run())
+        outcome = asyncio.run(ended(run))
         writer.close()
     finally:
         writer.abandon()

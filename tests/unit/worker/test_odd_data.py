@@ -106,5 +106,14 @@ def test_messages_and_documents_in_the_state_keep_their_parts(workers: Rig) -> N
 def test_a_state_that_no_checkpoint_can_hold_is_the_graphs_error(workers: Rig, name: str) -> None:
     """Another worker would fare the same, so it is not tried again."""
     job = run(workers, lambda: {"done": [NEVER_SAVED[name][0]]})
-    assert workers.events(job)[-1]["data"]["error"]["code"] == "graph_error"
+    error = workers.events(job)[-1]["data"]["error"]
+    assert (error["code"], error["type"]) == ("graph_error", "Unsaveable")
     assert workers.row(job).attempt == 1
+
+
+def test_the_value_that_no_checkpoint_can_hold_is_named(workers: Rig) -> None:
+    job, worker = workers.job("sync_hook"), workers.worker(durable_saver=True, error_detail="message")
+    HOOKS["in_thread"] = lambda: {"words": ["fine"], "done": [2**70]}
+    worker.process(job)
+    message = workers.events(job)[-1]["data"]["error"]["message"]
+    assert message.startswith("'done' cannot be saved in a checkpoint (")
