@@ -79,7 +79,7 @@ def transitions_of(
     jobs: JobStore,
     log: DynamoEventLog,
     clock: Callable[[], int],
-    announce: Callable[[str], None] = lambda job_id: None,
+    announce: Callable[[str, str], None] = lambda job_id, owner: None,
 ) -> Transitions:
     """Transitions over `client` that do not sleep between their tries."""
     threads = ThreadStore(client, "jobs", Settings().thread_retention_seconds)

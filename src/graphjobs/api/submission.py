@@ -98,7 +98,7 @@ class Submission:
         delay = math.ceil((begins - now) / 1000)
         if delay > MAX_DELAY_SECONDS:
             return job  # longer than a message can wait: the reconciler sends it when the job is due
-        self.queue.send(job.job_id, delay_seconds=delay)
+        self.queue.send(job.job_id, job.owner, delay_seconds=delay)
         sent = replace(job, sent_at=now, sends=1, due_at=min(begins + RESEND_AFTER_MS, job.deadline_at))
         try:
             return self.jobs.update(job, sent)

@@ -5,6 +5,7 @@ A message is a hint, never the truth: a duplicate, a late or a lost one changes 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from typing import TYPE_CHECKING, Final
@@ -41,14 +42,23 @@ class JobQueue:
         self._client = client
         self._url = url
 
-    def send(self, job_id: str, *, delay_seconds: int = 0) -> None:
-        """Send a message for `job_id`, seen by workers after `delay_seconds` (0 to 900)."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=message_body(job_id), DelaySeconds=delay_seconds)
+    def send(self, job_id: str, owner: str, *, delay_seconds: int = 0) -> None:
+        """Send a message for `job_id` of `owner`, seen by workers after `delay_seconds` (0 to 900).
 
-    def announce(self, job_id: str) -> None:
+        The message names its owner's group, which makes the queue a fair one: an owner who holds many workers waits
+        behind those who hold few. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+        """
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=message_body(job_id),
+            MessageGroupId=group_of(owner),
+            DelaySeconds=delay_seconds,
+        )
+
+    def announce(self, job_id: str, owner: str) -> None:
         """`send` for a job that the reconciler would find anyway: a failure is noted, not raised."""
         try:
-            self.send(job_id)
+            self.send(job_id, owner)
         except (ClientError, BotoCoreError) as error:
             logger.warning("a message was not sent, the reconciler will do it: %s", error)
 
@@ -61,6 +71,11 @@ class JobQueue:
     def delete(self, receipt_handle: str) -> None:
         """Delete a received message."""
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
+
+
+def group_of(owner: str) -> str:
+    """The message group of an owner: 32 characters that say nothing of who it is."""
+    return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def message_body(job_id: str) -> str:

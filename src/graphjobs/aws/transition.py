@@ -63,11 +63,11 @@ class Transitions:
         log: DynamoEventLog,
         *,
         threads: ThreadStore,
-        announce: Callable[[str], None],
+        announce: Callable[[str, str], None],
         clock: Clock = now_ms,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`announce` sends the message of the job that is given a turn; should it fail, the reconciler sends it."""
+        """`announce` sends the message of the job (and its owner) that is given a turn; else the reconciler sends it."""
         self._client = client
         self._jobs = jobs
         self._log = log
@@ -124,7 +124,7 @@ class Transitions:
 
     def _told(self, applied: Applied, turn: Turn | None) -> Applied:
         if turn is not None:
-            self._announce(turn.job_id)
+            self._announce(turn.job_id, applied.job.owner)
         return applied
 
     def _thread_after(self, job: Job, change: Change) -> tuple[Thread | None, Turn | None]:

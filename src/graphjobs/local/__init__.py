@@ -5,6 +5,7 @@
 * `console`: what a person at the terminal sees: a line per job, and what goes wrong
 * `edge`: the HTTP API and its authorizer
 * `emulator`: moto's server, one request at a time
+* `fair_queue`: moto's queues, made fair as those of SQS
 * `gateway`: payload format 2.0
 * `issuer`: an OIDC issuer: its key, its tokens
 * `issuer_routes`: discovery and JWKS

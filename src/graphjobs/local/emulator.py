@@ -18,8 +18,10 @@ from typing import Any, Final, TypeVar
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import JobQueue
 from graphjobs.local.child import end_with_parent, say_ready
+from graphjobs.local.fair_queue import fair_queues
 from graphjobs.local.keep_alive import KeepAlive
 from graphjobs.local.kept_data import DataUnreadable, KeptData
 from graphjobs.local.resources import client, create_resources, settings_of
@@ -87,7 +89,7 @@ def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
     end_with_parent()
-    with rolled_back_by_item():
+    with rolled_back_by_item(), fair_queues():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}"
         made = create_resources(endpoint, arguments.suffix, visibility_seconds=arguments.visibility_seconds)
@@ -98,8 +100,10 @@ def main() -> None:
                 active = app.alone(data.load)
             except DataUnreadable as error:
                 raise SystemExit(str(error)) from None
-            for job_id in active:
-                JobQueue(client("sqs", endpoint), made["GRAPHJOBS_QUEUE_URL"]).send(job_id)
+            jobs = JobStore(client("dynamodb", endpoint), made["GRAPHJOBS_JOBS_TABLE"])
+            queue = JobQueue(client("sqs", endpoint), made["GRAPHJOBS_QUEUE_URL"])
+            for job in filter(None, map(jobs.get, active)):
+                queue.send(job.job_id, job.owner)
         say_ready(port=server.server_port)
         while not stopping.wait(SAVE_SECONDS):
             if data is not None:

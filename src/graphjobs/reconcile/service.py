@@ -132,7 +132,7 @@ class Reconciler:
         # The row first: of two reconcilers one sends. Should it crash in between, the job is due again later.
         self._note(job, sent)
         try:
-            self.queue.send(job.job_id)
+            self.queue.send(job.job_id, job.owner)
         except (ClientError, BotoCoreError):
             # Due again at the next run, not only when a message that was sent would be taken for lost.
             with suppress(RowChanged):

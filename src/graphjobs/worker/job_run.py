@@ -251,7 +251,7 @@ class JobRun:
 
     def _send_on(self, how: Release) -> Ended:
         self._claims.release(self._claim, how, self._writer.mark_to_resume)
-        self._queue.send(self._claim.job.job_id)
+        self._queue.send(self._claim.job.job_id, self._claim.job.owner)
         return Ended(release=how, stop=self._stop)
 
     def _went_on(self) -> bool:
