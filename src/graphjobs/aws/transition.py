@@ -67,7 +67,7 @@ class Transitions:
         clock: Clock = now_ms,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`announce` sends the message of the job (and its owner) that is given a turn; else the reconciler sends it."""
+        """`announce` sends the message of a job (id, owner) that is given a turn; else the reconciler sends it."""
         self._client = client
         self._jobs = jobs
         self._log = log
