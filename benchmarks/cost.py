@@ -105,7 +105,7 @@ def run_one_job(meter: Meter) -> Ran:
         joining = Joining(parts.jobs, parts.threads, parts.log, parts.transitions, now_ms)
         submission = Submission(parts.jobs, parts.queue, settings, joining)
         the_worker = worker()
-        meter.attach(the_worker.saver.client.meta.events)  # of a session of its own
+        meter.attach(the_worker.saver.table.dynamodb.meta.events)  # of a session of its own
         stream = create_app_from_env()
         before = meter.calls.copy()
         # With a key, as our client always sends one.

@@ -20,7 +20,7 @@ LIBRARIES = {
     "api": f"{BOTO}; {API}",
     "reconcile": f"{BOTO}; {POWERTOOLS}",
     "stream": f"{BOTO}; {POWERTOOLS}; import starlette.applications, uvicorn, jwt",
-    "worker": f"{BOTO}; {POWERTOOLS}; import langgraph.graph, langgraph_checkpoint_aws",
+    "worker": f"{BOTO}; {POWERTOOLS}; import langgraph.graph",
 }
 """What the functions of a dependency group cannot do without."""
 

@@ -88,5 +88,4 @@ def test_every_data_action_that_is_listed_is_tried_or_proven_by_a_job() -> None:
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
         "s3:PutObject",
-        "s3:PutObjectTagging",
     }

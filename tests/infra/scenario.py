@@ -56,6 +56,10 @@ async def slow(state: State) -> State:
         await asyncio.sleep(60)
     return {"again": "later"}
 
+def carry(state: State) -> State:
+    """Leaves the large value where it is saved."""
+    return {"again": "carried"}
+
 def graph(*nodes):
     builder = StateGraph(State)
     for before, node in zip([START, *(n.__name__ for n in nodes)], nodes):
@@ -64,7 +68,7 @@ def graph(*nodes):
     builder.add_edge(nodes[-1].__name__, END)
     return builder.compile()
 
-large, failing, waiting = graph(big), graph(fail), graph(big, slow)
+large, failing, waiting = graph(big), graph(fail), graph(big, carry, slow)
 '''
 
 

@@ -59,14 +59,13 @@ ALLOWED = {
         dynamodb:GetItem                events
         dynamodb:PutItem                events
         dynamodb:Query                  events
-        dynamodb:GetItem                checkpoints
+        dynamodb:BatchGetItem           checkpoints
         dynamodb:PutItem                checkpoints
         dynamodb:Query                  checkpoints
         s3:PutObject                    bucket/events/*
         s3:GetObject                    bucket/inputs/*
         s3:GetObject                    bucket/checkpoints/*
         s3:PutObject                    bucket/checkpoints/*
-        s3:PutObjectTagging             bucket/checkpoints/*
         sqs:ChangeMessageVisibility     queue
         sqs:DeleteMessage               queue
         sqs:GetQueueAttributes          queue

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from graphjobs.aws import schema
+from graphjobs.aws.checkpoint_table import PREFIX as CHECKPOINT_PREFIX
 from graphjobs.aws.input_bodies import PREFIX as INPUT_PREFIX
 from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.slot import freeze
-from graphjobs.worker.checkpoints import PREFIX as CHECKPOINT_PREFIX
 from tests.infra.template import Template
 
 TABLES = {

@@ -2,6 +2,7 @@
 
 * `backend`: stores and clients, put together from settings
 * `cancel`: cancel
+* `checkpoint_table`: checkpoints as items and S3 objects
 * `claims`: claim, finish, release
 * `clients`: clients, time-outs, which errors may pass
 * `dynamo_log`: the log in DynamoDB

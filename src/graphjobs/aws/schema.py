@@ -18,7 +18,7 @@ TTL_ATTRIBUTE: Final = "expires_at"
 """Epoch seconds, on the Jobs and Events tables."""
 
 CHECKPOINT_TTL_ATTRIBUTE: Final = "ttl"
-"""Epoch seconds, the name that `DynamoDBSaver` uses."""
+"""Epoch seconds."""
 
 BY_OWNER_INDEX: Final = "by_owner"
 """Sparse: only job rows have ``owner``. Newest first by ``created``."""
@@ -84,4 +84,4 @@ JOBS_TABLE: Final[dict[str, Any]] = _table(("pk", "S")) | {
 EVENTS_TABLE: Final[dict[str, Any]] = _table(("job_id", "S"), ("seq", "N"))
 
 CHECKPOINTS_TABLE: Final[dict[str, Any]] = _table(("PK", "S"), ("SK", "S"))
-"""The schema that `langgraph_checkpoint_aws.DynamoDBSaver` asks for."""
+"""A checkpoint thread is one partition; see `graphjobs.aws.checkpoint_table`."""

@@ -165,11 +165,10 @@ _ALL: Final = (
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
-            "checkpoints": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
+            "checkpoints": ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"),
             "bucket/events/*": ("s3:PutObject",),
             "bucket/inputs/*": ("s3:GetObject",),
-            # The saver tags its objects with their time to live.
-            "bucket/checkpoints/*": ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"),
+            "bucket/checkpoints/*": ("s3:GetObject", "s3:PutObject"),
             "queue": (
                 "sqs:ChangeMessageVisibility",
                 "sqs:DeleteMessage",

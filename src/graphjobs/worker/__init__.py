@@ -1,6 +1,8 @@
 """The worker: runs a graph and appends its events to the log.
 
-* `checkpoints`: `DynamoDBSaver`, made consistent, telling and persistent
+* `checkpoint_layout`: how a checkpoint is laid out in an item
+* `checkpoint_store`: checkpoints and pending writes in the table
+* `checkpoints`: LangGraph's checkpointer
 * `commands`: LangGraph's `Command` of a request
 * `factory`: a graph for one run: factories, context managers, `ServerRuntime`
 * `failure`: what a client is told of an exception
@@ -20,10 +22,13 @@
 * `pieces`: text, reasoning and tool calls of a message
 * `raw_parts`: LangGraph's own parts as events
 * `recorder`: takes each part of a graph's stream as it is made
+* `run_checkpoints`: what of a run's checkpoints is in memory, and when they are saved
 * `run_config`: config and context of a run
 * `secrets`: secrets of the user's graphs, put into the environment
 * `seed`: a checkpoint thread that begins with a copy of another one's head
+* `serde`: what may be made of the bytes of a checkpoint
 * `slot_buffer`: what waits for the log; numbering, coalescing
+* `snapshot`: a checkpoint as bytes, value by value
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
 * `translate`: LangGraph's stream to events

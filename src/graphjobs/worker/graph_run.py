@@ -17,7 +17,7 @@ from graphjobs.core.event import EventTooLarge
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.thread import Position
-from graphjobs.worker.checkpoints import ConfirmingSaver
+from graphjobs.worker.checkpoints import ConfirmingSaver, keep_all
 from graphjobs.worker.checkpoints import Run as SaverRun
 from graphjobs.worker.factory import FactoryCall
 from graphjobs.worker.failure import CLASS, failed
@@ -116,7 +116,8 @@ class GraphRun:
     async def _run(self, graph: Pregel[Any, Any, Any, Any]) -> Outcome:
         if self._claim.mark is None and self._claim.job.start is not None:
             await self._seed(self._claim.job.start)
-        with self._saver.watching(SaverRun(self._claim.thread, self._begins_at or ""), self._marks.saved):
+        saves = SaverRun(self._claim.thread, self._begins_at or "", self._oldest_needed)
+        with self._saver.watching(saves, self._marks.saved):
             recorder = await self._stream(graph)
             result = jsonable(await self._result(graph))
         outcome = ends.interrupted(result, recorder.interrupts) if recorder.interrupted else ends.completed(result)
@@ -195,6 +196,13 @@ class GraphRun:
         # Never "latest": a worker that was fenced may have saved there since.
         configurable = {**self._run_config["configurable"], "checkpoint_id": self._begins_at}
         return {**self._run_config, "configurable": configurable}
+
+    def _oldest_needed(self) -> str:
+        """Of a job that is no turn of a conversation only the mark, and what comes after it, is ever gone on from."""
+        if self._claim.job.thread_id is not None:
+            return keep_all()
+        mark = self._writer.mark_in_log
+        return mark.checkpoint_id if mark is not None and mark.thread == self._claim.thread else ""
 
 
 def _nodes(names: tuple[str, ...] | Literal["*"]) -> Any:

@@ -15,6 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph._internal._constants import NS_END, NULL_TASK_ID, RESUME
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, PendingWrite
 
+from graphjobs.worker.checkpoints import ConfirmingSaver
+
 
 class NoSuchCheckpoint(LookupError):
     """There is nothing to seed a thread from: the checkpoint was never saved, or has expired."""
@@ -63,6 +65,10 @@ def _namespace(found: CheckpointTuple) -> str:
 
 def _subgraphs(saver: BaseCheckpointSaver[Any], source: str, head: CheckpointTuple) -> Iterable[CheckpointTuple]:
     """The newest checkpoint of each subgraph, as of `head`."""
+    if isinstance(saver, ConfirmingSaver):
+        noted = saver.subgraphs_of(source, head.checkpoint["id"])
+        if noted is not None:
+            return noted
     saved = list(saver.list({"configurable": {"thread_id": source}}))
     past = _past({_id(each.config): each for each in saved if not _namespace(each)}, head)
     newest: dict[str, tuple[int, CheckpointTuple]] = {}

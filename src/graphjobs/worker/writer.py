@@ -90,6 +90,12 @@ class LogWriter:
             return self._buffer.mark_to_resume
 
     @property
+    def mark_in_log(self) -> Mark | None:
+        """The mark of the log's last slot: from there, or from a newer one, anybody else would resume."""
+        with self._changed:
+            return self._buffer.tail.mark
+
+    @property
     def full(self) -> bool:
         """Whether so much is waiting that the graph should be held up."""
         return self._buffer.full

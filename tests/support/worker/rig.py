@@ -181,8 +181,8 @@ class Rig:
         parts = Parts(wire, dynamodb, heartbeat, wire.attach(boto3.client("s3"), "s3"))
         if durable_saver:
             parts.saver = checkpoint_saver(self.aws.settings)
-            wire.attach(parts.saver.client, "saver")
-            wire.attach(parts.saver.storage.s3_client, "saver-s3")
+            wire.attach(parts.saver.table.dynamodb, "saver")
+            wire.attach(parts.saver.table.s3, "saver-s3")
         return parts
 
     def until_logged(self, job: Job, kind: str, number: int = 1) -> None:

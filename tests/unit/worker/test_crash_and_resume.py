@@ -79,7 +79,7 @@ def test_after_a_crash_at_any_write_the_kept_events_are_those_of_one_run(
 def test_after_a_crash_within_a_dynamodb_checkpoint_the_job_goes_on_from_the_one_before(
     workers: Rig, die_at: int
 ) -> None:
-    """`DynamoDBSaver` saves a checkpoint in several items: a torn save must not be resumed from."""
+    """A save that was not confirmed must not be resumed from."""
     clean = run_clean(workers, "rounds")
     job = workers.job("rounds", INPUT)
     crash(workers, job, Gate(die_at), durable_saver=True)

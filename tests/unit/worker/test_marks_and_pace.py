@@ -127,7 +127,7 @@ def test_the_saver_tells_of_a_save_only_once_it_is_confirmed(aws: Backend) -> No
     with saver.watching(Run("thread", ""), lambda config, checkpoint_id: told.append(checkpoint_id)):
         saver.put(config(), checkpoint, {}, {})
         assert told == [checkpoint["id"]]
-        saver.client.meta.events.register("before-parameter-build.dynamodb.PutItem", refused)
+        saver.table.dynamodb.meta.events.register("before-parameter-build.dynamodb.PutItem", refused)
         with pytest.raises(ClientError):
             saver.put(config(), empty_checkpoint(), {}, {})
         assert len(told) == 1
@@ -145,7 +145,7 @@ def test_every_read_of_a_checkpoint_is_consistent(aws: Backend) -> None:
     saver, reads = checkpoint_saver(aws.settings), []
     saver.put(config(), empty_checkpoint(), {}, {})
     for operation in ("GetItem", "Query", "BatchGetItem"):
-        saver.client.meta.events.register(
+        saver.table.dynamodb.meta.events.register(
             f"before-call.dynamodb.{operation}", lambda params, **_: reads.append(params["body"])
         )
     found = saver.get_tuple(config())

@@ -26,7 +26,6 @@ CALLS = {
     "worker.TransactWriteItems",
     "worker.PutItem",
     "s3.PutObject",
-    "saver.Query",
     "saver.PutItem",
     "saver-s3.PutObject",
 }
@@ -34,8 +33,8 @@ SLOTS = {"worker.PutItem", "s3.PutObject"}
 RESUMING_CALLS = {
     "worker.GetItem",
     "worker.Query",  # the tail, which names the mark
-    "saver.GetItem",
     "saver.Query",
+    "saver.BatchGetItem",
     "saver-s3.GetObject",
 }
 FOREVER = 10_000
@@ -46,7 +45,8 @@ UNDISTURBED = Trouble("", RuntimeError())
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
     monkeypatch.setattr("graphjobs.core.slot.MAX_INLINE_BYTES", LARGE)
-    monkeypatch.setattr("langgraph_checkpoint_aws.checkpoint.dynamodb.storage_strategy.S3_OFFLOAD_THRESHOLD", LARGE)
+    monkeypatch.setattr("graphjobs.worker.slot_buffer.UPDATE_HOLD_SECONDS", 60.0)  # the mark is with the step's update
+    monkeypatch.setattr("graphjobs.aws.checkpoint_table.LARGE", LARGE)
 
 
 def deliver(workers: Rig, job: Job, gate: Gate) -> RiggedWorker:
@@ -63,11 +63,11 @@ def deliver(workers: Rig, job: Job, gate: Gate) -> RiggedWorker:
 
 
 def half_done(workers: Rig) -> Job:
-    """A job whose worker has died in its second step."""
+    """A job whose worker has died in its last step."""
     job, gate = workers.job("heavy"), Gate()
 
     def die() -> None:
-        workers.until_logged(job, "update")
+        workers.until_logged(job, "update", 2)
         gate.die()
 
     HOOKS["unload"] = die
@@ -144,7 +144,7 @@ def test_a_call_of_a_worker_that_resumes_may_fail_too(
     check(workers, job, expected["story"])
 
 
-CHECKPOINTS = ["saver.PutItem", "saver.GetItem", "saver.Query", "saver-s3.PutObject", "saver-s3.GetObject"]
+CHECKPOINTS = ["saver.PutItem", "saver.BatchGetItem", "saver.Query", "saver-s3.PutObject", "saver-s3.GetObject"]
 
 
 @pytest.mark.parametrize("call", CHECKPOINTS)
