@@ -60,6 +60,7 @@ def from_config(config: Config, project: GraphProject) -> dict[str, str]:
         "RETENTION_SECONDS": str(config.retention_days * DAY),
         "THREAD_RETENTION_SECONDS": str(config.thread_retention_days * DAY),
         "STREAM_WINDOW_SECONDS": str(config.stream_window_seconds),
+        "MAX_ACTIVE_JOBS": str(config.max_active_jobs),
         "SECRETS": json.dumps(dict(config.worker_secrets)) if config.worker_secrets else "",
         "LOG_GRAPH_ERRORS": config.graph_errors,
         "ERROR_DETAIL": config.error_detail,

@@ -68,5 +68,7 @@ def test_nothing_else_knows_a_function_of_the_api_by_name(name: str) -> None:
     for folder in ("src", "functions", "infra", "deploy", "benchmarks"):
         for path in (ROOT / folder).rglob("*.py"):
             relative = path.relative_to(ROOT).as_posix()
+            if relative.startswith(("src/graphjobs/cli/", "src/graphjobs/client/")):
+                continue  # have verbs of their own, some by the same name
             if relative not in own and relative.removeprefix("src/") not in own:
                 assert not mentions.search(path.read_text(encoding="utf-8")), relative

@@ -10,16 +10,21 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.joining import Joining
 from graphjobs.aws.job_store import Idempotency, JobStore, KeyReused, RowChanged
+from graphjobs.aws.owner_limit import OwnerLimitReached
 from graphjobs.aws.queue import MAX_DELAY_SECONDS, RESEND_AFTER_MS, UNSENT_GRACE_MS, JobQueue
 from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.http.problem import Problem
 from graphjobs.http.public_url import UrlRefused, target_of
+
+RETRY_AFTER_SECONDS: Final = 5
+"""What is told to whoever has too many jobs: about as long as a short one takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Submission:
                 job, new = self.jobs.create(job, stored, idempotency, self.clock(), webhook=request.webhook)
         except KeyReused:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.") from None
+        except OwnerLimitReached:
+            raise _too_many(self.settings.max_active_jobs) from None
         if job.status is Status.QUEUED and job.sent_at is None and not job.waiting:
             job = self._announce(job)
         return job, new
@@ -79,6 +86,7 @@ class Submission:
             expires_at=deadline // 1000 + self.settings.retention_seconds,
             due_at=min(begins + UNSENT_GRACE_MS, deadline),
             not_before=not_before,
+            owner_limit=self.settings.max_active_jobs,
         )
 
     def _check_webhook(self, url: str | None) -> None:
@@ -104,6 +112,11 @@ class Submission:
             return self.jobs.update(job, sent)
         except RowChanged:
             return job  # a worker has it already, which is all that was wanted
+
+
+def _too_many(limit: int) -> Problem:
+    detail = f"{limit} jobs of yours have not ended, which is the most; try again when one has."
+    return Problem(429, "too_many_active_jobs", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def _stored(request: JobRequest) -> str:

@@ -8,6 +8,7 @@
 * `dynamo_log`: the log in DynamoDB
 * `input_bodies`: large inputs in S3
 * `job_store`: rows, inputs, idempotency records: conditional reads and writes
+* `owner_limit`: how many jobs an owner has that have not ended
 * `payload_store`: large slot bodies in S3
 * `queue`: the SQS message
 * `retry`: how often and how long to try again

@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 
 from graphjobs.aws.clients import CONFLICT_CODES, error_code
 from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
+from graphjobs.aws.owner_limit import OwnerLimit, OwnerLimitReached
+from graphjobs.aws.retry import Retry
 from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
 from graphjobs.core.job import Job, job_from_item, row_attributes
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 GUARD: Final = ("status", "epoch", "lease_until")
 """A row in which these three are as they were read is in the same state, held by the same claim or by none."""
+
+CREATE_PATIENCE: Final = Retry(tries=10, seconds=8)
+"""For creating a job, which a person waits for; the HTTP API gives up after 30 s."""
 
 WEBHOOK: Final = "webhook"
 """Attribute of a row whose caller named a webhook."""
@@ -63,6 +68,7 @@ class JobStore:
         """`bodies` takes inputs that are too large for an item; needed by those who create jobs or run them."""
         self._client = client
         self._table = table
+        self.owner_limit = OwnerLimit(table)
         self._bodies = bodies
 
     def create(
@@ -81,6 +87,7 @@ class JobStore:
 
         Raises:
             KeyReused: the key was used with another body.
+            OwnerLimitReached: the owner has `job.owner_limit` jobs that have not ended.
             ClientError, BotoCoreError: as DynamoDB answers; nothing was stored, or all of it was.
         """
         expires = {"expires_at": {"N": str(job.expires_at)}}
@@ -108,17 +115,31 @@ class JobStore:
                 }
             )
         puts: list[Any] = [{"Put": {"TableName": self._table, **item}} for item in items]
+        if job.owner_limit:
+            puts.append({"Update": self.owner_limit.taken(job)})
         puts += [{"Update": update} for update in also]
         try:
-            self._client.transact_write_items(TransactItems=puts)
+            self._create(puts)
         except ClientError as error:
-            if idempotency is None or "ConditionalCheckFailed" not in cancellation_codes(error):
-                raise
-            earlier = self.recorded(idempotency, now)
-            if earlier is None:
-                raise
-            return earlier, earlier.job_id == job.job_id  # new if it is our own write, whose answer was lost
+            codes = cancellation_codes(error)
+            if idempotency is not None and "ConditionalCheckFailed" in codes:
+                earlier = self.recorded(idempotency, now)
+                if earlier is not None:
+                    return earlier, earlier.job_id == job.job_id  # new if it is our own, whose answer was lost
+            if job.owner_limit and codes[len(items) :][:1] == ["ConditionalCheckFailed"]:
+                raise OwnerLimitReached(job.owner) from error
+            raise
         return job, True
+
+    def _create(self, items: list[Any]) -> None:
+        """Write the items of a new job, again as long as only other jobs of the same owner are in the way."""
+        for last in CREATE_PATIENCE:
+            try:
+                self._client.transact_write_items(TransactItems=items)
+                return
+            except ClientError as error:
+                if last or set(cancellation_codes(error)) - {"None"} != {"TransactionConflict"}:
+                    raise
 
     def recorded(self, idempotency: Idempotency, now: int) -> Job | None:
         """The job that was created under the key; None if there is none.

@@ -156,6 +156,8 @@ class Transitions:
             items.append({"Update": self._threads.change(thread)})
         if turn is not None:
             items.append({"Update": self._threads.give(turn, self._clock() + UNSENT_GRACE_MS)})
+        if job.owner_limit and change.job.status.terminal:
+            items.append({"Update": self._jobs.owner_limit.given_back(job)})
         self._client.transact_write_items(TransactItems=items)
         return Applied(change.job, slot, change.outcome, thread)
 

@@ -88,6 +88,7 @@ class Job:
         start: the checkpoint that it begins with; None to begin with nothing.
         rollback: whether its cancel takes back whatever it did to its thread.
         not_before: when it may begin, if that was asked for.
+        owner_limit: how many jobs its owner may have that have not ended; 0: no limit, and it is not counted.
     """
 
     job_id: str
@@ -113,6 +114,7 @@ class Job:
     start: Position | None = None
     rollback: bool = False
     not_before: int | None = None
+    owner_limit: int = 0
 
     @property
     def thread(self) -> str:
@@ -175,6 +177,8 @@ def row_attributes(job: Job) -> dict[str, Any]:
         item["thread_id"] = {"S": job.thread_id}
     if job.start is not None:
         item["start"] = position_attribute(job.start)
+    if job.owner_limit:
+        item["owner_limit"] = {"N": str(job.owner_limit)}
     return item | {name: {"BOOL": True} for name in _FLAGS if getattr(job, name)}
 
 
@@ -193,4 +197,5 @@ def job_from_item(item: dict[str, Any]) -> Job:
         start=position_from_attribute(item.get("start")),
         waiting="waiting" in item,
         rollback="rollback" in item,
+        owner_limit=int(item.get("owner_limit", {"N": "0"})["N"]),
     )

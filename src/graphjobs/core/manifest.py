@@ -73,6 +73,7 @@ _ALL: Final = (
             "retention_seconds",
             "thread_retention_seconds",
             "webhook_hosts",
+            "max_active_jobs",
         ),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),

@@ -72,6 +72,7 @@ class Settings:
     max_timeout_seconds: int = _bounded(86_400, 1, 604_800)
     retention_seconds: int = _bounded(604_800, 60, 31_536_000)
     thread_retention_seconds: int = _bounded(2_592_000, 60, 315_360_000)
+    max_active_jobs: int = _bounded(0, 0, 1_000_000)
     max_body_bytes: int = _bounded(5_242_880, 1_024, 5_242_880)
     function_timeout_seconds: float = _bounded(900, 1, 900)
     reconcile_seconds: float = _bounded(60, 0.2, 3_600)

@@ -258,3 +258,15 @@ def test_a_lost_answer_of_the_transaction_makes_one_job(service: Api) -> None:
     answer = service.submit(key="k")
     assert answer.status == 202 and repeated
     assert len(service.items()) == 3 and len(service.aws.messages()) == 1
+
+
+def test_a_job_too_many_is_429_until_one_has_ended(aws: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    with api(aws, monkeypatch, GRAPHJOBS_MAX_ACTIVE_JOBS="2") as service:
+        first = service.submit(key="first")
+        assert (first.status, service.submit().status) == (202, 202)
+        refused = service.submit(key="third")
+        assert (refused.status, refused.code, refused.headers["retry-after"]) == (429, "too_many_active_jobs", "5")
+        assert service.submit(user="user-2").status == 202, "somebody else's are not counted"
+        assert service.submit(key="first").status == 200, "a retry of one that is there is no job more"
+        service.call("POST", f"/jobs/{first.body['job_id']}/cancel")
+        assert service.submit(key="third").status == 202
