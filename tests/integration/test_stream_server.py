@@ -43,7 +43,7 @@ def written(aws: Backend, events: Iterator[tuple[str, dict[str, Any]]], result: 
     failures: list[Exception] = []
     writer = LogWriter(aws.log, claim, flush_seconds=0.05, on_failure=failures.append)
     for kind, data in events:
-        writer.append(kind, encode(data))
+        writer.append(kind, encode(data).text)
         if writer.full:
             writer.wait_for_room()
     aws.claims.finish(claim, completed(result), writer.close())

@@ -60,7 +60,7 @@ class SteppedWriter:
     def append(self, kind: str, data: Any) -> None:
         if not self._accepts or self._failure:
             raise WriterClosed(self._job_id)
-        self.buffer.accept(kind, encode(data), now=0.0, at=self._clock())
+        self.buffer.accept(kind, encode(data).text, now=0.0, at=self._clock())
 
     def mark(self, mark: Mark) -> None:
         self.buffer.mark(mark)

@@ -50,6 +50,7 @@ class Event:
         ts: RFC 3339 UTC time at which it was produced.
         data: a JSON object.
         node, task: of an event whose data is the node's own: the node's path, and the ids of the tasks on it.
+        cut: what `data` does not hold of what the graph gave, and why; nearly always nothing.
     """
 
     seq: int
@@ -58,6 +59,7 @@ class Event:
     data: dict[str, Any]
     node: str | None = None
     task: str | None = None
+    cut: tuple[str, ...] = ()
 
     def line(self) -> str:
         """The event's JSON on one line: no raw line break can be in it, since JSON escapes them.
@@ -66,10 +68,18 @@ class Event:
             ValueError: `data` holds NaN or an infinity (the caller makes values JSON first).
             EventTooLarge: the line is over `MAX_EVENT_BYTES`.
         """
-        return event_line(self.seq, self.type, self.ts, _encode(self.data), self.node, self.task)
+        return event_line(self.seq, self.type, self.ts, _encode(self.data), self.node, self.task, self.cut)
 
 
-def event_line(seq: int, kind: str, ts: str, data: str, node: str | None = None, task: str | None = None) -> str:
+def event_line(
+    seq: int,
+    kind: str,
+    ts: str,
+    data: str,
+    node: str | None = None,
+    task: str | None = None,
+    cut: tuple[str, ...] = (),
+) -> str:
     """An event's one line of JSON, made of its members; `data` is JSON already, without a raw line feed.
 
     No reader takes it for several lines: also what only some of them break lines at is escaped.
@@ -79,7 +89,8 @@ def event_line(seq: int, kind: str, ts: str, data: str, node: str | None = None,
     """
     # Seq and time need no escaping.
     origin = "" if node is None or task is None else f'"node":{_quote(node)},"task":{_quote(task)},'
-    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}",{origin}"data":{_on_one_line(data)}}}'
+    missing = f'"cut":{_on_one_line(_encode(cut))},' if cut else ""
+    text = f'{{"seq":{seq},"type":{_quote(kind)},"ts":"{ts}",{origin}{missing}"data":{_on_one_line(data)}}}'
     if len(text) * 4 > MAX_EVENT_BYTES and len(text.encode()) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"An event of type {kind!r} is over {MAX_EVENT_BYTES} bytes of JSON.")
     return text
@@ -95,7 +106,7 @@ class StoredEvent:
     def parse(self) -> Event:
         """The event itself."""
         members = json.loads(self.line)
-        return Event(**members)
+        return Event(**members | {"cut": tuple(members.get("cut", ()))})
 
     @property
     def type(self) -> str:

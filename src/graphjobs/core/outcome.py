@@ -60,6 +60,8 @@ class Outcome:
         result: of a job that ran to its end, or the values so far of one that is interrupted.
         code: why it has failed.
         interrupts: the questions that wait for an answer, ``{"id", "value"}``; none if it stopped where it was told to.
+        cause: the exception behind the code.
+        cut: what the result does not hold of the graph's values, and why.
         position: the newest checkpoint that it saved and confirmed; where the next job of its thread begins.
     """
 
@@ -69,6 +71,7 @@ class Outcome:
     interrupts: tuple[Mapping[str, Any], ...] = ()
     position: Position | None = None
     cause: Cause | None = None
+    cut: tuple[str, ...] = ()
 
     def error(self) -> dict[str, str] | None:
         """The error as clients see it: ``{code, message, type?, where?}``, never a trace."""
@@ -86,6 +89,8 @@ class Outcome:
         done: dict[str, Any] = {"status": self.status.value, "result": self.result}
         if self.status is Status.INTERRUPTED:
             done["interrupts"] = [dict(each) for each in self.interrupts]
+        if self.cut:
+            done["cut"] = list(self.cut)
         error = self.error()
         return done | {"error": error} if error else done
 

@@ -24,6 +24,7 @@
 * `recorder`: takes each part of a graph's stream as it is made
 * `run_checkpoints`: what of a run's checkpoints is in memory, and when they are saved
 * `run_config`: config and context of a run
+* `scalars`: JSON forms of single values
 * `secrets`: secrets of the user's graphs, put into the environment
 * `seed`: a checkpoint thread that begins with a copy of another one's head
 * `serde`: what may be made of the bytes of a checkpoint

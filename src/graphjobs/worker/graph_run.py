@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
@@ -23,7 +24,7 @@ from graphjobs.worker.factory import FactoryCall
 from graphjobs.worker.failure import CLASS, failed
 from graphjobs.worker.graph_input import InputInvalid, graph_input
 from graphjobs.worker.graph_loader import GraphLoader
-from graphjobs.worker.jsonable import jsonable
+from graphjobs.worker.jsonable import encode
 from graphjobs.worker.langgraph_compat import OwnSteps
 from graphjobs.worker.load_error import GraphLoadError
 from graphjobs.worker.marks import Marks
@@ -119,11 +120,12 @@ class GraphRun:
         saves = SaverRun(self._claim.thread, self._begins_at or "", self._oldest_needed)
         with self._saver.watching(saves, self._marks.saved):
             recorder = await self._stream(graph)
-            result = jsonable(await self._result(graph))
+            encoded = encode(await self._result(graph))
+        result = json.loads(encoded.text)
         outcome = ends.interrupted(result, recorder.interrupts) if recorder.interrupted else ends.completed(result)
         # Where the next job of the thread goes on: all saves are confirmed when the stream has ended.
         newest = self._newest or self._begins_at
-        return replace(outcome, position=Position(self._claim.thread, newest) if newest else None)
+        return replace(outcome, cut=encoded.cut, position=Position(self._claim.thread, newest) if newest else None)
 
     async def _seed(self, start: Position) -> None:
         """Begin on a copy of its own: what this run saves, answers among it, touches nobody else's checkpoints."""

@@ -39,7 +39,7 @@ class Log(Protocol):
     def last_seq(self) -> int:
         """See `LogWriter.last_seq`."""
 
-    def append(self, kind: str, data: str, place: Place | None = None) -> int:
+    def append(self, kind: str, data: str, place: Place | None = None, cut: tuple[str, ...] = ()) -> int:
         """See `LogWriter.append`."""
 
     def wait_for_room(self) -> None:
@@ -147,7 +147,7 @@ class Recorder:
 
     def _record(self, events: Iterable[Made]) -> None:
         for kind, data, place in events:
-            self._log.append(kind, data, place)
+            self._log.append(kind, data.text, place, data.cut)
         if self._log.full and threading.get_ident() != self._loop_thread:
             self._log.wait_for_room()
 

@@ -28,11 +28,6 @@ UPDATE_HOLD_SECONDS: Final = 0.1
 """An `update` waits this long for its step's checkpoint, so that one slot carries both the event and the mark."""
 
 
-def place_members(place: Place | None) -> tuple[str | None, str | None]:
-    """Node and task of an event's line."""
-    return (place.node, place.task) if place else (None, None)
-
-
 class SlotBuffer:
     """What one claim has still to write. `now` is in seconds of a monotonic clock, `at` in epoch milliseconds."""
 
@@ -76,15 +71,18 @@ class SlotBuffer:
         self._advance_mark(self._tail.last_seq)
         return self._mark
 
-    def accept(self, kind: str, data: str, place: Place | None = None, *, now: float, at: int) -> bool:
+    def accept(
+        self, kind: str, data: str, place: Place | None = None, cut: tuple[str, ...] = (), *, now: float, at: int
+    ) -> bool:
         """Take an event, `data` being its JSON; returns whether `due` has changed by it.
 
-        `place` is where it comes from, if its data does not say so.
+        `place` is where it comes from, if its data does not say so; `cut` what its data does not hold, and why.
 
         Raises:
             EventTooLarge: see `event_line`; nothing was accepted.
         """
-        line = event_line(self._next_seq, kind, self._timestamp(at), data, *place_members(place))
+        node, task = (place.node, place.task) if place else (None, None)
+        line = event_line(self._next_seq, kind, self._timestamp(at), data, node, task, cut)
         changed = not self._lines or self._held_until > 0
         before = self._characters
         self._held_until = now + UPDATE_HOLD_SECONDS if kind == UPDATE else 0.0

@@ -15,6 +15,7 @@ gives a ``token`` too unless a model has spoken in its task, so that whoever joi
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 from graphjobs.core.event import CUSTOM, MESSAGE, REASONING, RESERVED_TYPES, RETRY, TOKEN, TOOL_CALL, UPDATE
 from graphjobs.core.event import INTERRUPT as INTERRUPT_EVENT
-from graphjobs.worker.jsonable import encode, jsonable
+from graphjobs.worker.jsonable import Encoded, encode, jsonable
 from graphjobs.worker.langgraph_compat import ABOUT, INTERRUPT, Namespace, Part, namespace_of
 from graphjobs.worker.messages import ENDED, PIECE, RETURNED, SPOKEN
 from graphjobs.worker.pieces import reasoning_of, text_of, tool_calls_of, whole
@@ -33,8 +34,8 @@ from graphjobs.worker.tasks import Place, Retry, Tasks
 TYPE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """What may follow ``event:`` on the wire."""
 
-Made = tuple[str, str, Place | None]
-"""An event's type, the JSON of its data, and for a custom event, whose data is the node's own, where it comes from."""
+Made = tuple[str, Encoded, Place | None]
+"""An event's type, its data, and for a custom event, whose data is the node's own, where it comes from."""
 
 
 class OwnEvents:
@@ -62,8 +63,7 @@ class OwnEvents:
 
     def custom(self, value: Any, namespace: Namespace) -> Iterable[Made]:
         """The event of what a node of the task `namespace` has written."""
-        kind, data = _custom(value)
-        return ((kind, encode(data), self._tasks.place(namespace)),)
+        return ((*_custom(value), self._tasks.place(namespace)),)
 
     def retry(self, retry: Retry) -> Iterable[Made]:
         """The event of a task that is tried again."""
@@ -138,19 +138,24 @@ def _at(place: Place, members: dict[str, Any]) -> dict[str, Any]:
     return {"node": place.node, "task": place.task, **members}
 
 
-def _custom(value: Any) -> tuple[str, Any]:
+def _custom(value: Any) -> tuple[str, Encoded]:
     # A plain dict, as nearly always, is looked into as it is.
-    data = value if type(value) is dict else jsonable(value)
-    if not isinstance(data, dict):
-        return CUSTOM, {"value": data}
+    data, whole = value, Encoded("")
+    if type(value) is not dict:
+        whole = encode(value)
+        data = json.loads(whole.text)
+        if not isinstance(data, dict):
+            return CUSTOM, Encoded(f'{{"value":{whole.text}}}', whole.cut)
     kind = data.get("type")
     if type(kind) is not str:
         kind = jsonable(kind)
     if isinstance(kind, str) and _names_a_type(kind):
         data = data.copy()
         del data["type"]
-        return kind, data
-    return CUSTOM, data
+    else:
+        kind = CUSTOM
+    made = encode(data)
+    return kind, Encoded(made.text, whole.cut + made.cut)
 
 
 @lru_cache(maxsize=256)

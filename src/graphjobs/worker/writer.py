@@ -100,8 +100,8 @@ class LogWriter:
         """Whether so much is waiting that the graph should be held up."""
         return self._buffer.full
 
-    def append(self, kind: str, data: str, place: Place | None = None) -> int:
-        """Accept an event, `data` being its JSON on one line, and return its seq; `place`: see `SlotBuffer.accept`.
+    def append(self, kind: str, data: str, place: Place | None = None, cut: tuple[str, ...] = ()) -> int:
+        """Accept an event, `data` being its JSON on one line, and return its seq; the rest: see `SlotBuffer.accept`.
 
         Raises:
             EventTooLarge: see `event_line`; nothing was accepted.
@@ -111,7 +111,7 @@ class LogWriter:
             if self._state is not State.OPEN:
                 raise WriterClosed(self._job_id)
             # Waking the writer's thread costs more than all the rest: only for what changes how long it waits.
-            if self._buffer.accept(kind, data, place, now=time.monotonic(), at=self._clock()):
+            if self._buffer.accept(kind, data, place, cut, now=time.monotonic(), at=self._clock()):
                 self._changed.notify_all()
             return self._buffer.last_seq
 

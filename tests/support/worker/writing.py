@@ -65,7 +65,7 @@ class Writing:
 
     def append(self, kind: str, data: Any) -> int:
         """Write an event."""
-        return self.writer.append(kind, encode(data))
+        return self.writer.append(kind, encode(data).text)
 
     def texts(self) -> list[str]:
         """The tokens in the log, in order."""

@@ -26,15 +26,15 @@ class Stream:
         self.own = OwnEvents(Tasks())
 
     def of(self, mode: str, data: Any, *ns: str) -> list[Told]:
-        return [(kind, json.loads(text)) for kind, text, _ in self.own.of((ns, mode, data))]
+        return [(kind, json.loads(made.text)) for kind, made, _ in self.own.of((ns, mode, data))]
 
     def message(self, mode: str, message: Any, ns: str = "answer:1", **metadata: Any) -> list[Told]:
         about = {"langgraph_node": ns.rpartition("|")[2].partition(":")[0], "langgraph_checkpoint_ns": ns, **metadata}
         return self.of(mode, (message, about), *ns.split("|")[:-1])
 
     def custom(self, value: Any, *ns: str) -> tuple[str, dict[str, Any], Place | None]:
-        ((kind, text, place),) = self.own.custom(value, ns or ("n:1",))
-        return kind, json.loads(text), place
+        ((kind, made, place),) = self.own.custom(value, ns or ("n:1",))
+        return kind, json.loads(made.text), place
 
     def task(self, name: str, task_id: str, output: Any, *ns: str, interrupts: Any = ()) -> list[Told]:
         """A task ends: the two parts that LangGraph tells of it."""
