@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.steps import ROOT, Failed, end_group
+from deploy.steps import ROOT, Failed
+from graphjobs.processes import running
 
 VARIABLE: Final = "GRAPHJOBS_E2E_TARGET"
 SECONDS: Final = 900.0
@@ -68,19 +69,13 @@ def run_tests(described: Mapping[str, Any], folder: Path, selection: Sequence[st
     path.touch(mode=0o600)  # it holds tokens
     path.write_text(json.dumps(described), encoding="utf-8")
     environ = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-n", "0", "-rs", "tests/e2e", *selection],
-        cwd=ROOT,
-        env={**environ, VARIABLE: str(path)},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-rs", "tests/e2e", *selection]
     try:
-        code = process.wait(SECONDS)
+        with running(command, {**environ, VARIABLE: str(path)}, cwd=ROOT) as process:
+            code = process.wait(SECONDS)
     except subprocess.TimeoutExpired:
         raise Failed(f"The acceptance tests took longer than {SECONDS:.0f} s") from None
     finally:
-        end_group(process)
         path.unlink()
     if code:
         raise Failed(f"The acceptance tests failed (exit code {code})")

@@ -6,8 +6,8 @@ functions see neither this project's source nor its packages: only their bundles
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -15,7 +15,8 @@ import boto3
 
 from deploy import environment
 from deploy.environment import clean_environ, free_port, wait_for
-from deploy.steps import ROOT, end_group
+from deploy.steps import ROOT
+from graphjobs.processes import running
 
 REQUIREMENTS: Final = Path(__file__).with_name("emulator.txt")
 ENVIRONMENT: Final = ROOT / "build" / "emulator"
@@ -46,7 +47,7 @@ class MiniStack:
         self._folder = folder
         self._log = log
         self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running = ExitStack()
 
     @property
     def endpoint_url(self) -> str:
@@ -100,23 +101,13 @@ class MiniStack:
             "S3_DATA_DIR": str(self._folder / "s3"),
             "STATE_DIR": str(self._folder / "state"),
         }
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self.python), "-m", "ministack"],
-                env={**clean_environ(self.python, self._folder), **CREDENTIALS, **settings},
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            wait_for(f"{self.endpoint_url}/_ministack/health", self._process, "MiniStack", START_SECONDS)
-        except BaseException:
-            end_group(self._process)
-            raise
+        environ = {**clean_environ(self.python, self._folder), **CREDENTIALS, **settings}
+        command = [str(self.python), "-m", "ministack"]
+        with ExitStack() as until_ready:
+            process = until_ready.enter_context(running(command, environ, cwd=self._folder, log=self._log))
+            wait_for(f"{self.endpoint_url}/_ministack/health", process, "MiniStack", START_SECONDS)
+            self._running = until_ready.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._process is not None:
-            end_group(self._process)
+        self._running.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from graphjobs.processes import running
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 TAIL_LINES: Final = 60
-STOP_SECONDS: Final = 10.0
 
 
 class Failed(Exception):
@@ -44,43 +44,17 @@ def run(
         Failed: it did not succeed, or not within `seconds`.
     """
     began = log.stat().st_size if log.exists() else 0
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            env=environ,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    with running(command, os.environ if environ is None else environ, cwd=cwd, log=log) as process:
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Failed(f"{' '.join(command[:3])} ... took longer than {seconds:.0f} s, see {log.name}") from None
-        finally:
-            end_group(process)
     with log.open("rb") as said:
         said.seek(began)
         text = said.read().decode("utf-8", "replace")
     if code:
         raise Failed(f"{' '.join(command[:3])} ... ended with exit code {code}, see {log.name}")
     return text
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process that was started in a session of its own, and every child it still has there."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return  # nobody is left in it
 
 
 def show_logs(folder: Path) -> None:

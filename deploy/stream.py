@@ -8,15 +8,16 @@ credentials, in an interpreter that has none of the project's packages.
 from __future__ import annotations
 
 import io
-import subprocess
 import urllib.request
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
 from deploy.environment import clean_environ, wait_for
 from deploy.ministack import REGION, MiniStack
-from deploy.steps import Failed, end_group
+from deploy.steps import Failed
+from graphjobs.processes import running
 
 SCRIPT: Final = "run.sh"
 START_SECONDS: Final = 60.0
@@ -32,7 +33,7 @@ class StreamProcess:
         self._port = port
         self._pool_id = pool_id
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
         function = self._emulator.client("lambda").get_function(FunctionName=self._function_name)
@@ -41,30 +42,20 @@ class StreamProcess:
             unpack(archive.read(), task_root)
         home = self._folder / "stream-home"
         home.mkdir()
-        with (self._folder / "stream.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(task_root / SCRIPT)],
-                env={
-                    **clean_environ(self._emulator.python, home),
-                    **self._environ(function["Configuration"], task_root),
-                },
-                cwd=task_root,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        environ = {
+            **clean_environ(self._emulator.python, home),
+            **self._environ(function["Configuration"], task_root),
+        }
         ready = function["Configuration"]["Environment"]["Variables"]["AWS_LWA_READINESS_CHECK_PATH"]
-        try:
-            wait_for(f"http://127.0.0.1:{self._port}{ready}", self._process, "The stream function", START_SECONDS)
-        except BaseException:
-            end_group(self._process)
-            raise
+        log = self._folder / "stream.log"
+        with ExitStack() as until_ready:
+            process = until_ready.enter_context(running([str(task_root / SCRIPT)], environ, cwd=task_root, log=log))
+            wait_for(f"http://127.0.0.1:{self._port}{ready}", process, "The stream function", START_SECONDS)
+            self._running = until_ready.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._process is not None:
-            end_group(self._process)
+        self._running.close()
 
     def _environ(self, configuration: dict[str, Any], task_root: Path) -> dict[str, str]:
         own = {

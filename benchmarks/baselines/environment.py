@@ -1,16 +1,13 @@
-"""What the baselines need: an environment of their own, `redis-server`, and processes that end with the benchmark."""
+"""What the baselines need: an environment of their own, and `redis-server`."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from deploy import environment
-from deploy.steps import ROOT, Failed, end_group
+from deploy.steps import ROOT, Failed
 from infra.uv import UvError
 
 REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
@@ -43,24 +40,3 @@ def redis_server() -> str:
     if found is None:
         raise Failed("redis-server is missing: install it, on Debian with apt-get install redis-server.")
     return found
-
-
-@contextmanager
-def running(
-    command: Sequence[str], environ: Mapping[str, str], folder: Path, log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in `folder` with nothing but `environ`, which is ended with all its children."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            env=dict(environ),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        end_group(process)

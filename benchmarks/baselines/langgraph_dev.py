@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from benchmarks.baselines.environment import running
 from benchmarks.baselines.system import follow_sse
 from benchmarks.instance import GRAPHS
 from deploy.environment import clean_environ, free_port, wait_for
 from graphjobs.client.sse import Message
+from graphjobs.processes import running
 
 START_SECONDS = 60.0
 ASSISTANT = "work"
@@ -79,7 +79,7 @@ def langgraph_dev(python: Path, folder: Path) -> Iterator[LangGraphDev]:
     for path in (GRAPHS, *GRAPHS.parent.glob("*.py")):
         (home / path.name).symlink_to(path)
     environ = {**clean_environ(python, home), **SILENT}
-    with running(command, environ, home, folder / "langgraph-dev.log") as process:
+    with running(command, environ, cwd=home, log=folder / "langgraph-dev.log") as process:
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/ok", process, "langgraph dev", START_SECONDS)
         with httpx.Client(timeout=60) as http:

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from benchmarks.baselines.environment import running
 from benchmarks.baselines.system import follow_sse
 from benchmarks.instance import GRAPHS
 from deploy.environment import clean_environ, free_port, wait_for
+from graphjobs.processes import running
 
 START_SECONDS = 30.0
 HERE = Path(__file__).parent
@@ -48,9 +48,9 @@ def queue_and_poll(python: Path, redis_server: str, folder: Path) -> Iterator[Qu
     worker = [str(python), str(HERE / "tutorial_worker.py"), str(GRAPHS.with_name("work.py"))]
     environ = {**clean_environ(python, folder), "BASELINE_REDIS_URL": f"redis://127.0.0.1:{redis_port}"}
     with (
-        running(redis, environ, folder, folder / "redis.log"),
-        running(api, environ, folder, folder / "tutorial-api.log") as process,
-        running(worker, environ, folder, folder / "tutorial-worker.log"),
+        running(redis, environ, cwd=folder, log=folder / "redis.log"),
+        running(api, environ, cwd=folder, log=folder / "tutorial-api.log") as process,
+        running(worker, environ, cwd=folder, log=folder / "tutorial-worker.log"),
         httpx.Client(timeout=60) as http,
     ):
         url = f"http://127.0.0.1:{port}"

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final, Self
 
+from graphjobs import processes
+
 STOP_SECONDS: Final = 20.0
 STDERR_LINES: Final = 15
 LOCAL: Final = (sys.executable, "-m", "graphjobs.cli.main", "local")
@@ -35,16 +37,9 @@ class LocalProcess:
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
-        # A session of its own: Ctrl-C reaches only us, and we end the child in good order.
-        self._process = subprocess.Popen(
-            command,
-            env=dict(environ),
-            # Closed with us, however we end: what is told ``--until-eof`` ends then too.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            start_new_session=True,
-        )
+        # stdin closes with us, however we end: what is told ``--until-eof`` ends then too.
+        pipe = subprocess.PIPE
+        self._process = processes.start(command, environ, stdin=pipe, stdout=pipe, stderr=self._stderr)
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read_lines, daemon=True)
         self._reader.start()
@@ -88,16 +83,7 @@ class LocalProcess:
 
     def stop(self) -> None:
         """Ask it to end, wait, and kill what is still there after `STOP_SECONDS`."""
-        in_good_order = self.running
-        if in_good_order:
-            self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            in_good_order = False
-            self._process.kill()
-            self._process.wait()
-        if not in_good_order:
+        if not processes.stop(self._process, STOP_SECONDS):
             self._kill_orphans()
         self._stderr.close()
         if self._process.stdin is not None:
@@ -105,8 +91,7 @@ class LocalProcess:
 
     def _kill_orphans(self) -> None:
         """End the processes that have lost their parent: those of its own group, and those that it named."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        processes.kill_group(self._process)
         for pid in self._pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from graphjobs import processes
 from graphjobs.local.child import READY
 from graphjobs.local.notes import Note, note_of
 
@@ -61,15 +62,10 @@ class ChildProcess:
         self._ready.clear()
         self._started_at = time.monotonic()
         log = self._log.open("ab", buffering=0)
-        self._process = subprocess.Popen(  # noqa: S603 - our own modules
-            self._command,
-            env={**os.environ, **self._environ},
-            # The child ends when this pipe closes: also when we are killed.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            # Ctrl-C is for the supervisor, which then ends its children in order.
-            start_new_session=True,
+        # The child ends when stdin closes: also when we are killed.
+        pipe = subprocess.PIPE
+        self._process = processes.start(
+            self._command, {**os.environ, **self._environ}, stdin=pipe, stdout=pipe, stderr=log
         )
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         threading.Thread(target=self._copy, args=(self._process.stdout, log), daemon=True).start()
@@ -114,13 +110,7 @@ class ChildProcess:
         """End it: asked first, killed if it does not listen."""
         if self._process is None:
             return
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        processes.stop(self._process, STOP_SECONDS)
         self._close()
 
     def _close(self) -> None:
