@@ -31,7 +31,7 @@ BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 class Condition:
     """When to alarm: `metric` at or beyond `threshold` in `breaches` of the last `periods`."""
 
-    metric: cloudwatch.IMetric
+    metric: cloudwatch.IMetric | None
     threshold: float
     meaning: str
     periods: int = 1
@@ -41,7 +41,7 @@ class Condition:
 
 
 def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
-    """Every alarm by its name."""
+    """Every alarm by its name; one whose metric is None is of something that this deployment does not have."""
     # A message stays in the queue for as long as its job runs in one invocation: only beyond that does it wait.
     waiting = config.worker_timeout_seconds + 300
     return {
@@ -98,6 +98,7 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
         "Refusals": Condition(
             metrics.refusals(), 1_000, "Many requests are refused: junk, or a client gone wild.", periods=3, breaches=2
         ),
+        "Untold": Condition(metrics.untold(), 1, "Somebody was not told of a job's status."),
         "StuckJobs": Condition(
             metrics.count("StuckJobs"),
             1,
@@ -129,6 +130,8 @@ class Alarms(Construct):
         action = actions.SnsAction(self.topic)
         self.alarms = []
         for name, condition in conditions(config, metrics).items():
+            if condition.metric is None:
+                continue
             alarm = cloudwatch.Alarm(
                 self,
                 name,

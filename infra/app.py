@@ -98,7 +98,9 @@ def _bundles(config: Config, project: GraphProject) -> dict[str, Bundle] | None:
         return None
     bundler = Bundler(_platform(config), project)
     bundles = {}
-    for name in FUNCTIONS:
+    for name, spec in FUNCTIONS.items():
+        if spec.optional and not config.notifies:
+            continue
         bundles[name] = bundler.bundle(name)
         print(bundles[name])
     return bundles

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.config import Config
 from infra.findings import accept
-
-FIRST_KEY = "k1"
+from infra.signing_keys import signing_keys
 
 
 class Auth(Construct):
@@ -41,7 +37,7 @@ class Auth(Construct):
             # The same as its ProviderURL, which not every emulator knows.
             self.issuer = f"https://{self.user_pool.user_pool_provider_name}"
             self.audience = [self.client.user_pool_client_id]
-        self.ticket_secret = self._secret(removal, key)
+        self.ticket_secret = signing_keys(self, "TicketKeys", "stream tickets", removal, key)
 
     def _pool(self, removal: RemovalPolicy, production: bool) -> cognito.UserPool:
         pool = cognito.UserPool(
@@ -70,25 +66,3 @@ class Auth(Construct):
             "Threat protection is billed a user; the pool is a default that any OIDC issuer replaces.",
         )
         return pool
-
-    def _secret(self, removal: RemovalPolicy, key: kms.IKey | None) -> secretsmanager.Secret:
-        secret = secretsmanager.Secret(
-            self,
-            "TicketKeys",
-            description='Keys that sign stream tickets: {"current": "<kid>", "<kid>": "<key>", ...}',
-            generate_secret_string=secretsmanager.SecretStringGenerator(
-                secret_string_template=json.dumps({"current": FIRST_KEY}),
-                generate_string_key=FIRST_KEY,
-                password_length=64,
-                exclude_punctuation=True,
-            ),
-            encryption_key=key,
-            removal_policy=removal,
-        )
-        accept(
-            secret,
-            "AwsSolutions-SMG4",
-            "Rotation needs the old key to stay valid until the last ticket signed with it has expired; "
-            "docs/OPERATIONS.md has the steps.",
-        )
-        return secret

@@ -65,6 +65,10 @@ class Config:
     audience: tuple[str, ...] = _key(texts(r"[^\s,]+", "my-api"), (), "Accepted `aud` (or `client_id`).")
     cors_origins: tuple[str, ...] = _key(texts(r"\*|https?://[^\s/]+", "https://app.example.com"), ("*",))
 
+    # Who is told of a job's status.
+    event_bus: str = _key(text(r"[\w./-]{1,256}", "default"), "", "An EventBridge bus that gets each change of status.")
+    webhooks: bool = _key(flag, False, "Whether a job may name a webhook.")
+
     # What runs.
     graphs: str = _key(text(r".*\.json", "langgraph.json"), f"{BUILT_IN}/langgraph.json", "Path of a langgraph.json.")
     model: str = _key(text(r"[a-z_]+:\S+", "bedrock_converse:MODEL_ID"), "", "Default: the offline model.")
@@ -136,6 +140,11 @@ class Config:
     def production(self) -> bool:
         """Whether data outlives the stack."""
         return self.stage in PRODUCTION_STAGES
+
+    @property
+    def notifies(self) -> bool:
+        """Whether anybody is told of a job's status."""
+        return bool(self.event_bus) or self.webhooks
 
     @property
     def workers(self) -> int:

@@ -10,6 +10,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 
 from graphjobs.core.manifest import METRICS
 from infra.job_queue import JobQueue
@@ -34,12 +35,14 @@ class Metrics:
         http_api: apigateway.HttpApi,
         functions: Mapping[str, lambda_.Function],
         tables: Mapping[str, dynamodb.ITable],
+        untold: sqs.Queue | None = None,
     ) -> None:
         self._namespace = namespace
         self._queue = queue
         self._http_api = http_api
         self._functions = functions
         self._tables = tables
+        self._untold = untold
 
     def ours(
         self, name: str, statistic: str, service: str | None = None, period: Duration = FIVE_MINUTES
@@ -153,6 +156,12 @@ class Metrics:
         return self._queue.dead_letters.metric_approximate_number_of_messages_visible(
             statistic="Maximum", period=MINUTE
         )
+
+    def untold(self) -> cloudwatch.Metric | None:
+        """Changes and webhooks that were given up; None where nobody is told."""
+        if self._untold is None:
+            return None
+        return self._untold.metric_approximate_number_of_messages_visible(statistic="Maximum", period=MINUTE)
 
     def oldest_message(self) -> cloudwatch.Metric:
         """Age in seconds of the oldest message, those being worked on included."""

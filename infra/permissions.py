@@ -26,6 +26,8 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     **OF_THE_STACK,
 }
 
+OPTIONAL: Final = frozenset(spec.name for spec in FUNCTIONS.values() if spec.optional)
+
 LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 TRACING: Final = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 ENCRYPTION: Final = (
@@ -44,6 +46,7 @@ GEOGRAPHIES: Final = ("us", "eu", "apac", "jp", "au", "ca", "us-gov", "global")
 
 WILDCARDS: Final = {
     "*": "X-Ray's two write actions support no resource-level permissions.",
+    "jobs/stream/*": "The name of a table's stream holds the time at which it was made.",
     "bucket/events/*": "The objects of one prefix; their names are made at run time.",
     "bucket/inputs/*": "The objects of one prefix; their names are made at run time.",
     "bucket/checkpoints/*": "The objects of one prefix; their names are made at run time.",
@@ -59,6 +62,10 @@ class Resources:
 
     arns: Mapping[str, str]
 
+    def has(self, name: str) -> bool:
+        """Whether this deployment has the resource."""
+        return name.partition("/")[0] in self.arns
+
     def arn(self, name: str) -> str:
         """The ARN of a resource, or of what is under it (``bucket/events/*``)."""
         first, slash, rest = name.partition("/")
@@ -70,6 +77,8 @@ def statements(function: str, resources: Resources, log_group_arn: str) -> list[
     allowed = [
         iam.PolicyStatement(actions=list(actions), resources=[resources.arn(name)])
         for name, actions in PERMISSIONS[function].items()
+        # Those who tell others of a job do so in one of two ways or both: what is not there needs no right.
+        if resources.has(name) or function not in OPTIONAL
     ]
     allowed.append(iam.PolicyStatement(actions=list(LOGGING), resources=[log_group_arn]))
     return allowed

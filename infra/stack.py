@@ -21,6 +21,7 @@ from infra.graph_project import GraphProject
 from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
 from infra.metrics import Metrics
+from infra.notify import Notifications, Notify
 from infra.permissions import Resources
 from infra.reconcile import Reconcile
 from infra.storage import Storage
@@ -46,15 +47,18 @@ class GraphJobsStack(Stack):
         storage = Storage(self, "Storage", config, key)
         queue = JobQueue(self, "Jobs", config, key)
         auth = Auth(self, "Auth", config, key)
-        resources = _resources(storage, queue, auth)
+        notifications = Notifications(self, "Notifications", config, key)
+        resources = _resources(storage, queue, auth, notifications)
         functions = LambdaFactory(Construct(self, "Functions"), config, resources, bundles, key=key)
-        environment = _environment(config, project, storage, queue, auth)
+        environment = _environment(config, project, storage, queue, auth, notifications)
 
         stream = Stream(self, "Stream", config, environment=environment, functions=functions)
         environment = environment.with_value("STREAM_URL", stream.url)
         api = Api(self, "Api", config, auth=auth, environment=environment, functions=functions)
         Worker(self, "Worker", config, queue=queue, environment=environment, functions=functions)
         Reconcile(self, "Reconcile", config, environment=environment, functions=functions)
+        if config.notifies:
+            Notify(self, "Notify", notifications, storage.jobs, environment=environment, functions=functions)
         if not config.production:
             BucketEmptier(self, "BucketEmptier", storage.payloads, functions)
 
@@ -64,6 +68,7 @@ class GraphJobsStack(Stack):
             http_api=api.http_api,
             functions={name: made.function for name, made in functions.made.items()},
             tables=storage.tables,
+            untold=notifications.dead_letters,
         )
         alarms = Alarms(self, "Alarms", config, metrics)
         dashboard = Dashboard(
@@ -97,9 +102,10 @@ class GraphJobsStack(Stack):
             CfnOutput(self, name, value=value)
 
 
-def _resources(storage: Storage, queue: JobQueue, auth: Auth) -> Resources:
+def _resources(storage: Storage, queue: JobQueue, auth: Auth, notifications: Notifications) -> Resources:
     return Resources(
         {
+            **notifications.arns,
             "jobs": storage.jobs.table_arn,
             "events": storage.events.table_arn,
             "checkpoints": storage.checkpoints.table_arn,
@@ -110,11 +116,19 @@ def _resources(storage: Storage, queue: JobQueue, auth: Auth) -> Resources:
     )
 
 
-def _environment(config: Config, project: GraphProject, storage: Storage, queue: JobQueue, auth: Auth) -> Environment:
+def _environment(
+    config: Config,
+    project: GraphProject,
+    storage: Storage,
+    queue: JobQueue,
+    auth: Auth,
+    notifications: Notifications,
+) -> Environment:
     return Environment(
         namespace(config),
         {
             **from_config(config, project),
+            **notifications.environment,
             "JOBS_TABLE": storage.jobs.table_name,
             "EVENTS_TABLE": storage.events.table_name,
             "CHECKPOINTS_TABLE": storage.checkpoints.table_name,

@@ -37,7 +37,8 @@ class Storage(Construct):
         super().__init__(scope, id)
         self._config = config
         self._key = key
-        self.jobs = self._table("Jobs", schema.JOBS_TABLE, schema.TTL_ATTRIBUTE)
+        changes = dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if config.notifies else None
+        self.jobs = self._table("Jobs", schema.JOBS_TABLE, schema.TTL_ATTRIBUTE, stream=changes)
         self.events = self._table("Events", schema.EVENTS_TABLE, schema.TTL_ATTRIBUTE)
         self.checkpoints = self._table("Checkpoints", schema.CHECKPOINTS_TABLE, schema.CHECKPOINT_TTL_ATTRIBUTE)
         self.payloads = self._bucket()
@@ -52,7 +53,9 @@ class Storage(Construct):
         """What becomes of data when the stack goes."""
         return RemovalPolicy.RETAIN if self._config.production else RemovalPolicy.DESTROY
 
-    def _table(self, id: str, definition: dict[str, Any], ttl: str) -> dynamodb.Table:
+    def _table(
+        self, id: str, definition: dict[str, Any], ttl: str, stream: dynamodb.StreamViewType | None = None
+    ) -> dynamodb.Table:
         types = {item["AttributeName"]: item["AttributeType"] for item in definition["AttributeDefinitions"]}
         table = dynamodb.Table(
             self,
@@ -66,6 +69,7 @@ class Storage(Construct):
                 point_in_time_recovery_enabled=True
             ),
             time_to_live_attribute=ttl,
+            stream=stream,
             deletion_protection=self._config.production,
             removal_policy=self.removal,
         )

@@ -81,6 +81,8 @@ def production(synth: Synth) -> Template:
         "alarm_email": "ops@example.com",
         "model": "bedrock_converse:eu.maker.model-v1:0",
         "cors_origins": ["https://app.example.com"],
+        "event_bus": "default",
+        "webhooks": True,
     }
     return synth(**context)
 

@@ -13,6 +13,9 @@ PREFIXES = {
     "JobsQueue": "queue",
     "JobsDeadLetters": "dead_letters",
     "AuthTicketKeys": "ticket_secret",
+    "NotificationsWebhookKeys": "webhook_secret",
+    "NotificationsWebhooks": "webhooks",
+    "NotificationsDeadLetters": "untold",
     "AlarmsTopic": "topic",
 }
 

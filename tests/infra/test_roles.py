@@ -88,11 +88,31 @@ ALLOWED = {
 
 TRACING = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 elsewhere_key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+WHERE_OTHERS_ARE_TOLD = {
+    "publish_status": """
+        dynamodb:DescribeStream     jobs/stream/*
+        dynamodb:GetRecords         jobs/stream/*
+        dynamodb:GetShardIterator   jobs/stream/*
+        dynamodb:ListStreams        jobs/stream/*
+        events:PutEvents            arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default
+        sqs:SendMessage             webhooks
+        sqs:SendMessage             untold
+    """,
+    "deliver_webhook": """
+        dynamodb:GetItem                jobs
+        sqs:ChangeMessageVisibility     webhooks
+        sqs:DeleteMessage               webhooks
+        sqs:GetQueueAttributes          webhooks
+        sqs:ReceiveMessage              webhooks
+        secretsmanager:GetSecretValue   webhook_secret
+    """,
+}
+
 INVOKE = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
 
 
-def table(name: str) -> set[tuple[str, str]]:
-    lines = (EVERY_FUNCTION + ALLOWED[name]).strip().splitlines()
+def table(name: str, allowed: dict[str, str] = ALLOWED) -> set[tuple[str, str]]:
+    lines = (EVERY_FUNCTION + allowed[name]).strip().splitlines()
     own_logs = "logs:" + construct(name).removeprefix("Functions")
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
     return {(action, own_logs if on.strip() == "own logs" else on.strip()) for action, on in pairs}
@@ -101,6 +121,14 @@ def table(name: str) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", ALLOWED)
 def test_each_role_allows_exactly_this(template: Template, name: str) -> None:
     assert template.role(name) == table(name)
+
+
+@pytest.mark.parametrize("name", WHERE_OTHERS_ARE_TOLD)
+def test_those_who_tell_others_have_roles_only_where_they_are_asked_for(
+    template: Template, production: Template, name: str
+) -> None:
+    assert name not in template.functions()
+    assert production.role(name) == table(name, WHERE_OTHERS_ARE_TOLD)
 
 
 def test_every_function_has_a_row_and_a_role_of_its_own(template: Template) -> None:
@@ -142,7 +170,12 @@ def allowed(template: Template) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("stage", "unused"), [("template", {"bedrock", "*"}), ("production", {"bucket/*", "*"}), ("elsewhere", {"bedrock"})]
+    ("stage", "unused"),
+    [
+        ("template", {"bedrock", "*", "jobs/stream/*"}),
+        ("production", {"bucket/*", "*"}),
+        ("elsewhere", {"bedrock", "jobs/stream/*"}),
+    ],
 )
 def test_each_wildcard_of_a_policy_is_listed_with_its_reason_and_no_other(
     stage: str, unused: set[str], request: pytest.FixtureRequest

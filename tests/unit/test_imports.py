@@ -25,6 +25,8 @@ SERVERS = {"starlette", "uvicorn", "httpx"}
 TOKENS = {"jwt", "cryptography"}
 ABSENT = {
     **{spec.module: MODELS | SERVERS | TOKENS | {"moto"} for spec in FUNCTIONS.values() if "api" in spec.module},
+    "graphjobs.notify.publish": MODELS | SERVERS | TOKENS | {"moto", "pydantic"},
+    "graphjobs.notify.deliver": MODELS | SERVERS | TOKENS | {"moto", "pydantic"},
     "graphjobs.reconcile.handler": MODELS | SERVERS | TOKENS | {"moto"},
     "graphjobs.stream.app": MODELS | {"moto", "httpx"},
     "graphjobs.worker.handler": {"starlette", "uvicorn", "moto", "jwt", "langchain", "langchain_aws"},

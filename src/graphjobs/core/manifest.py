@@ -36,6 +36,7 @@ class FunctionSpec:
         metrics: what it writes, by the names in `graphjobs.observability`.
         memory_mb: where it is no context key of the deployment.
         timeout_seconds: where it is no context key of the deployment.
+        optional: whether only a deployment that asks for it has it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class FunctionSpec:
     metrics: tuple[str, ...] = ()
     memory_mb: int | None = None
     timeout_seconds: int | None = None
+    optional: bool = False
 
     def settings(self, environ: Mapping[str, str]) -> Settings:
         """The settings of this function.
@@ -213,6 +215,7 @@ _ALL: Final = (
 _NOTIFICATIONS: Final = (
     FunctionSpec(
         name="publish_status",
+        optional=True,
         module="graphjobs.notify.publish",
         group="reconcile",
         reads=("event_bus", "webhooks_url"),
@@ -221,15 +224,19 @@ _NOTIFICATIONS: Final = (
                 "dynamodb:DescribeStream",
                 "dynamodb:GetRecords",
                 "dynamodb:GetShardIterator",
+                "dynamodb:ListStreams",
             ),
             "event_bus": ("events:PutEvents",),
             "webhooks": ("sqs:SendMessage",),
+            # Lambda itself puts what was given up there, as the function.
+            "untold": ("sqs:SendMessage",),
         },
         memory_mb=256,
         timeout_seconds=60,
     ),
     FunctionSpec(
         name="deliver_webhook",
+        optional=True,
         module="graphjobs.notify.deliver",
         group="reconcile",
         needs=("jobs_table", "webhooks_url", "webhook_secret", "webhook_hosts"),
@@ -249,11 +256,8 @@ _NOTIFICATIONS: Final = (
     ),
 )
 
-FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in _ALL}
-"""Those that every deployment has, by name."""
-
-NOTIFICATIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in _NOTIFICATIONS}
-"""Those that a deployment has only if it asks for events or webhooks, by name."""
+FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*_ALL, *_NOTIFICATIONS)}
+"""By name."""
 
 API: Final = tuple(spec for spec in _ALL if spec.routes)
 """Those behind the HTTP API."""
@@ -261,9 +265,9 @@ API: Final = tuple(spec for spec in _ALL if spec.routes)
 ROUTES: Final = tuple((method, path, spec.name) for spec in API for method, path in spec.routes)
 """Method, path and function of every route of the HTTP API."""
 
-_EVERY: Final = (*_ALL, *_NOTIFICATIONS)
-
 METRICS: Final[Mapping[str, tuple[str, ...]]] = {
-    metric: tuple(spec.name for spec in _EVERY if metric in spec.metrics) for each in _EVERY for metric in each.metrics
+    metric: tuple(name for name, spec in FUNCTIONS.items() if metric in spec.metrics)
+    for each in FUNCTIONS.values()
+    for metric in each.metrics
 }
 """Every metric, and the functions that write it."""

@@ -20,7 +20,7 @@ from graphjobs.auth.ticket_keys import SecretKeyring
 from graphjobs.aws import clients as aws
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.queue import JobQueue
-from graphjobs.core.manifest import NOTIFICATIONS
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http.public_url import UrlRefused
 from graphjobs.notify.sending import DeliveryFailed, post
 from graphjobs.notify.signature import signed_headers
@@ -92,7 +92,7 @@ def pause_seconds(receives: int) -> int:
 @lru_cache(maxsize=1)
 def wiring() -> tuple[Delivery, JobQueue]:
     """What this function is made of."""
-    settings = NOTIFICATIONS["deliver_webhook"].settings(os.environ)
+    settings = FUNCTIONS["deliver_webhook"].settings(os.environ)
     keys = SecretKeyring(aws.secrets_manager(), settings.webhook_secret)
     private = settings.webhook_hosts == "any"
     return Delivery(Backend(settings).jobs, keys, private), JobQueue(aws.sqs(), settings.webhooks_url)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws import clients as aws
-from graphjobs.core.manifest import NOTIFICATIONS
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.notify.change import StatusChange, status_change
 from graphjobs.observability import logger as make_logger
 
@@ -71,7 +71,7 @@ class Publisher:
 @lru_cache(maxsize=1)
 def publisher() -> Publisher:
     """The publisher of this process."""
-    settings = NOTIFICATIONS["publish_status"].settings(os.environ)
+    settings = FUNCTIONS["publish_status"].settings(os.environ)
     return Publisher(aws.events(), aws.sqs(), settings.event_bus, settings.webhooks_url)
 
 
