@@ -82,6 +82,7 @@ def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[clou
     """The widgets, a row each."""
     ends = ("JobsCompleted", "JobsInterrupted", "JobsFailed", "JobsCancelled")
     jobs = ("JobsCreated", *ends, "Attempts", "HandOffs", "FencedWrites")
+    told = [metrics.count(name) for name in ("WebhooksDelivered", "WebhooksFailed")] if metrics.webhooks else []
     return [
         [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3)],
         [
@@ -98,6 +99,7 @@ def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[clou
             _graph("Delivery lag, ms", _spread(metrics, "DeliveryLag")),
             _graph("Streams", [metrics.count("OpenStreams"), metrics.stream_failures()]),
             _graph("Stuck jobs", [metrics.count("StuckJobs")]),
+            *([_graph("Webhooks", told)] if told else []),
         ],
         [
             _graph(

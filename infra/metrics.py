@@ -157,6 +157,11 @@ class Metrics:
             statistic="Maximum", period=MINUTE
         )
 
+    @property
+    def webhooks(self) -> bool:
+        """Whether webhooks are delivered."""
+        return "deliver_webhook" in self._functions
+
     def untold(self) -> cloudwatch.Metric | None:
         """Changes and webhooks that were given up; None where nobody is told."""
         if self._untold is None:

@@ -89,6 +89,7 @@ class Storage(Construct):
         longest = math.ceil(config.max_timeout_seconds / DAY) + 2
         days = {
             "events": longest + config.retention_days,
+            "inputs": longest + config.retention_days,
             "checkpoints": longest + max(config.retention_days, config.thread_retention_days),
         }
         bucket = s3.Bucket(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.core.manifest import METRICS
+from graphjobs.core.manifest import FUNCTIONS, METRICS
 from graphjobs.observability import ENDS, MILLISECONDS, Metric
 from graphjobs.observability import metrics as make_metrics
 from infra.bundling import ROOT
@@ -17,6 +17,12 @@ from tests.infra.template import Template
 
 RARE = {("JobsCancelled", "worker"), ("JobsCancelled", "reconcile"), ("FencedWrites", "worker")}
 """Not in the scenario; that the code counts them is seen in its source."""
+
+
+def written_everywhere() -> set[tuple[str, str]]:
+    """(metric, service) of what the functions write that every deployment has."""
+    pairs = {(name, service) for name, services in METRICS.items() for service in services}
+    return {(name, service) for name, service in pairs if not FUNCTIONS[service].optional}
 
 
 def asked(template: Template) -> set[tuple[str, str, str]]:
@@ -33,7 +39,7 @@ def asked(template: Template) -> set[tuple[str, str, str]]:
 
 
 def test_the_dashboard_shows_every_metric_from_everybody_who_writes_it(template: Template) -> None:
-    expected = {("graphjobs/dev", name, service) for name, services in METRICS.items() for service in services}
+    expected = {("graphjobs/dev", name, service) for name, service in written_everywhere()}
     assert asked(template) == expected
 
 
@@ -43,7 +49,7 @@ def test_every_metric_of_the_code_is_known_to_the_stack() -> None:
 
 def test_the_functions_write_each_metric_under_their_own_name(recording: Recording) -> None:
     written = recording.metrics()
-    assert set(written) == {(name, service) for name, services in METRICS.items() for service in services} - RARE
+    assert set(written) == written_everywhere() - RARE
     for (name, _), unit in written.items():
         assert unit == ("Milliseconds" if Metric(name) in MILLISECONDS else "Count")
 

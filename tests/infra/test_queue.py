@@ -23,7 +23,7 @@ def queue(template: Template, name: str = "JobsQueue") -> dict[str, Any]:
 
 
 def mapping(template: Template) -> dict[str, Any]:
-    properties: dict[str, Any] = template.only("AWS::Lambda::EventSourceMapping")["Properties"]
+    properties: dict[str, Any] = template.only("AWS::Lambda::EventSourceMapping", "WorkerMapping")["Properties"]
     return properties
 
 
