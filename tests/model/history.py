@@ -14,8 +14,8 @@ from tests.model.worker import STEPS, TOKENS
 GRAPH = ("token", "update")
 
 
-def judge(job: Job, slots: list[Slot], settings: Settings) -> None:
-    """Assert the invariants of row and log together."""
+def judge(job: Job, slots: list[Slot], settings: Settings, begins_after: int = 0) -> None:
+    """Assert the invariants of row and log together; `begins_after` is the last value of the turn before."""
     events = [event.parse() for slot in slots for event in slot.events()]
     assert [event.seq for event in events] == list(range(1, len(events) + 1)), "seqs have a gap or a repeat"
     assert not events or events[0].type == "metadata", "the log does not begin with metadata"
@@ -25,7 +25,7 @@ def judge(job: Job, slots: list[Slot], settings: Settings) -> None:
     assert job.attempt <= settings.max_attempts, "more attempts than allowed"
     _writers_take_turns(slots)
     kept = _kept(events)
-    _one_run(kept)
+    _one_run(kept, begins_after)
     if job.status.terminal:
         _end(job, events, kept)
 
@@ -57,10 +57,15 @@ def _kept(events: list[Event]) -> list[Event]:
     return kept
 
 
-def _one_run(kept: list[Event]) -> None:
+def kept_values(slots: list[Slot]) -> tuple[int, ...]:
+    """The values of the steps whose `update` no `attempt` declares void."""
+    kept = _kept([event.parse() for slot in slots for event in slot.events()])
+    return tuple(event.data["value"] for event in kept if event.type == "update")
+
+
+def _one_run(kept: list[Event], before: int) -> None:
     """The kept events are those of one run: each step once, whole, and on the result of the step before it."""
     size = TOKENS + 1
-    before = 0
     for step, start in enumerate(range(0, len(kept), size)):
         part = kept[start : start + size]
         data: dict[str, Any] = part[0].data
@@ -73,7 +78,7 @@ def _one_run(kept: list[Event]) -> None:
 def _end(job: Job, events: list[Event], kept: list[Event]) -> None:
     done = events[-1].data
     assert done["status"] == job.status.value, "row and log end differently"
-    if job.status is Status.COMPLETED:
+    if job.status in (Status.COMPLETED, Status.INTERRUPTED):
         assert len(kept) == STEPS * (TOKENS + 1), "a completed job lacks steps"
         assert done["result"] == kept[-1].data["value"], "the result is not that of the kept run"
         assert job.finished_at is not None and job.finished_at < job.deadline_at, "completed after the deadline"

@@ -18,8 +18,8 @@ from tests.model.worker import ModelWorker
 from tests.model.world import World
 from tests.support.backend import Backend, backend
 
-MAX_JOBS = 4
-MAX_ACTIVE = 2
+MAX_JOBS = 7
+MAX_ACTIVE = 3
 MAX_WORKERS = 4
 
 INDEX = st.integers(0, 7)
@@ -73,6 +73,25 @@ class JobMachine(RuleBasedStateMachine):
             if run:
                 self._deliver_and_work(-1, actions)
 
+    @precondition(lambda self: self._has_room())
+    @rule(
+        index=INDEX,
+        kind=st.sampled_from(["say", "ask", "answer", "answer"]),
+        strategy=st.sampled_from(["enqueue", "enqueue", "reject", "interrupt", "rollback"]),
+        timeout=TIMEOUT,
+        actions=st.integers(0, 99),
+        trouble=TROUBLE,
+    )
+    def turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int, trouble: list[Trouble]) -> None:
+        """The next job of a thread, which often runs to its end at once."""
+        with self.world.trouble(trouble):
+            self.world.create_turn(index, kind, strategy, timeout)
+            before = len(self.world.workers)
+            self._deliver_and_work(-1, min(actions, 18))
+            if actions > 40 and len(self.world.workers) > before:
+                self.world.workers[-1].work(99)
+                self.world.settle(self.world.workers[-1])
+
     @precondition(lambda self: bool(self.world.memory.messages) and self._has_hands())
     @rule(index=INDEX, how=st.sampled_from(["once", "twice", "lost"]), actions=ACTIONS, trouble=TROUBLE)
     def deliver(self, index: int, how: str, actions: int, trouble: list[Trouble]) -> None:
@@ -105,13 +124,13 @@ class JobMachine(RuleBasedStateMachine):
         zombies = self.world.zombies()
         self._act(zombies[index % len(zombies)], act, actions, trouble)
 
-    @rule(index=INDEX, trouble=TROUBLE | ENDS_MEANWHILE)
-    def cancel(self, index: int, trouble: list[Trouble]) -> None:
+    @rule(index=INDEX, rollback=st.booleans(), trouble=TROUBLE | ENDS_MEANWHILE)
+    def cancel(self, index: int, rollback: bool, trouble: list[Trouble]) -> None:
         jobs = self.world.storage.jobs()
         # Those that run are more worth it.
         held = [job for job in jobs if job.lease_until > self.aws.clock()] or jobs
         with self.world.trouble(trouble):
-            self.world.cancel(held[index % len(held)].job_id)
+            self.world.cancel(held[index % len(held)].job_id, rollback=rollback)
 
     @rule(index=INDEX, again=st.integers(0, 3), slots=st.integers(0, 5), cut=st.floats(0, 1), trouble=TROUBLE)
     def view(self, index: int, again: int, slots: int, cut: float, trouble: list[Trouble]) -> None:

@@ -17,12 +17,14 @@ from pytest import MonkeyPatch
 from graphjobs.aws import dynamo_log, job_store
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
-from graphjobs.core import lifecycle
+from graphjobs.core import lifecycle, turns
 from graphjobs.core.change import Applied, Change, Decide, Refusal, Situation
 from graphjobs.core.job import Job, Status
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Slot
+from graphjobs.core.thread import Thread
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.job_run import JobRun
 from tests.model.machine import SETTINGS, JobMachine, on_backend
@@ -190,6 +192,63 @@ def void_events_are_not_declared(patch: MonkeyPatch) -> None:
     patch.setattr(lifecycle, "_opening", forgetful)
 
 
+def claim_out_of_turn(patch: MonkeyPatch) -> None:
+    claim = lifecycle.claim
+
+    def impatient(at: Situation, **options: Any) -> Change | Refusal:
+        return claim(replace(at, job=replace(at.job, waiting=False)), **options)
+
+    patch.setattr(lifecycle, "claim", impatient)
+
+
+def a_busy_thread_is_taken_for_free(patch: MonkeyPatch) -> None:
+    """Two jobs of one thread at once."""
+    join = turns.join
+    patch.setattr(turns, "join", lambda thread, *args: join(replace(thread, turn=None), *args))
+
+
+def threads_are_changed_unconditionally(patch: MonkeyPatch) -> None:
+    change = ThreadStore.change
+
+    def unguarded(self: ThreadStore, after: Thread) -> dict[str, Any]:
+        made = change(self, replace(after, revision=1))
+        made["ExpressionAttributeValues"][":revision"] = {"N": str(after.revision)}
+        made["ConditionExpression"] = "attribute_not_exists(pk) OR expires_at > :now"
+        return made
+
+    patch.setattr(ThreadStore, "change", unguarded)
+
+
+def a_rollback_keeps_the_head(patch: MonkeyPatch) -> None:
+    """What an answer that was taken back has done stays."""
+    ended = turns.ended
+    patch.setattr(turns, "ended", lambda thread, job, outcome: ended(thread, replace(job, rollback=False), outcome))
+
+
+def resume_on_the_shared_checkpoint(patch: MonkeyPatch) -> None:
+    """A claim goes on on the checkpoint thread of the head, in place of a copy."""
+
+    def shared(self: Claim) -> str:
+        if self.mark is not None:
+            return self.mark.thread
+        return self.job.start.checkpoint_thread if self.job.start else f"{self.job.job_id}:{self.job.epoch}"
+
+    patch.setattr(Claim, "thread", property(shared))
+
+
+def any_answer_will_do(patch: MonkeyPatch) -> None:
+    patch.setattr(turns, "_unanswerable", lambda thread, resume: None)
+
+
+def the_turn_is_not_handed_on(patch: MonkeyPatch) -> None:
+    ended = turns.ended
+
+    def forgetful(thread: Thread, job: Job, outcome: Outcome) -> tuple[Thread, None]:
+        return replace(ended(thread, job, outcome)[0], turn=None), None
+
+    patch.setattr(turns, "ended", forgetful)
+
+
 MUTANTS: dict[Mutate, int] = {
     append_unconditionally: 0,
     renew_without_epoch: 0,
@@ -209,6 +268,13 @@ MUTANTS: dict[Mutate, int] = {
     a_hand_off_forgets_its_mark: 4,
     a_cut_step_never_uses_up_an_attempt: 0,
     void_events_are_not_declared: 0,
+    claim_out_of_turn: 0,
+    a_busy_thread_is_taken_for_free: 0,
+    threads_are_changed_unconditionally: 0,
+    a_rollback_keeps_the_head: 0,
+    resume_on_the_shared_checkpoint: 0,
+    any_answer_will_do: 0,
+    the_turn_is_not_handed_on: 0,
 }
 """Each with the seed to begin with: one that finds it soon; the others follow, should the machine have changed."""
 

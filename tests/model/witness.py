@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -20,7 +20,11 @@ from graphjobs.aws.schema import ACTIVE_INDEX
 from graphjobs.core.event import DONE
 from graphjobs.core.job import Job, job_from_item
 from graphjobs.core.slot import Slot, slot_from_item
+from graphjobs.core.thread import Thread, thread_from_item
 from graphjobs.core.times import Clock
+
+if TYPE_CHECKING:
+    from tests.model.conversation import Judge
 
 WRITES = frozenset({"put_item", "update_item", "transact_write_items"})
 
@@ -42,6 +46,14 @@ class Storage:
     def job(self, job_id: str) -> Job | None:
         answer = self.item("jobs", {"pk": {"S": f"job#{job_id}"}})
         return job_from_item(answer["Item"]) if answer else None
+
+    def thread(self, thread_id: str) -> Thread | None:
+        answer = self.item("jobs", {"pk": {"S": f"thread#{thread_id}"}})
+        return thread_from_item(answer["Item"]) if answer else None
+
+    def threads(self) -> list[Thread]:
+        rows = [item.to_json()["Attributes"] for item in self._tables["jobs"].items.values()]
+        return [thread_from_item(row) for row in rows if row["pk"]["S"].startswith("thread#")]
 
     def jobs(self) -> list[Job]:
         rows = [item.to_json()["Attributes"] for item in self._tables["jobs"].items.values()]
@@ -95,6 +107,8 @@ class Witness:
         self._clock = clock
         self.meta = client.meta
         self.violations: list[str] = []
+        self.judge: Judge | None = None
+        """Judges threads."""
         self.actors: list[Actor] = [Actor("nobody")]
 
     @contextmanager
@@ -116,17 +130,39 @@ class Witness:
             return method
 
         def write(**arguments: Any) -> Any:
-            job_id = _job_of(operation, arguments)
-            if job_id is None:
-                return method(**arguments)
-            row, log = self._storage.job(job_id), self._storage.log(job_id)
+            keys = _updated(operation, arguments)
+            slots = _puts(operation, arguments)
+            job_ids = {key.removeprefix("job#") for key in keys if key.startswith("job#")}
+            job_ids |= {slot.job_id for slot in slots}
+            rows = {job_id: self._storage.job(job_id) for job_id in job_ids}
+            logs = {job_id: self._storage.log(job_id) for job_id in job_ids}
+            thread_ids = {key.removeprefix("thread#") for key in keys if key.startswith("thread#")}
+            threads = {thread_id: self._storage.thread(thread_id) for thread_id in thread_ids}
             answer = method(**arguments)
-            for slot in _puts(operation, arguments):
-                self._judge_slot(log, slot)
-            self._judge_row(row, self._storage.job(job_id), job_id)
+            for slot in slots:
+                self._judge_slot(logs[slot.job_id], slot)
+            for job_id, row in rows.items():
+                self._judge_row(row, self._storage.job(job_id), job_id)
+            for thread_id, thread in threads.items():
+                self._judge_thread(thread, thread_id, rows, _created(operation, arguments))
             return answer
 
         return write
+
+    def _judge_thread(
+        self, before: Thread | None, thread_id: str, rows: dict[str, Job | None], created: str | None
+    ) -> None:
+        if self.judge is None:
+            return
+        ended = None
+        for job_id, row in rows.items():
+            after = self._storage.job(job_id)
+            if row and after and after.status.terminal and not row.status.terminal:
+                ended = row, after
+        for wrong in self.judge.wrong(before, self._storage.thread(thread_id), ended):
+            self._report(wrong)
+        for wrong in self.judge.answered(before, created) if created else ():
+            self._report(wrong)
 
     def _nothing_due(self, query: dict[str, Any]) -> bool:
         """Most looks of the reconciler find nothing: those are answered here, the others by moto."""
@@ -149,7 +185,7 @@ class Witness:
             return
         if before.status.terminal and after != before:
             self._report(f"terminal row changed: {before} -> {after}")
-        if actor.epoch is not None and before.epoch != actor.epoch:
+        if actor.epoch is not None and actor.job_id == job_id and before.epoch != actor.epoch:
             self._report(f"wrote with epoch {actor.epoch} while epoch {before.epoch} holds the job")
         held = before.lease_until > self._clock()
         if after.epoch != before.epoch:
@@ -160,7 +196,7 @@ class Witness:
                 self._report("claimed under a lease in force")
         if after.status.terminal and not before.status.terminal:
             actor.ended = True
-            if actor.epoch is None and held:
+            if (actor.epoch is None or actor.job_id != job_id) and held:
                 self._report("ended under a lease in force")
         log = self._storage.log(job_id)
         if after.status.terminal != bool(log and log[-1].events()[-1].type == DONE):
@@ -182,10 +218,14 @@ def _puts(operation: str, arguments: dict[str, Any]) -> list[Slot]:
     return [slot_from_item(item["Item"]) for kind, item in items if kind == "Put" and "seq" in item["Item"]]
 
 
-def _job_of(operation: str, arguments: dict[str, Any]) -> str | None:
+def _updated(operation: str, arguments: dict[str, Any]) -> list[str]:
+    """The keys of the rows that are changed; a create puts what is not there yet."""
+    return [str(item["Key"]["pk"]["S"]) for kind, item in _items(operation, arguments) if kind == "Update"]
+
+
+def _created(operation: str, arguments: dict[str, Any]) -> str | None:
+    """The job that is created."""
     for kind, item in _items(operation, arguments):
-        if kind == "Update":
-            return str(item["Key"]["pk"]["S"]).removeprefix("job#")
-        if "seq" in item["Item"]:
+        if kind == "Put" and item["Item"].get("pk", {}).get("S", "").startswith("job#"):
             return str(item["Item"]["job_id"]["S"])
-    return None  # a create: there is nothing yet that it could break
+    return None

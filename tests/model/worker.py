@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,9 +17,10 @@ from graphjobs.aws.claims import Claim
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Contended
 from graphjobs.core.event_log import EventLog, Fenced
-from graphjobs.core.outcome import Outcome, completed
+from graphjobs.core.outcome import Outcome, completed, interrupted
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.slot import Mark, Slot
+from graphjobs.core.thread import Position
 from graphjobs.core.times import Clock
 from graphjobs.testing.queue import Message
 from graphjobs.worker.graph_run import GraphRun
@@ -33,8 +35,13 @@ STEPS = 3
 TOKENS = 2
 FAR = 1 << 60
 
-State = tuple[int, int]
-"""Steps completed, and the value of the last of them."""
+
+class State(NamedTuple):
+    """Steps completed, the value of the last of them, and the values of all steps of the conversation so far."""
+
+    steps: int = 0
+    value: int = 0
+    path: tuple[int, ...] = ()
 
 
 class SteppedWriter:
@@ -102,6 +109,7 @@ class Checkpoints:
 
     def __init__(self) -> None:
         self._threads: dict[str, list[tuple[str, State]]] = {}
+        self._answers: dict[tuple[str, str], Any] = {}
         self._ids = itertools.count(1)
 
     def save(self, thread: str, state: State) -> str:
@@ -113,6 +121,25 @@ class Checkpoints:
         saved = self._threads[configurable["thread_id"]]
         wanted = configurable.get("checkpoint_id", saved[-1][0])
         return next(state for checkpoint_id, state in saved if checkpoint_id == wanted)
+
+    def state(self, position: Position) -> State:
+        """What was saved there."""
+        configurable = {"thread_id": position.checkpoint_thread, "checkpoint_id": position.checkpoint_id}
+        return self.load(configurable)
+
+    def seed(self, start: Position, thread: str) -> None:
+        """A copy of a head, without anybody's answers; see `graphjobs.worker.seed`."""
+        if thread != start.checkpoint_thread:
+            self._threads[thread] = [(start.checkpoint_id, self.state(start))]
+
+    def answered(self, thread: str, checkpoint_id: str, answer: Any) -> Any:
+        """What a resume there is given: LangGraph keeps the first answer with the checkpoint, and gives it to all."""
+        return self._answers.setdefault((thread, checkpoint_id), answer)
+
+
+def interrupt_id(checkpoint_id: str) -> str:
+    """The id of the question that is asked at a checkpoint."""
+    return f"{int(checkpoint_id[1:]):032x}"
 
 
 class ModelWorker:
@@ -131,8 +158,9 @@ class ModelWorker:
         self.writer = SteppedWriter(world.log, claim, self._writer_failed, world.aws.clock)
         nothing: Any = None
         writer: Any = self.writer
+        self._request: RunRequest = world.request_of(claim.job.job_id) or RunRequest()
         self._graph_run = GraphRun(
-            claim, RunRequest(), loader=nothing, saver=nothing, writer=writer, logger=world.logger
+            claim, self._request, loader=nothing, saver=nothing, writer=writer, logger=world.logger
         )
         self.run = JobRun(
             claim,
@@ -152,6 +180,7 @@ class ModelWorker:
             logger=world.logger,
             clock=world.aws.clock,
         )
+        self._newest = ""
         self._program = self._graph()
 
     @property
@@ -189,31 +218,50 @@ class ModelWorker:
 
     def _graph(self) -> Iterator[None]:
         config = self._graph_run._config()
-        if self.claim.mark is None:
-            state: State = (0, 0)
-            yield from self._save(config, state)
+        configurable, start = config["configurable"], self.claim.job.start
+        answer = None
+        if self.claim.mark is not None:
+            state = self._checkpoints.load(configurable)
+        elif start is not None:
+            self._checkpoints.seed(start, configurable["thread_id"])
+            before = self._checkpoints.load(configurable)
+            state = State(0, before.value, before.path)
+            if self._request.command is not None:
+                # It goes on within the very checkpoint that asked: nothing is saved before the first step is done.
+                (answer,) = self._request.command["resume"].values()
+                answer = self._checkpoints.answered(configurable["thread_id"], start.checkpoint_id, answer)
+            else:
+                yield from self._save(config, state)
         else:
-            state = self._checkpoints.load(config["configurable"])
-        for step in range(state[0], STEPS):
+            state = State()
+            yield from self._save(config, state)
+        for step in range(state.steps, STEPS):
             self.at_boundary = False
             value = next(self._values)
-            data = {"step": step, "value": value, "after": state[1]}
+            data = {"step": step, "value": value, "after": state.value}
+            if step == 0 and answer is not None:
+                data["answer"] = answer
             for _ in range(TOKENS):
                 self.writer.append("token", data)
                 yield
             self.writer.append("update", data)
             yield
-            state = (step + 1, value)
+            state = State(step + 1, value, (*state.path, value))
             yield from self._save(config, state)
             self.at_boundary = True
             yield
-        self.outcome = completed(state[1])
+        newest = self._newest or configurable["checkpoint_id"]
+        outcome = completed(state.value)
+        if self._request.metadata.get("ask"):
+            outcome = interrupted(state.value, [{"id": interrupt_id(newest), "value": "?"}])
+        self.outcome = replace(outcome, position=Position(configurable["thread_id"], newest))
 
     def _save(self, config: Any, state: State) -> Iterator[None]:
         """A step's checkpoint: the save and the stream's word of it come in either order."""
         marks = self._graph_run._marks
         checkpoint_id = self._checkpoints.save(config["configurable"]["thread_id"], state)
-        if state[1] % 2:
+        self._newest = checkpoint_id
+        if state.value % 2:
             marks.saved(config, checkpoint_id)
             yield
             marks.reached(checkpoint_id, self.writer.last_seq)

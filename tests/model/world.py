@@ -22,9 +22,12 @@ from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Contended
 from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Release
+from graphjobs.core.run_request import RunRequest
+from graphjobs.http.problem import Problem
 from graphjobs.reconcile.service import Reconciler
 from graphjobs.testing import MemoryQueue
 from graphjobs.worker.heartbeat import Stop
+from tests.model.conversation import Judge
 from tests.model.history import judge
 from tests.model.trouble import Trouble, arm
 from tests.model.viewer import Viewer
@@ -35,6 +38,7 @@ from tests.support.faults import Faults
 
 PERIOD_MS = 60_000
 OWNER = "user-1"
+THREADS = tuple(f"{number:08x}-0000-4000-8000-000000000000" for number in (0xA1, 0xA2))
 GIVEN_UP = (ClientError, BotoCoreError, Contended, JobGone)
 """What a caller of ours is told when the backend fails."""
 
@@ -69,6 +73,7 @@ class World:
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
         self.reconciler = Reconciler(self.jobs, self.transitions, self.queue, aws.settings, self.logger, aws.clock)  # type: ignore[arg-type]
+        self.witness.judge = self.conversations = Judge(self)
         self.requests: list[tuple[str, JobRequest]] = []
         self.workers: list[ModelWorker] = []
         self.viewers: dict[str, list[Viewer]] = {}
@@ -76,14 +81,53 @@ class World:
         self._keys = itertools.count(1)
         self._wrong: list[str] = []
         self._judged: dict[str, tuple[Job, int]] = {}
+        self._begins: dict[str, int] = {}
+        self.asked: tuple[str, ...] = ()
+        """Questions that were answered, to be answered again."""
 
     # What clients do.
 
-    def create(self, timeout: int) -> None:
-        request = JobRequest(query="hello", timeout_seconds=timeout)
+    def create(self, timeout: int, **members: Any) -> None:
+        request = JobRequest.model_validate({"query": "hello", "timeout_seconds": timeout, **members})
         key = f"k{next(self._keys)}"
         self.requests.append((key, request))
         self.submit(len(self.requests) - 1)
+
+    def create_turn(self, number: int, kind: str, strategy: str, timeout: int) -> None:
+        """The next job of a thread: it says something, asks, or answers; its message may come before its turn."""
+        thread_id = THREADS[number % len(THREADS)]
+        members: dict[str, Any] = {"thread_id": thread_id, "multitask_strategy": strategy, "if_not_exists": "create"}
+        if kind == "ask":
+            members["metadata"] = {"ask": True}
+        elif kind == "answer":
+            thread = self.storage.thread(thread_id)
+            asked = (thread.interrupts if thread else ()) or self.asked[-1:]
+            members["command"] = {"resume": {next(iter(asked), "0" * 32): next(self.values)}}
+            self.asked += asked[:1]
+        before = {job.job_id for job in self.storage.jobs()}
+        self.create(timeout, **members)
+        for job in self.storage.jobs():
+            if job.waiting and job.job_id not in before:
+                self.queue.announce(job.job_id)
+
+    def _check_answer(self, job: Job) -> None:
+        """The answer that the graph was given is the job's own."""
+        request = self.request_of(job.job_id)
+        if request is None or request.command is None:
+            return
+        (own,) = request.command["resume"].values()
+        given = {
+            event.parse().data.get("answer", own)
+            for slot in self.storage.log(job.job_id)
+            for event in slot.events()
+            if event.type == "update"
+        }
+        assert given <= {own}, "a job was given the answer of another"
+
+    def request_of(self, job_id: str) -> RunRequest | None:
+        """What a job was created with."""
+        found = self.storage.item("jobs", {"pk": {"S": f"input#{job_id}"}})
+        return RunRequest.from_json(found["Item"]["body"]["S"]) if found else None
 
     def submit(self, index: int) -> None:
         """The same request once more finds the same job, whatever became of the earlier try."""
@@ -91,20 +135,20 @@ class World:
         before = {job.job_id for job in self.storage.jobs()}
         try:
             job, new = self.submission.submit(OWNER, request, key)
-        except GIVEN_UP:
+        except (*GIVEN_UP, Problem):
             return
         if new and job.job_id in before:
             self._wrong.append("an old job was called new")
         if not new and job.job_id not in before:
             self._wrong.append("a new job was called old")
 
-    def cancel(self, job_id: str) -> None:
+    def cancel(self, job_id: str, *, rollback: bool = False) -> None:
         job = self.storage.job(job_id)
         if job is None:
             return
         with self.witness.acting(Actor("cancel", job_id)):
             try:
-                after = cancel(job, self.jobs, self.transitions, clock=self.aws.clock)
+                after = cancel(job, self.jobs, self.transitions, clock=self.aws.clock, rollback=rollback)
             except GIVEN_UP:
                 return
         if job.status.terminal and after != job:
@@ -133,6 +177,8 @@ class World:
                 return
         row = self.storage.job(message.job_id)
         if isinstance(claim, Claim):
+            start = claim.job.start
+            self._begins[claim.job.job_id] = self.checkpoints.state(start).value if start else 0
             self.workers.append(ModelWorker(self, claim, message))
         elif claim in (Refusal.HELD, Refusal.TERMINAL) and row and actor.claimed == row.epoch:
             self._wrong.append(f"a claim that was committed was refused: {claim}")
@@ -289,10 +335,12 @@ class World:
             self._check_tail(worker)
         assert not self.witness.violations, self.witness.violations
         assert not self._wrong, self._wrong
+        assert not (wrong := self.conversations.at_rest()), wrong
         for job in self.storage.jobs():
             log = self.storage.log(job.job_id)
             if self._judged.get(job.job_id) != (job, len(log)):
-                judge(job, log, self.aws.settings)
+                judge(job, log, self.aws.settings, self._begins.get(job.job_id, 0))
+                self._check_answer(job)
                 self._judged[job.job_id] = (job, len(log))
             assert job.status.terminal or self.aws.clock() <= job.deadline_at + 2 * PERIOD_MS, "not ended in time"
 
@@ -308,3 +356,4 @@ class World:
                 viewer.read_to_the_end()
         self.reconcile()
         self.check()
+        assert all(thread.turn is None for thread in self.storage.threads()), "a thread is left with a turn"
