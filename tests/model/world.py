@@ -108,7 +108,7 @@ class World:
         self.create(timeout, **members)
         for job in self.storage.jobs():
             if job.waiting and job.job_id not in before:
-                self.queue.announce(job.job_id)
+                self.queue.announce(job.job_id, OWNER)
 
     def _check_answer(self, job: Job) -> None:
         """The answer that the graph was given is the job's own."""
