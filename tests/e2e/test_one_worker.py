@@ -19,7 +19,7 @@ from tests.support.instance import VARIABLE, Target, local_target
 pytestmark = pytest.mark.e2e
 
 WINDOW_SECONDS = 1.0
-HEARTBEAT_SECONDS = 0.2
+HEARTBEAT_SECONDS = 0.3
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ ALLOWED = {
     """,
     "stream": """
         dynamodb:GetItem                jobs
+        dynamodb:UpdateItem             jobs
         dynamodb:BatchGetItem           events
         dynamodb:GetItem                events
         dynamodb:Query                  events

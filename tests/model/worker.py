@@ -177,6 +177,7 @@ class ModelWorker:
             Limits(FAR, FAR),
             on_drain=self.run.drain,
             on_stop=self.run.stop,
+            on_watch=lambda _: None,
             logger=world.logger,
             clock=world.aws.clock,
         )

@@ -262,6 +262,25 @@ class JobStore:
             raise
         return job_from_item(answer["Attributes"])
 
+    def note_watched(self, job_id: str, until: int) -> bool:
+        """Note that somebody follows the job until `until`, whatever else happens to its row; False if it is over.
+
+        One write unit: no index has the attribute. It is no part of `GUARD`, so it costs no other change its turn.
+        """
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": _row_key(job_id)},
+                UpdateExpression="SET watched_until = :until",
+                ConditionExpression="attribute_exists(active)",
+                ExpressionAttributeValues={":until": {"N": str(until)}},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
     def list_by_owner(
         self, owner: str, *, now: int, limit: int, status: str | None, after: tuple[str, str] | None
     ) -> tuple[list[Job], tuple[str, str] | None]:

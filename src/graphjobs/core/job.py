@@ -89,6 +89,7 @@ class Job:
         rollback: whether its cancel takes back whatever it did to its thread.
         not_before: when it may begin, if that was asked for.
         owner_limit: how many jobs its owner may have that have not ended; 0: no limit, and it is not counted.
+        watched_until: until when somebody is known to follow it; its worker then writes events at once.
     """
 
     job_id: str
@@ -115,6 +116,7 @@ class Job:
     rollback: bool = False
     not_before: int | None = None
     owner_limit: int = 0
+    watched_until: int | None = None
 
     @property
     def thread(self) -> str:
@@ -153,6 +155,7 @@ _NUMBERS = (
     "started_at",
     "finished_at",
     "not_before",
+    "watched_until",
 )
 _FLAGS = ("waiting", "rollback")
 

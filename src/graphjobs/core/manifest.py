@@ -137,7 +137,7 @@ _ALL: Final = (
         needs=("jobs_table", "events_table", "payload_bucket", "oidc_issuer", "oidc_audience", "ticket_secret"),
         reads=("stream_window_seconds",),
         may={
-            "jobs": ("dynamodb:GetItem",),
+            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"),
             "bucket/events/*": ("s3:GetObject",),
             **_TICKETS,

@@ -79,7 +79,7 @@ class Settings:
 
     # The stream.
     stream_window_seconds: float = _bounded(120, 0.2, 840)
-    stream_heartbeat_seconds: float = _bounded(15, 0.05, 15)
+    stream_heartbeat_seconds: float = _bounded(15, 0.25, 15)  # over the slowest poll, which a heartbeat begins anew
     stream_cors_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

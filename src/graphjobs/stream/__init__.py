@@ -8,4 +8,5 @@
 * `pages`: pages for streams that are behind, read once for all
 * `poller`: the one poll loop
 * `response`: the HTTP answer and its ends
+* `watchers`: notes that somebody follows a job
 """

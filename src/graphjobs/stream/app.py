@@ -38,6 +38,7 @@ from graphjobs.stream.opening import Credentials, Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
 from graphjobs.stream.response import HEADERS, EventStreamResponse
+from graphjobs.stream.watchers import Watchers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,6 +56,7 @@ class StreamService:
     door: Door
     pages: Pages
     poller: Poller
+    watchers: Watchers
     executor: Executor
     pacing: Pacing
     logger: Logger
@@ -81,6 +83,8 @@ class StreamService:
             return Response(status_code=204, headers=SECURITY_HEADERS)
         if request.method == "HEAD":  # which Starlette routes here too: nothing to follow
             return Response(headers=HEADERS)
+        if opening.live:
+            self.watchers.note(job_id)
         follower = Follower(
             job_id,
             after,
@@ -89,6 +93,7 @@ class StreamService:
             poller=self.poller,
             pacing=self.pacing,
             on_lag=lambda lag: record(self.metrics, Metric.DELIVERY_LAG, lag),
+            on_wait=lambda: self.watchers.note(job_id),
             logger=self.logger,
             encode=self.encode,
         )
@@ -171,6 +176,7 @@ def create_app_from_env() -> Starlette:
         door=Door(backend.jobs, backend.log, jwt_verifier(settings), tickets(settings)),
         pages=Pages(backend.log, executor),
         poller=Poller(backend.log, executor, logger),
+        watchers=Watchers(backend.jobs, executor, logger),
         executor=executor,
         pacing=Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),
         logger=logger,

@@ -63,11 +63,16 @@ class Follower:
         poller: Poller,
         pacing: Pacing,
         on_lag: Callable[[float], None],
+        on_wait: Callable[[], None],
         logger: Logger,
         encode: Encoder = sse.encode,
         clock: Clock = now_ms,
     ) -> None:
-        """`first` is the frame that holds event `after` + 1, if the open has read it already."""
+        """`first` is the frame that holds event `after` + 1, if the open has read it already.
+
+        `on_lag` is told the milliseconds from an event's making to its sending; `on_wait` is called whenever the
+        client has all that there is, and waits for more.
+        """
         self._job_id = job_id
         self._delivery = Delivery(job_id, after, encode)
         self._first = first
@@ -75,6 +80,7 @@ class Follower:
         self._poller = poller
         self._pacing = pacing
         self._on_lag = on_lag
+        self._on_wait = on_wait
         self._logger = logger
         self._clock = clock
         self._heard = time.monotonic()
@@ -92,6 +98,7 @@ class Follower:
                 if time.monotonic() >= closes:
                     break  # one page at least, so that the client comes forward; it resumes after it
             while not self._delivery.ended and (left := closes - time.monotonic()) > 0:
+                self._on_wait()
                 frame = await self._wait(min(left, self._pacing.heartbeat))
                 if frame is None:
                     yield sse.comment("heartbeat")

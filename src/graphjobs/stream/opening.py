@@ -28,10 +28,17 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A stream that may begin: the frame that holds the next event, if that is written; or nothing more to send."""
+    """A stream that may begin.
+
+    Attributes:
+        first: the frame that holds the next event, if that was looked for and is written.
+        finished: there is nothing more to send.
+        live: the job is not over.
+    """
 
     first: Frame | None
     finished: bool
+    live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +61,16 @@ class Door:
         """
         owner = self._authenticate(job_id, credentials)
         job = readable_job(self.jobs, job_id, owner, self.clock())
+        live = not job.status.terminal
         if after == 0:
-            return Opening(first=None, finished=False)  # the log is read from its first slot
+            return Opening(first=None, finished=False, live=live)  # the log is read from its first slot
         slot = self.log.containing(job.job_id, after + 1)
         if slot is None or after > slot.last_seq:
             raise too_high(after, slot.last_seq if slot else 0)
         frame = Frame(slot)
         if after == frame.last:
-            return Opening(first=None, finished=frame.ends)
-        return Opening(first=frame, finished=False)
+            return Opening(first=None, finished=frame.ends, live=live)
+        return Opening(first=frame, finished=False, live=live)
 
     def _authenticate(self, job_id: str, credentials: Credentials) -> str | None:
         """The owner that the credentials name; None for a ticket, which names its job."""

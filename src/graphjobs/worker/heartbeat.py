@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 VISIBILITY_MARGIN_SECONDS: Final = 2
+VIEWER_COMES_MS: Final = 2_000
+"""So long after a claim somebody may be about to follow: who has submitted a job opens its stream at once."""
 
 
 class Stop(StrEnum):
@@ -113,6 +115,12 @@ def watch(row: Job | None, claim: Claim) -> Stop | None:
     return Stop.CANCELLED if row.status is Status.CANCELLING else None
 
 
+def is_watched(row: Job | None, now: int, since: int) -> bool:
+    """Whether somebody may be following the job at `now`; its claim is of `since`."""
+    noted = row.watched_until if row is not None else None
+    return now < max(since + VIEWER_COMES_MS, noted or 0)
+
+
 class Heartbeat:
     """Keeps one claim alive until `stop`."""
 
@@ -123,10 +131,14 @@ class Heartbeat:
         *,
         on_drain: Callable[[], None],
         on_stop: Callable[[Stop], None],
+        on_watch: Callable[[bool], None],
         logger: Logger,
         clock: Clock = now_ms,
     ) -> None:
+        """`on_watch` is told at each look whether somebody may be following the job."""
         self._lease = lease
+        self._on_watch = on_watch
+        self._since = clock()
         self._limits = limits
         self._on_drain = on_drain
         self._on_stop = on_stop
@@ -161,6 +173,7 @@ class Heartbeat:
         except (ClientError, BotoCoreError) as error:
             self._logger.warning("heartbeat failed, will be tried again", extra={"error": str(error)})
             return None
+        self._on_watch(is_watched(row, now, self._since))
         return watch(row, self._lease.claim)
 
     def _work(self) -> None:

@@ -2,7 +2,7 @@
 
 At up to one event per base interval nothing waits. While more than that flows without a pause the interval
 grows to three times the base, since each put is billed: a reader cannot tell 50 ms from 150 ms in the middle of
-a paragraph, but can at its beginning.
+a paragraph, but can at its beginning. While nobody follows the job it is `UNWATCHED_SECONDS`.
 """
 
 from typing import Final
@@ -12,6 +12,7 @@ GROW_AFTER_PUTS: Final = 10
 GROW_OVER_PUTS: Final = 20
 PAUSE_INTERVALS: Final = 6
 SINGLE_SHORTENS_BY: Final = 2
+UNWATCHED_SECONDS: Final = 1.0
 
 
 class Pace:
@@ -21,6 +22,8 @@ class Pace:
         self._base = base_seconds
         self._last_put = float("-inf")
         self._puts_in_burst = 0
+        self.watched = True
+        """Whether somebody may be following the job."""
 
     @property
     def interval(self) -> float:
@@ -28,9 +31,13 @@ class Pace:
         grown = min(1.0, max(0, self._puts_in_burst - GROW_AFTER_PUTS) / GROW_OVER_PUTS)
         return self._base * (1 + (GROWTH - 1) * grown)
 
-    def wait_seconds(self, now: float) -> float:
-        """How long what is waiting at `now` should go on waiting; 0 or less for not at all."""
-        return self._last_put + self.interval - now
+    def wait_seconds(self, now: float, *, step_ends: bool = False) -> float:
+        """How long what is waiting at `now` should go on waiting; 0 or less for not at all.
+
+        The end of a step waits no longer for want of a viewer: its mark is what a crash resumes from.
+        """
+        lazy = 0.0 if self.watched or step_ends else UNWATCHED_SECONDS
+        return self._last_put + max(self.interval, lazy) - now
 
     def put_started(self, now: float, events: int) -> None:
         """Note a put of `events` events; one after a pause ends a burst, a single event shortens it.

@@ -95,14 +95,20 @@ class SlotBuffer:
         """Note a confirmed checkpoint; it goes into the first slot that reaches its boundary."""
         self._marks.append(mark)
 
+    def watch(self, watched: bool) -> bool:
+        """Note whether somebody may be following the job; returns whether `due` has changed by it."""
+        changed = self._pace.watched != watched
+        self._pace.watched = watched
+        return changed
+
     def due(self, now: float) -> float:
         """Seconds until a slot should be cut; 0 or less for now, infinite while nothing waits."""
         if not self._lines:
             return math.inf
         if len(self._lines) >= MAX_SLOT_EVENTS or self._characters >= MAX_SLOT_CHARACTERS:
             return 0.0
-        wait = self._pace.wait_seconds(now)
-        marked = self._marks and self._marks[-1].boundary_seq >= self._next_seq - 1
+        marked = bool(self._marks) and self._marks[-1].boundary_seq >= self._next_seq - 1
+        wait = self._pace.wait_seconds(now, step_ends=marked)
         return wait if marked else max(wait, self._held_until - now)
 
     def cut(self, now: float) -> Slot:

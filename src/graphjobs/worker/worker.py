@@ -148,7 +148,9 @@ class Worker:
             on_stuck=on_stuck,
         )
         lease = Lease(claim, self.claims, self.keepalive.jobs, self.keepalive.queue, receipt, self.settings)
-        heartbeat = Heartbeat(lease, limit, on_drain=run.drain, on_stop=run.stop, logger=self.logger)
+        heartbeat = Heartbeat(
+            lease, limit, on_drain=run.drain, on_stop=run.stop, on_watch=writer.watch, logger=self.logger
+        )
         ended = run.run(self.loop, heartbeat)
         if claim.job.epoch == 1 and writer.first_at is not None:
             record(self.metrics, Metric.SUBMIT_TO_FIRST_EVENT, writer.first_at - claim.job.created_at)

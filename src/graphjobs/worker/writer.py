@@ -121,6 +121,12 @@ class LogWriter:
             self._buffer.mark(mark)
             self._changed.notify_all()
 
+    def watch(self, watched: bool) -> None:
+        """Note whether somebody may be following the job: while nobody does, slots are fewer and larger."""
+        with self._changed:
+            if self._buffer.watch(watched):
+                self._changed.notify_all()
+
     def wait_for_room(self) -> None:
         """Block until the writer is no longer `full`, or is stopped."""
         with self._changed:

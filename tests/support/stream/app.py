@@ -20,6 +20,7 @@ from graphjobs.stream.follower import Pacing
 from graphjobs.stream.opening import Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
+from graphjobs.stream.watchers import Watchers
 from graphjobs.testing import FakeClock, MemoryLog, MemoryMetrics
 from tests.support.issuer import NOW, Issuer
 from tests.support.stream.script import Script
@@ -50,6 +51,13 @@ class Rows:
         self.rows: dict[str, Job] = {}
         self.failure: Exception | None = None
         self.reads = 0
+        self.watched: list[tuple[str, int]] = []
+
+    def note_watched(self, job_id: str, until: int) -> bool:
+        self.watched.append((job_id, until))
+        if self.failure:
+            raise self.failure
+        return True
 
     def get(self, job_id: str) -> Job | None:
         self.reads += 1
@@ -168,8 +176,13 @@ class Streams:
             job_id=new_job_id(),
             owner=owner,
             graph="chat",
-            status=Status.RUNNING,
-            **{"created_at": NOW * 1000, "deadline_at": (NOW + 3600) * 1000, "expires_at": NOW + 86_400} | changes,
+            **{
+                "status": Status.RUNNING,
+                "created_at": NOW * 1000,
+                "deadline_at": (NOW + 3600) * 1000,
+                "expires_at": NOW + 86_400,
+            }
+            | changes,
         )
         self.rows.rows[job.job_id] = job
         return Script(self.log, job.job_id)
@@ -246,6 +259,7 @@ def streams(
         door=Door(rows, log, issuer.verifier(), tickets, clock),  # type: ignore[arg-type]
         pages=Pages(log, executor),
         poller=Poller(log, executor, logger("stream")),
+        watchers=Watchers(rows, executor, logger("stream"), clock=clock),  # type: ignore[arg-type]
         executor=executor,
         pacing=Pacing(window, heartbeat, slow_reader),
         logger=logger("stream"),

@@ -17,7 +17,15 @@ from graphjobs.core.job import Job, Status
 from graphjobs.core.settings import Settings
 from graphjobs.testing import MemoryLog, MemoryQueue
 from graphjobs.testing.clock import START, FakeClock
-from graphjobs.worker.heartbeat import VISIBILITY_MARGIN_SECONDS, Heartbeat, Lease, Limits, Stop
+from graphjobs.worker.heartbeat import (
+    VIEWER_COMES_MS,
+    VISIBILITY_MARGIN_SECONDS,
+    Heartbeat,
+    Lease,
+    Limits,
+    Stop,
+    is_watched,
+)
 from tests.support.faults import FAULTS, client_error
 from tests.support.worker.writing import claim
 
@@ -36,6 +44,7 @@ class Body:
     error: Exception | None = None
     calls: list[tuple[str, int]] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
+    watched: list[bool] = field(default_factory=list)
     drains: int = 0
     limits: Limits = field(default_factory=lambda: Limits(START + 10**9, START + 10**9))
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -82,6 +91,7 @@ class Body:
             self.limits,
             on_drain=self.on_drain,
             on_stop=self.on_stop,
+            on_watch=self.watched.append,
             logger=Logger(service="heartbeat-test", level="CRITICAL"),
             clock=self.clock,
         )
@@ -216,3 +226,31 @@ def test_once_stopped_it_sends_nothing_more(body: Body) -> None:
     heartbeat.stop()
     assert len(body.calls) == before
     assert not heartbeat._thread.is_alive()
+
+
+def test_it_tells_at_each_look_whether_somebody_follows(body: Body) -> None:
+    body.start()
+    body.saw("peek", 3)
+    assert set(body.watched) == {True}, "who has submitted the job may be about to"
+    body.clock.advance(VIEWER_COMES_MS / 1000)
+    body.saw("peek", 3)
+    assert body.watched[-1] is False
+    body.row = replace(body.held.job, watched_until=body.clock() + 1)
+    body.saw("peek", 3)
+    assert body.watched[-1] is True
+    body.clock.advance(0.001)
+    body.saw("peek", 3)
+    assert body.watched[-1] is False
+
+
+@pytest.mark.parametrize(
+    ("noted", "now", "watched"),
+    [(None, 1_999, True), (None, 2_000, False), (500, 2_000, False), (2_001, 2_000, True), (9_000, 2_000, True)],
+)
+def test_a_note_and_the_first_seconds_count(noted: int | None, now: int, watched: bool) -> None:
+    row = replace(claim(MemoryLog()).job, watched_until=noted)
+    assert is_watched(row, now, since=0) is watched
+
+
+def test_without_a_row_the_first_seconds_count() -> None:
+    assert is_watched(None, 1_999, since=0) and not is_watched(None, 2_000, since=0)

@@ -14,7 +14,7 @@ from graphjobs.core.slot import Mark
 from graphjobs.worker.checkpoints import Run, checkpoint_saver
 from graphjobs.worker.marks import Marks
 from graphjobs.worker.node_executor import NodeExecutor
-from graphjobs.worker.pace import GROW_AFTER_PUTS, GROW_OVER_PUTS, GROWTH, PAUSE_INTERVALS, Pace
+from graphjobs.worker.pace import GROW_AFTER_PUTS, GROW_OVER_PUTS, GROWTH, PAUSE_INTERVALS, UNWATCHED_SECONDS, Pace
 from tests.support.backend import Backend
 
 
@@ -78,6 +78,17 @@ def test_a_single_event_shortens_a_burst_and_many_end_it() -> None:
         now += 0.05
         pace.put_started(now, 1)
     assert pace.interval == 0.05
+
+
+def test_while_nobody_follows_a_put_comes_each_second_but_the_end_of_a_step_at_once() -> None:
+    pace = Pace(0.05)
+    pace.watched = False
+    assert pace.wait_seconds(10.0) < 0, "after a pause nothing waits"
+    pace.put_started(10.0, 1)
+    assert pace.wait_seconds(10.0) == pytest.approx(UNWATCHED_SECONDS)
+    assert pace.wait_seconds(10.0, step_ends=True) == pytest.approx(0.05)
+    pace.watched = True
+    assert pace.wait_seconds(10.0) == pytest.approx(0.05)
 
 
 def test_an_executor_knows_what_still_runs_in_it() -> None:

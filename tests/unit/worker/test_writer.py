@@ -18,6 +18,7 @@ from graphjobs.worker.slot_buffer import MAX_PENDING_CHARACTERS, MAX_SLOT_CHARAC
 from graphjobs.worker.writer import WriterClosed
 from tests.support.backend import Backend
 from tests.support.faults import FAULTS, Faults, client_error
+from tests.support.worker.rig import until
 from tests.support.worker.writing import foreign_slot, writing
 
 WAIT = 20
@@ -281,3 +282,41 @@ def test_closing_writes_what_was_accepted_and_takes_nothing_more() -> None:
         assert w.writer.close().last_seq == 4
         with pytest.raises(WriterClosed):
             w.token("d")
+
+
+def test_what_nobody_watches_goes_into_larger_slots_and_at_once_when_somebody_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("graphjobs.worker.pace.UNWATCHED_SECONDS", 3600.0)
+    with writing() as w:
+        w.writer.watch(False)
+        w.token("first")  # after a pause
+        until(lambda: w.texts() == ["first"])
+        for number in range(50):
+            w.token(str(number))
+        before = len(w.log.slots(w.job_id))
+        w.writer.watch(True)
+        until(lambda: len(w.texts()) == 51)
+        assert len(w.log.slots(w.job_id)) == before + 1
+
+
+def test_a_step_that_ends_is_written_though_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a crash would resume before it."""
+    monkeypatch.setattr("graphjobs.worker.pace.UNWATCHED_SECONDS", 3600.0)
+    with writing() as w:
+        w.writer.watch(False)
+        w.token("first")
+        until(lambda: w.texts() == ["first"])
+        seq = w.append("update", {"node": "n", "output": None})
+        w.writer.mark(Mark("t", "c", seq))
+        until(lambda: w.log.slots(w.job_id)[-1].mark == Mark("t", "c", seq))
+
+
+def test_closing_waits_for_no_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphjobs.worker.pace.UNWATCHED_SECONDS", 3600.0)
+    with writing() as w:
+        w.writer.watch(False)
+        for number in range(3):
+            w.token(str(number))
+        w.writer.close()
+        assert w.texts() == ["0", "1", "2"]
