@@ -11,6 +11,7 @@ from graphjobs.cli.event_view import EventView, JsonLines, Readable
 from graphjobs.cli.job_view import job_text, table_text
 from graphjobs.cli.notices import Notices
 from graphjobs.cli.terminal import INTERRUPTED, program, say
+from graphjobs.client.answers import JobStatus
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
 from graphjobs.core.event import DONE
@@ -52,7 +53,7 @@ def status(client: Client, args: Namespace, notices: Notices) -> int:
         return 0
     print(job_text(job))
     if job["status"] == "interrupted":
-        say(_how_to_answer(args.job_id, job.get("thread_id")))
+        say(_how_to_answer(job))
     return 0
 
 
@@ -116,7 +117,7 @@ def follow(client: Client, job_id: str, after: int, max_events: int | None, noti
         outcome = client.status(job_id)["status"]
         say(f"Nothing follows event {last}: the job is {outcome}.")
     if outcome == "interrupted":
-        say(_how_to_answer(job_id, client.status(job_id).get("thread_id")))
+        say(_how_to_answer(client.status(job_id)))
     return EXIT_CODES.get(outcome, 1)
 
 
@@ -124,10 +125,8 @@ def _how_to_resume(job_id: str, last: int) -> str:
     return f"Resume with: {program()} stream {job_id} --after {last}"
 
 
-def _how_to_answer(job_id: str, thread: str | None) -> str:
-    """A job without a thread of its owner's choice has one of its own, whose id is the UUID in the job's."""
-    thread = thread or job_id.removeprefix("job-")
-    return f"Answer with: {program()} submit --thread {thread} --resume ANSWER --stream"
+def _how_to_answer(job: JobStatus) -> str:
+    return f"Answer with: {program()} submit --thread {job['thread_id']} --resume ANSWER --stream"
 
 
 def _print_json(value: Any) -> None:

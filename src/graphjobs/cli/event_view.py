@@ -15,7 +15,18 @@ from graphjobs.cli.event_text import compact, error_text, message_lines, message
 from graphjobs.cli.terminal import dim, harmless, one_line
 from graphjobs.cli.value_text import value_lines
 from graphjobs.client.answers import Event
-from graphjobs.core.event import ATTEMPT, DONE, ERROR, METADATA, TOKEN
+from graphjobs.core.event import (
+    ATTEMPT,
+    DONE,
+    ERROR,
+    INTERRUPT,
+    MESSAGE,
+    METADATA,
+    REASONING,
+    RETRY,
+    TOKEN,
+    TOOL_CALL,
+)
 
 
 class EventView(Protocol):
@@ -59,13 +70,13 @@ class Readable:
         self._shows: dict[str, Callable[[int, dict[str, Any]], None]] = {
             METADATA: self._metadata,
             TOKEN: self._token,
-            "reasoning": self._reasoning,
-            "tool_call": self._tool_call,
-            "message": self._message,
+            REASONING: self._reasoning,
+            TOOL_CALL: self._tool_call,
+            MESSAGE: self._message,
             "progress": self._progress,
-            "interrupt": self._interrupt,
+            INTERRUPT: self._interrupt,
             ATTEMPT: self._attempt,
-            "retry": self._retry,
+            RETRY: self._retry,
             ERROR: self._error,
             DONE: self._done,
         }

@@ -9,7 +9,7 @@ from graphjobs.cli.terminal import one_line
 from graphjobs.cli.value_text import INDENT, value_lines
 
 COLUMNS: Final = ("job_id", "status", "graph", "age", "took")
-BELOW: Final = ("error", "interrupts", "result")
+BELOW: Final = ("error", "interrupts", "result", "result_too_large", "result_url")
 """Members that are shown after the others, in this order."""
 
 
@@ -25,6 +25,8 @@ def job_text(job: Mapping[str, Any]) -> str:
     lines = [f"{name:<{width}}  {text}" for name, text in known.items()]
     for interrupt in job.get("interrupts") or []:
         lines += [f"asks {one_line(str(interrupt.get('id')))}:", *_below(interrupt.get("value"))]
+    if job.get("result_too_large"):
+        lines.append(f"The result is too large for this: it is in event {job.get('last_seq')} of the stream.")
     if job.get("result") is not None:
         lines += ["result:", *_below(job["result"])]
     return "\n".join(lines)

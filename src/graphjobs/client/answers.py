@@ -42,6 +42,8 @@ class JobOptions(TypedDict, total=False):
     durability: Literal["sync", "exit"] | None
     stream_mode: str | list[str] | None
     stream_subgraphs: bool | None
+    after_seconds: int | None
+    webhook: str | None
 
 
 class Event(TypedDict):
@@ -65,7 +67,7 @@ class Accepted(TypedDict):
     stream_url: str
     created_at: str
     expires_at: str
-    thread_id: NotRequired[str]
+    thread_id: str
 
 
 class JobSummary(TypedDict):
@@ -78,7 +80,7 @@ class JobSummary(TypedDict):
     started_at: str | None
     finished_at: str | None
     attempt: int
-    thread_id: NotRequired[str]
+    thread_id: str
 
 
 class JobError(TypedDict):
@@ -86,8 +88,8 @@ class JobError(TypedDict):
 
     code: str
     message: str
-    type: NotRequired[str | None]
-    where: NotRequired[str | None]
+    type: NotRequired[str]
+    where: NotRequired[str]
 
 
 class Interrupt(TypedDict):
@@ -98,12 +100,14 @@ class Interrupt(TypedDict):
 
 
 class JobStatus(JobSummary):
-    """All that the service says of a job."""
+    """All that the service says of a job. A result of megabytes is left out, and is in the ``done`` event."""
 
     last_seq: int
     result: Any
+    result_too_large: NotRequired[bool]
+    result_url: NotRequired[str]
     error: JobError | None
-    interrupts: NotRequired[list[Interrupt]]
+    interrupts: list[Interrupt]
 
 
 class JobList(TypedDict):

@@ -172,18 +172,13 @@ class Streams:
 
     def job(self, *, owner: str = "user-1", **changes: Any) -> Script:
         """A running job with an empty log."""
-        job = Job(
-            job_id=new_job_id(),
-            owner=owner,
-            graph="chat",
-            **{
-                "status": Status.RUNNING,
-                "created_at": NOW * 1000,
-                "deadline_at": (NOW + 3600) * 1000,
-                "expires_at": NOW + 86_400,
-            }
-            | changes,
-        )
+        times: dict[str, Any] = {
+            "created_at": NOW * 1000,
+            "deadline_at": (NOW + 3600) * 1000,
+            "expires_at": NOW + 86_400,
+        }
+        members: dict[str, Any] = {"owner": owner, "graph": "chat", "status": Status.RUNNING, **times, **changes}
+        job = Job(job_id=new_job_id(), **members)
         self.rows.rows[job.job_id] = job
         return Script(self.log, job.job_id)
 

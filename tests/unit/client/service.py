@@ -76,7 +76,14 @@ class Service:
         if seen.headers.get("authorization") != f"Bearer {self.token}":
             return answer_json({"message": "Unauthorized"}, 401)
         done = self.log[-1]
-        job = {"job_id": JOB_ID, "graph": "chat", "attempt": 1, "last_seq": done["seq"], **done["data"]}
+        job = {
+            "job_id": JOB_ID,
+            "graph": "chat",
+            "attempt": 1,
+            "last_seq": done["seq"],
+            "thread_id": "t-1",
+            **done["data"],
+        }
         match seen.method, path:
             case "POST", "/jobs":
                 return answer_json({"job_id": JOB_ID, "status": "queued"}, 202)

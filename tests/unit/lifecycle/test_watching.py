@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from graphjobs.aws.claims import Claims
-from graphjobs.aws.transition import Transitions
 from graphjobs.core.change import Applied
 from graphjobs.core.job import Status
 from graphjobs.core.outcome import completed
-from tests.support.backend import Backend
+from tests.support.backend import Backend, transitions_of
 from tests.support.faults import Faults
 from tests.unit.lifecycle.steps import claimed, row, types
 
@@ -38,17 +37,13 @@ def test_a_row_that_is_over_or_gone_is_left_as_it_is(aws: Backend) -> None:
     assert aws.jobs.get("job-none") is None
 
 
-def never(seconds: float) -> None:
-    pytest.fail("something was tried again")
-
-
 @pytest.mark.parametrize("action", ["claim", "finish"])
 def test_between_read_and_commit_it_disturbs_nobody(aws: Backend, action: str) -> None:
     job = aws.new_job()
     faults = Faults(aws.dynamodb)
     claims = Claims(
         aws.jobs,
-        Transitions(faults.client, aws.jobs, aws.log, clock=aws.clock, sleep=never),
+        transitions_of(faults.client, aws.jobs, aws.log, aws.clock),
         aws.settings,
         clock=aws.clock,
     )
@@ -61,3 +56,4 @@ def test_between_read_and_commit_it_disturbs_nobody(aws: Backend, action: str) -
         claims.claim(job.job_id, model=None)
         assert row(aws, job).epoch == 1
     assert row(aws, job).watched_until == 7
+    assert faults.calls.count("transact_write_items") == 1, "nothing was tried again"
