@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphjobs.core.run_request import RequestInvalid, RunConfig, RunRequest, is_reserved
+from graphjobs.core.run_request import MAX_INTEGER, MIN_INTEGER, RequestInvalid, RunConfig, RunRequest, is_reserved
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("abä❤"),
+    st.none()
+    | st.booleans()
+    | st.integers(MIN_INTEGER, MAX_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("abä❤"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
     max_leaves=8,
 )
@@ -107,3 +111,16 @@ def test_what_no_door_accepts(members: dict[str, Any], message: str) -> None:
 )
 def test_an_empty_one_beside_the_other_is_none(members: dict[str, Any]) -> None:
     RunRequest(**members)
+
+
+@pytest.mark.parametrize("member", ["input", "command"])
+@pytest.mark.parametrize("number", [MIN_INTEGER - 1, MAX_INTEGER + 1])
+def test_an_integer_that_no_checkpoint_can_hold_is_refused_with_its_members_name(member: str, number: int) -> None:
+    def holding(integer: int) -> RunRequest:
+        given: Any = {member: {"resume": [{"a": integer}]}}
+        return RunRequest(**given)
+
+    for fits in (MIN_INTEGER, MAX_INTEGER):
+        holding(fits)
+    with pytest.raises(RequestInvalid, match=member):
+        holding(number)

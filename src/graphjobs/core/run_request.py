@@ -12,6 +12,10 @@ from typing import Any, Final, Literal
 
 Durability = Literal["sync", "exit"]
 
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**64 - 1
+"""What LangGraph's checkpoints can hold of an integer."""
+
 RESERVED_KEYS: Final = frozenset({"graph_id", "job_id", "run_id", "thread_id", "user_id", "assistant_id"})
 RESERVED_PREFIXES: Final = ("checkpoint_", "langgraph_auth_", "__")
 
@@ -84,6 +88,9 @@ class RunRequest:
             raise RequestInvalid("give context or config.configurable, not both; context is preferred")
         if self.query is not None and not self.query.strip():
             raise RequestInvalid("query must not be empty")
+        for name, value in (("input", self.input), ("command", self.command)):
+            if _holds_a_huge_integer(value):
+                raise RequestInvalid(f"{name} must not hold an integer of over 64 bits: no checkpoint can")
 
     def to_json(self) -> str:
         """The text that is stored: what was given, and nothing that is as it is by default.
@@ -102,6 +109,19 @@ class RunRequest:
         members = json.loads(text)
         config = members.pop("config", {})
         return cls(**_tuples(cls, members), config=RunConfig(**_tuples(RunConfig, config)))
+
+
+def _holds_a_huge_integer(value: Any) -> bool:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            waiting += each.values()
+        elif isinstance(each, list | tuple):
+            waiting += each
+        elif isinstance(each, int) and not MIN_INTEGER <= each <= MAX_INTEGER:
+            return True
+    return False
 
 
 def _given(record: RunRequest | RunConfig) -> dict[str, Any]:

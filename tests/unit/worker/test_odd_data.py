@@ -113,7 +113,7 @@ def test_a_state_that_no_checkpoint_can_hold_is_the_graphs_error(workers: Rig, n
 
 def test_the_value_that_no_checkpoint_can_hold_is_named(workers: Rig) -> None:
     job, worker = workers.job("sync_hook"), workers.worker(durable_saver=True, error_detail="message")
-    HOOKS["in_thread"] = lambda: {"words": ["fine"], "done": [2**70]}
+    HOOKS["in_thread"] = lambda: {"words": ["fine"], "done": ["fine", {"a": 1, "b": 2**70}]}
     worker.process(job)
     message = workers.events(job)[-1]["data"]["error"]["message"]
-    assert message.startswith("'done' cannot be saved in a checkpoint (")
+    assert message.startswith("'done.1.b' cannot be saved in a checkpoint (")
