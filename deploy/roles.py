@@ -21,6 +21,8 @@ Client = Callable[[str], Any]
 
 REFUSED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException"})
 NOWHERE: Final = "no-such-item"
+PREFIXES: Final = ("events", "checkpoints", "inputs")
+"""Of the objects in the bucket."""
 NEVER: Final = 100_000
 """Seconds of delay, which no message may have."""
 
@@ -97,8 +99,7 @@ PROBES: Final = (
     *_table_probes("checkpoints", "CheckpointsTable", {"PK": {"S": NOWHERE}, "SK": {"S": NOWHERE}}),
     _index_probe(BY_OWNER_INDEX, "owner"),
     _index_probe(ACTIVE_INDEX, "active"),
-    _object_probe("events"),
-    _object_probe("checkpoints"),
+    *(_object_probe(prefix) for prefix in PREFIXES),
     Probe(
         "queue",
         "sqs:SendMessage",
@@ -128,7 +129,7 @@ def check_roles(
         Failed: a call was allowed that should not be, or the other way round; all of them are in the message.
     """
     # Asked for an object that is not there, S3 refuses whoever may not list: these are.
-    for prefix in ("events", "checkpoints"):
+    for prefix in PREFIXES:
         administrator("s3").put_object(Bucket=outputs["PayloadBucket"], Key=f"{prefix}/probe", Body=b"probe")
     wrong = []
     for function in FUNCTIONS:

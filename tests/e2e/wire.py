@@ -13,6 +13,8 @@ import httpx
 Event = dict[str, Any]
 
 READ_SECONDS = 40.0
+OPTIONAL = ("node", "task", "cut")
+"""The members that only some events have, in the order of the line."""
 
 
 @dataclass
@@ -55,7 +57,9 @@ def _event(frame: str) -> Event:
     assert [line.partition(": ")[0] for line in lines] == ["id", "event", "data"], frame
     seq, kind, data = (line.partition(": ")[2] for line in lines)
     event: Event = json.loads(data)
-    assert list(event) == ["seq", "type", "ts", "data"], frame
+    optional = [name for name in OPTIONAL if name in event]
+    assert list(event) == ["seq", "type", "ts", *optional, "data"], frame
+    assert ("node" in event) == ("task" in event), frame
     assert (str(event["seq"]), event["type"]) == (seq, kind), frame
     assert isinstance(event["data"], dict), frame
     return event
