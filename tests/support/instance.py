@@ -48,8 +48,7 @@ class Tables:
         """The whole log of a job, as it is now."""
         log: list[Event] = []
         while slots := self.events.following(job_id, len(log) + 1, max_slots=PAGE_SLOTS):
-            parsed = [event.parse() for slot in slots for event in slot.events()]
-            log += [{"seq": e.seq, "type": e.type, "ts": e.ts, "data": e.data} for e in parsed]
+            log += [json.loads(event.line) for slot in slots for event in slot.events()]
         return log
 
     def slot_starts(self, job_id: str) -> list[int]:
