@@ -6,7 +6,7 @@ PYTHON ?= python3
 
 # uv, where there is none: in a folder of the project's own.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
-RUN := $(UV) run --frozen --quiet
+RUN := $(UV) run --no-sync --quiet
 
 .PHONY: help
 help: ## show the targets
@@ -18,11 +18,16 @@ help: ## show the targets
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 
-.PHONY: install
-install: $(if $(findstring .tools,$(UV)),.tools/bin/uv) ## install everything from the lock file
+# Only after a change of the lock, and without removing anything: the packages of a project stay (`make install PROJECT=`).
+.venv/installed: uv.lock pyproject.toml | $(if $(findstring .tools,$(UV)),.tools/bin/uv)
 	@echo "==> Installing the packages of uv.lock into .venv (a minute the first time)"
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --inexact --quiet
+	@touch $@
 	@echo "==> Installed"
+
+.PHONY: install
+install: .venv/installed ## install everything from the lock file (PROJECT=: a project's packages too, for `graphjobs local`)
+	@$(if $(PROJECT),$(RUN) graphjobs install $(PROJECT))
 
 .PHONY: demo
 demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
@@ -48,7 +53,8 @@ mutants: install ## the test of the tests: the model must find each defect that 
 
 .PHONY: browser
 browser: install ## the README's browser snippet in Chromium (which must be installed)
-	@$(RUN) --group browser pytest -m browser tests/browser
+	@$(UV) sync --frozen --inexact --quiet --group browser
+	@$(RUN) pytest -m browser tests/browser
 
 .PHONY: lint
 lint: install ## ruff, format check, mypy strict

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measure import Series, table
-from infra.bundling import ROOT, Bundler
+from graphjobs.packages.uv import Platform
+from infra.bundling import Bundler
 from infra.bytecode import interpreter
 from infra.config import Config
 from infra.graph_project import graph_project
-from infra.uv import Platform
+from infra.installed import ROOT
 
 RUNS: Final = 5
 CPU_MB: Final = 1_769
@@ -41,8 +42,8 @@ WORK: Final = {
     "worker": """
 import asyncio, graphjobs_function
 from graphjobs.worker.graph_loader import GraphLoader
+graph = GraphLoader('project/langgraph.json').source('chat')
 async def job():
-    graph = await GraphLoader('project/langgraph.json').load('chat', None)
     return [part async for part in graph.astream({'query': 'refund policy'}, stream_mode=['updates', 'messages'])]
 assert len(asyncio.run(job())) > 10""",
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.steps import Failed, run
-from infra import uv
+from graphjobs.packages import uv
 
 INSTALL_SECONDS: Final = 300.0
 

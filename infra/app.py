@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ from aws_cdk import App, CliCredentialsStackSynthesizer, Environment, Validation
 from cdk_nag import AwsSolutionsChecks
 
 from graphjobs.core.manifest import FUNCTIONS
+from graphjobs.packages.uv import Platform, UvError
 from infra.account import lambda_quota
-from infra.bundling import ROOT, Bundle, Bundler, BundleTooLarge
+from infra.bundling import LARGEST_IMAGE, LARGEST_OF_LAMBDA, Bundle, Bundler, BundleTooLarge
 from infra.bytecode import BytecodeError
-from infra.config import Config, ConfigError
+from infra.config import RUNTIMES, Config, ConfigError
 from infra.graph_project import GraphProject, GraphProjectError, graph_project
+from infra.installed import ROOT
 from infra.permissions import bedrock_advice
 from infra.regions import ADAPTER_REGIONS, NO_ADAPTER_LAYER
 from infra.stack import GraphJobsStack
-from infra.uv import Platform, UvError
 
 
 def build(
@@ -46,13 +48,16 @@ def build(
     region = str(given.get("region") or os.environ.get("CDK_DEFAULT_REGION") or "")
     config = Config.from_context(_with_quota(given, region, quota), foreign=_keys_of_the_user())
     _advise(config, region)
-    project = graph_project(ROOT, config.graphs)
+    project = graph_project(ROOT, config.graphs, deploy_env_file=config.deploy_env_file)
+    if "runtime" not in given:
+        config = replace(config, runtime=_runtime(config, project))
+    bundler = None if config.bundle == "none" else _bundler(config, project)
     stack = GraphJobsStack(
         app,
         f"graphjobs-{config.stage}",
         config,
-        project,
-        _bundles(config, project),
+        bundler.project if bundler else project,
+        _bundles(bundler) if bundler else None,
         env=Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region or None),
         synthesizer=CliCredentialsStackSynthesizer() if config.credentials == "cli" else None,
         termination_protection=config.production,
@@ -93,10 +98,7 @@ def _advise(config: Config, region: str) -> None:
         _say(advice)
 
 
-def _bundles(config: Config, project: GraphProject) -> dict[str, Bundle] | None:
-    if config.bundle == "none":
-        return None
-    bundler = Bundler(_platform(config), project)
+def _bundles(bundler: Bundler) -> dict[str, Bundle]:
     bundles = {}
     for name, spec in FUNCTIONS.items():
         if spec.optional and not config.notifies:
@@ -108,6 +110,22 @@ def _bundles(config: Config, project: GraphProject) -> dict[str, Bundle] | None:
 
 def _say(line: str) -> None:
     print(f"graphjobs: {line}", file=sys.stderr)
+
+
+def _runtime(config: Config, project: GraphProject) -> str:
+    """The runtime of the project's ``python_version`` where that is one of ours, else the default one."""
+    version = project.file.python_version
+    if version is None or f"python{version}" == config.runtime:
+        return config.runtime
+    if f"python{version}" in RUNTIMES:
+        return f"python{version}"
+    _say(f"python_version {version} is no runtime here ({', '.join(RUNTIMES)}): {config.runtime} is taken.")
+    return config.runtime
+
+
+def _bundler(config: Config, project: GraphProject) -> Bundler:
+    limit = LARGEST_IMAGE if config.worker_package == "image" else LARGEST_OF_LAMBDA
+    return Bundler(_platform(config), project, write_lock=config.write_lock, worker_limit=limit)
 
 
 def _platform(config: Config) -> Platform:

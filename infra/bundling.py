@@ -1,33 +1,32 @@
 """Bundles: one folder a function, which becomes its zip. No Docker.
 
 A bundle holds the function's dependency group as uv.lock pins it, for Lambda's platform; its entry, and the parts of
-the package that the entry reaches. The worker's also holds the graphs. Everything is compiled for the target's Python.
-Equal inputs give equal bundles. Dependencies are installed once per group and kept under a digest of what they were
-made from.
+the package that the entry reaches. The worker's holds the project with the graphs, and its packages with the worker's.
+Everything is compiled for the target's Python. Equal inputs give equal bundles.
 
     python -m infra.bundling          builds all and prints their sizes
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import tempfile
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from graphjobs.core.manifest import FUNCTIONS
-from infra import uv
+from graphjobs.packages.resolution import Resolution
+from graphjobs.packages.uv import Platform
 from infra.bytecode import interpreter
-from infra.graph_project import BUILT_IN, FOLDER, GraphProject, graph_project
+from infra.graph_project import DEFAULT, FOLDER, GraphProject, GraphProjectError, graph_project
+from infra.installed import ROOT, WORKER, Installed
 from infra.parts import copy_parts, parts_of
-from infra.trim import stamp, trim
-from infra.uv import Platform
+from infra.trim import stamp
+from infra.worker_packages import install_project
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCE: Final = ROOT / "src" / "graphjobs"
 BUILD: Final = ROOT / "build"
 ENTRY: Final = "graphjobs_function"
@@ -36,19 +35,13 @@ ENTRY: Final = "graphjobs_function"
 GROUPS: Final = {spec.name: spec.group for spec in FUNCTIONS.values()}
 """The dependency group of each function."""
 
-SERVICES: Final = {
-    "api": ("dynamodb", "s3", "secretsmanager", "sqs"),
-    "reconcile": ("dynamodb", "s3", "sqs"),
-    "stream": ("dynamodb", "s3", "secretsmanager"),
-    "worker": ("bedrock", "bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs"),
-}
-"""The AWS services whose API models a group keeps; a worker with a project of the user's keeps all."""
-
-LARGEST: Final = {"api": 9, "reconcile": 7, "stream": 14, "worker": 46}
+LARGEST: Final = {"api": 9, "reconcile": 7, "stream": 14}
 """How large a group's zip may become, in MB: above what it is, below what would be noticed at a cold start."""
 
 LARGEST_OF_LAMBDA: Final = 250 * 1024 * 1024
-"""Unzipped; the only bound for a worker with a project of the user's."""
+"""Of a zip, unzipped; the only bound for the worker."""
+
+LARGEST_IMAGE: Final = 10 * 1024 * 1024 * 1024
 
 MEGABYTE: Final = 1_000_000
 
@@ -73,10 +66,21 @@ class Bundle:
 class Bundler:
     """Makes bundles for one platform under one build folder."""
 
-    def __init__(self, platform: Platform, project: GraphProject, *, build: Path = BUILD) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        project: GraphProject,
+        *,
+        build: Path = BUILD,
+        write_lock: bool = False,
+        worker_limit: int = LARGEST_OF_LAMBDA,
+    ) -> None:
+        """`worker_limit` is how large the worker may become, unzipped, in bytes."""
         self._platform = platform
         self._project = project
         self._build = build / f"{platform.name or 'host'}-{platform.python}"
+        self._write_lock = write_lock
+        self._worker_limit = worker_limit
         self._deflated: dict[tuple[int, int], int] = {}
         self._compiler = interpreter(platform.python)
         if self._compiler is None:
@@ -84,23 +88,41 @@ class Bundler:
                 f"graphjobs: no Python {platform.python} was found, so the bundles hold no bytecode and every cold "
                 f"start takes seconds longer; uv python install {platform.python} gets one."
             )
+        self._installed = Installed(self._build / "dependencies", platform, self._compiler)
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        """The packages of the worker's bundle.
+
+        Raises:
+            GraphProjectError: those of the worker and of the project contradict each other.
+            UvError: uv failed.
+        """
+        return self._installed.resolution(self._project, write_lock=self._write_lock)
+
+    @cached_property
+    def project(self) -> GraphProject:
+        """The project with every folder that its packages need."""
+        return self._project.with_folders(self.resolution.local)
 
     def bundle(self, name: str) -> Bundle:
         """Make the bundle of one function.
 
         Raises:
             UvError: its dependencies cannot be installed.
+            GraphProjectError: the project's packages cannot be had for the platform.
             BundleTooLarge: it is larger than Lambda takes, or than `LARGEST` of ours.
         """
         folder = self._build / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        shutil.copytree(self._dependencies(GROUPS[name]), folder, copy_function=_link, dirs_exist_ok=True)
+        if name == WORKER:
+            self._worker(folder)
+        else:
+            shutil.copytree(self._installed.group(GROUPS[name]), folder, copy_function=_link, dirs_exist_ok=True)
         entry = ROOT / "functions" / name / "handler.py"
         copy_parts(parts_of(entry, SOURCE), SOURCE, folder / "graphjobs")
         shutil.copy2(entry, folder / f"{ENTRY}.py")
-        if name == "worker":
-            self._project.copy_into(folder)
         if name == "stream":
             script = shutil.copy2(ROOT / "functions" / name / "run.sh", folder / "run.sh")
             os.chmod(script, 0o755)
@@ -112,35 +134,33 @@ class Bundler:
         self._check(bundle)
         return bundle
 
-    def _check(self, bundle: Bundle) -> None:
-        largest = LARGEST[GROUPS[bundle.name]]
-        if bundle.size > LARGEST_OF_LAMBDA:
-            raise BundleTooLarge(f"{bundle}: Lambda takes 250 MB (262 MB as counted here). Name fewer dependencies.")
-        if bundle.zipped > largest * MEGABYTE and (bundle.name != "worker" or self._project.built_in):
-            raise BundleTooLarge(f"{bundle}: at most {largest} MB zipped are expected (infra.bundling.LARGEST).")
+    def _worker(self, folder: Path) -> None:
+        packages = self._installed.worker(self._project, self.resolution)
+        shutil.copytree(packages, folder, copy_function=_link, dirs_exist_ok=True)
+        python = self._compiler.path if self._compiler else None
+        roots = install_project(self.resolution, folder, self._platform, python)
+        taken = [name for name in (FOLDER, "graphjobs", f"{ENTRY}.py") if (folder / name).exists()]
+        if taken:
+            raise GraphProjectError(f"graphs: a package of the project is named {taken[0]}, which is graphjobs' own.")
+        left_out = self.project.copy_into(folder, roots)
+        if left_out:
+            print(f"graphjobs: of the project these stay here: {', '.join(left_out)}")
+        env_file = self.project.env_file
+        if env_file and not self.project.deploy_env_file:
+            print(
+                f"graphjobs: {env_file.name} stays here too: give its variables as worker_environment or "
+                "worker_secrets, or deploy it with -c deploy_env_file=true."
+            )
 
-    def _dependencies(self, group: str) -> Path:
-        """The folder with the group's packages, installed unless it is there already."""
-        requirements = uv.export(ROOT, group)
-        foreign = self._project.sources if group == "worker" else ()
-        services = None if foreign else SERVICES[group]
-        settings = repr((self._platform, services, self._compiler))
-        made_from = [requirements, settings, *foreign, *_manifests(foreign)]
-        digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:16]
-        folder = self._build / "dependencies" / f"{group}-{digest}"
-        if folder.exists():
-            return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            locked = Path(scratch, "requirements.txt")
-            locked.write_text(requirements)
-            fresh = Path(scratch, "packages")
-            uv.install(fresh, self._platform, ["-r", str(locked), *foreign], root=ROOT)
-            trim(fresh, services)
-            if self._compiler:
-                self._compiler.compile(fresh)
-            fresh.rename(folder)
-        return folder
+    def _check(self, bundle: Bundle) -> None:
+        if bundle.name == WORKER and bundle.size > self._worker_limit:
+            raise BundleTooLarge(
+                f"{bundle}: Lambda takes 250 MB as a zip (262 MB as counted here), 10 GB as an image. Name fewer "
+                "dependencies, or deploy the worker as a container image with -c worker_package=image."
+            )
+        largest = LARGEST.get(GROUPS[bundle.name])
+        if largest is not None and bundle.zipped > largest * MEGABYTE:
+            raise BundleTooLarge(f"{bundle}: at most {largest} MB zipped are expected (infra.bundling.LARGEST).")
 
     def _sizes(self, folder: Path) -> tuple[int, int]:
         size = zipped = 0
@@ -163,13 +183,9 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _manifests(sources: tuple[str, ...]) -> list[str]:
-    return [Path(source).read_text() for source in sources if Path(source).is_file()]
-
-
 def main() -> None:
     """Build every bundle for the default Lambda platform and print the sizes."""
-    bundler = Bundler(Platform.of_lambda("python3.13", "arm64"), graph_project(ROOT, f"{BUILT_IN}/langgraph.json"))
+    bundler = Bundler(Platform.of_lambda("python3.13", "arm64"), graph_project(ROOT, DEFAULT))
     for name in GROUPS:
         print(bundler.bundle(name))
 

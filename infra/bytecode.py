@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infra import uv
+from graphjobs.packages import uv
 
 DEPLOYED: Final = "/var/task"
 """Where Lambda puts a bundle: the paths in tracebacks."""

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
 from graphjobs.core.manifest import API
-from infra.graph_project import BUILT_IN
+from infra.graph_project import DEFAULT
 from infra.values import Parser, flag, one_of, secrets, text, texts, variables, whole
 
 PRODUCTION_STAGES: Final = ("prod", "production")
@@ -24,8 +24,8 @@ SNAP_START_LAYER: Final = 30
 """Of Lambda Web Adapter 1.1.0, the first that takes part in SnapStart: it connects and checks anew after a restore."""
 
 RUNTIMES: Final = ("python3.12", "python3.13")
-"""Those on Amazon Linux 2023: the glibc of older ones cannot load the wheels that are bundled (`infra.uv.GLIBC`), and
-none of them has SnapStart."""
+"""Those on Amazon Linux 2023: the glibc of older ones cannot load the wheels that are bundled (`GLIBC` in
+`graphjobs.packages.uv`), and none of them has SnapStart."""
 
 NOT_GIVEN: Final = -1
 RESERVING_QUOTA: Final = 200
@@ -70,7 +70,10 @@ class Config:
     webhooks: bool = _key(flag, False, "Whether a job may name a webhook.")
 
     # What runs.
-    graphs: str = _key(text(r".*\.json", "langgraph.json"), f"{BUILT_IN}/langgraph.json", "Path of a langgraph.json.")
+    graphs: str = _key(text(r".*\.json", "langgraph.json"), DEFAULT, "Path of a langgraph.json.")
+    deploy_env_file: bool = _key(flag, False, "Deploy the dotenv file that langgraph.json names.")
+    write_lock: bool = _key(flag, False, "Write graphjobs-lock.txt beside langgraph.json.")
+    worker_package: str = _key(one_of(("zip", "image")), "zip", "image: a container image, for more than 250 MB.")
     model: str = _key(text(r"[a-z_]+:\S+", "bedrock_converse:MODEL_ID"), "", "Default: the offline model.")
     bedrock_resources: tuple[str, ...] = _key(texts(_ARN, "arn:aws:bedrock:..."), (), "Default: from the model.")
     worker_environment: tuple[tuple[str, str], ...] = _key(variables, (), "Plain variables of the worker.")
@@ -222,6 +225,8 @@ def _check_functions(config: Config) -> None:
         raise ConfigError(f"worker_secrets: {min(twice)} is in worker_environment as well.")
     if config.snap_start and not config.adapter_layer_arn and config.adapter_layer_version < SNAP_START_LAYER:
         raise ConfigError(f"adapter_layer_version: snap_start needs {SNAP_START_LAYER} or newer.")
+    if config.snap_start and config.worker_package == "image":
+        raise ConfigError("worker_package: an image has no SnapStart; set snap_start=false or worker_package=zip.")
 
 
 def _check_concurrency(config: Config) -> None:

@@ -5,11 +5,13 @@ A role holds exactly what `infra.permissions` lists for its function; nothing th
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -20,6 +22,7 @@ from graphjobs.core.manifest import FUNCTIONS
 from infra.bundling import ENTRY, Bundle
 from infra.config import Config
 from infra.findings import accept, accept_wildcard
+from infra.installed import ROOT, WORKER
 from infra.permissions import ENCRYPTION, PERMISSIONS, TRACING, WILDCARDS, Resources, statements
 from infra.release import release_of
 
@@ -39,6 +42,8 @@ ALIAS: Final = "live"
 """What is invoked of every function: the version of the deployment that is in force."""
 
 RELEASE_VARIABLE: Final = "GRAPHJOBS_RELEASE"
+IMAGE: Final = ROOT / "infra" / "image"
+PLATFORMS: Final = {"arm64": ecr_assets.Platform.LINUX_ARM64, "x86_64": ecr_assets.Platform.LINUX_AMD64}
 LAMBDAS_DEFAULT_SECONDS: Final = 3
 
 
@@ -104,14 +109,15 @@ class LambdaFactory:
         scope = Construct(self._scope, "".join(part.capitalize() for part in name.split("_")))
         log_group = self.log_group(scope, "Logs")
         role = self._role(scope, name, [*self._statements(name, log_group), *more_statements])
+        image = name == WORKER and config.worker_package == "image"
         function = lambda_.Function(
             scope,
             "Function",
             description=f"graphjobs {config.stage}: {name}",
-            runtime=RUNTIMES[config.runtime],
+            runtime=lambda_.Runtime.FROM_IMAGE if image else RUNTIMES[config.runtime],
             architecture=lambda_.Architecture.custom(config.architecture),
-            code=code or self._code(name),
-            handler=handler or f"{ENTRY}.handler",
+            code=code or (self._image() if image else self._code(name)),
+            handler=lambda_.Handler.FROM_IMAGE if image else handler or f"{ENTRY}.handler",
             memory_size=memory_mb or FUNCTIONS[name].memory_mb,
             timeout=timeout or Duration.seconds(FUNCTIONS[name].timeout_seconds or LAMBDAS_DEFAULT_SECONDS),
             environment={**(environment or {}), **({RELEASE_VARIABLE: self._release} if ours else {})},
@@ -176,3 +182,14 @@ class LambdaFactory:
         if self._bundles is None:
             return lambda_.Code.from_inline("def handler(event, context):\n    raise NotImplementedError\n")
         return lambda_.Code.from_asset(str(self._bundles[name].folder))
+
+    def _image(self) -> lambda_.Code:
+        """The worker's bundle with a Dockerfile; Docker builds it when it is deployed, not when it is synthesised."""
+        folder = IMAGE if self._bundles is None else self._bundles[WORKER].folder
+        if folder != IMAGE:
+            shutil.copytree(IMAGE, folder, dirs_exist_ok=True)
+        return lambda_.Code.from_asset_image(
+            str(folder),
+            build_args={"PYTHON": self._config.runtime.removeprefix("python")},
+            platform=PLATFORMS[self._config.architecture],
+        )

@@ -85,7 +85,7 @@ class Storage(Construct):
 
     def _bucket(self) -> s3.Bucket:
         config = self._config
-        # As long as what refers to them: rows, and for a day longer their events and checkpoints.
+        # As long as what refers to them: rows, and for a day longer their events, inputs and checkpoints.
         longest = math.ceil(config.max_timeout_seconds / DAY) + 2
         days = {
             "events": longest + config.retention_days,

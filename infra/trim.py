@@ -1,6 +1,7 @@
 """What a bundle does without: other services' API models, tests, caches, installer records, type stubs.
 
-Everything is removed by a rule that holds for any package, never by a list of files of one version.
+Everything is removed by a rule that holds for any of the packages that are locked here and tested so, never by a list
+of files of one version. A user's own packages keep all.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
+
+from graphjobs.packages.resolution import normal
 
 SHARED_MODELS: Final = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
 """What botocore reads for any service."""
 
-JUNK_FOLDERS: Final = frozenset({"__pycache__", "tests"})
+JUNK_FOLDER: Final = "tests"
 JUNK_SUFFIXES: Final = frozenset({".pyc", ".pyi", ".pyx", ".pxd", ".a", ".h"})
 RECORDS: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 """In a ``.dist-info``; METADATA and entry points stay, since packages read their own version there."""
@@ -23,19 +27,41 @@ TIMESTAMP: Final = 946_684_800
 """2000-01-01, of every file, so that equal bundles are equal archives."""
 
 
-def trim(folder: Path, services: Collection[str] | None) -> None:
-    """Trim an installed `folder`; `services` are the AWS services to keep, None keeps all."""
+def trim(folder: Path, services: Collection[str] | None, ours: Collection[str] | None = None) -> None:
+    """Trim an installed `folder`.
+
+    Args:
+        folder: to which packages were installed.
+        services: the AWS services to keep; None keeps all.
+        ours: names of the packages that are trimmed, as ``langgraph-sdk``; None trims all. The others are a user's:
+            some read their type stubs when they are imported, or import what is named `tests`.
+    """
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
+    kept = set() if ours is None else _files_of_others(folder, ours)
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
-            if path.name in JUNK_FOLDERS:
+            if path.name == "__pycache__" or not any(path.iterdir()):
                 shutil.rmtree(path)
-        elif path.suffix in JUNK_SUFFIXES or (path.parent.suffix == ".dist-info" and path.name in RECORDS):
+        elif path not in kept and _is_junk(path, folder):
             path.unlink(missing_ok=True)
     if services is not None:
         for package in ("botocore", "boto3"):
             _keep_services(folder / package / "data", services)
+
+
+def _is_junk(path: Path, folder: Path) -> bool:
+    if path.suffix in JUNK_SUFFIXES or JUNK_FOLDER in path.relative_to(folder).parts[:-1]:
+        return True
+    return path.parent.suffix == ".dist-info" and path.name in RECORDS
+
+
+def _files_of_others(folder: Path, ours: Collection[str]) -> set[Path]:
+    kept: set[Path] = set()
+    for distribution in distributions(path=[str(folder)]):
+        if normal(distribution.name) not in ours:
+            kept |= {folder / str(file) for file in distribution.files or ()}
+    return kept
 
 
 def _keep_services(data: Path, services: Collection[str]) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infra import uv
+from graphjobs.packages import uv
 from infra.bytecode import interpreter
 from infra.config import Config
 

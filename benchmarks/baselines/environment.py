@@ -8,7 +8,7 @@ from typing import Final
 
 from deploy import environment
 from deploy.steps import ROOT, Failed
-from infra.uv import UvError
+from graphjobs.packages.uv import UvError
 
 REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
 FOLDER: Final = ROOT / "build" / "baselines"

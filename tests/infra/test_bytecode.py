@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from infra import bytecode, uv
-from infra.bundling import ROOT, Bundler
+from graphjobs.packages import uv
+from graphjobs.packages.uv import Platform
+from infra import bytecode
+from infra.bundling import Bundler
 from infra.bytecode import Interpreter, interpreter
-from infra.graph_project import graph_project
-from infra.uv import Platform
+from infra.graph_project import DEFAULT, graph_project
+from infra.installed import ROOT
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 MAGIC = importlib.util.MAGIC_NUMBER.hex()
@@ -77,7 +79,7 @@ def test_without_one_the_deployment_says_so_in_one_line_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("infra.bundling.interpreter", lambda version: None)
-    project = graph_project(ROOT, "examples/starter/langgraph.json")
+    project = graph_project(ROOT, DEFAULT)
     bundle = Bundler(Platform.of_host(), project, build=tmp_path).bundle("reconcile")
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 1

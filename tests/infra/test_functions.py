@@ -8,7 +8,8 @@ from dataclasses import fields
 import pytest
 
 from graphjobs.core.settings import Settings
-from infra.bundling import ENTRY, ROOT
+from infra.bundling import ENTRY
+from infra.installed import ROOT
 from tests.infra.conftest import Synth
 from tests.infra.template import Template, construct
 

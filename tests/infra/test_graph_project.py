@@ -2,128 +2,98 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from infra.bundling import Bundler
 from infra.graph_project import GraphProjectError, graph_project
-from infra.uv import Platform, UvError
-from tests.infra.test_bundles import alone
-
-GRAPH = """
-from typing import TypedDict
-from langgraph.graph import END, START, StateGraph
-from greeting import words as greeting
-from parting import words as parting
-
-class State(TypedDict, total=False):
-    text: str
-
-def node(state):
-    return {"text": f"{greeting()}, {parting()}"}
-
-builder = StateGraph(State)
-builder.add_node("node", node)
-builder.add_edge(START, "node")
-builder.add_edge("node", END)
-"""
-
-LOAD = """
-import asyncio
-from graphjobs.worker.graph_loader import GraphLoader
-graph = asyncio.run(GraphLoader('project/langgraph.json').load('mine', None))
-print(asyncio.run(graph.ainvoke({}))['text'])
-"""
+from infra.project_files import import_roots
+from tests.support.projects import PYPROJECT, write_project, write_wheel
 
 
-def wheel(folder: Path, name: str) -> str:
-    """A package as a wheel whose `words` are its name, and the requirement that names it."""
-    record = f"{name}-1.0.dist-info"
+def deployed(path: Path, target: Path, **options: bool) -> set[str]:
+    """The files of the bundle at `target` into which the project at `path` is copied, relative to ``project/``."""
+    graph_project(path.parent, path.name, **options).copy_into(target)
+    return {str(item.relative_to(target / "project")) for item in target.rglob("*") if item.is_file()}
+
+
+def test_what_tools_leave_is_left_out_at_the_top_alone_and_said(tmp_path: Path) -> None:
     files = {
-        f"{name}.py": f"def words():\n    return {name!r}\n",
-        f"{record}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-        f"{record}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "agent.py": "",
+        "build/old.py": "",
+        "dist/mine.whl": "",
+        "agent/build/steps.py": "",
+        "agent/tests/cases.py": "",
+        "agent/node_modules/x.js": "",
+        ".git/config": "",
+        "my-env/pyvenv.cfg": "",
+        "my-env/bin/python": "",
     }
-    digests = {file: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for file, text in files.items()}
-    lines = [f"{file},sha256={digests[file].decode().rstrip('=')},{len(text)}" for file, text in files.items()]
-    path = folder / f"{name}-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for file, text in files.items():
-            archive.writestr(file, text)
-        archive.writestr(f"{record}/RECORD", "\n".join([*lines, f"{record}/RECORD,,"]) + "\n")
-    return f"{name} @ {path.as_uri()}"
+    path = write_project(tmp_path / "mine", files)
+    project = graph_project(path.parent, path.name)
+    left_out = project.copy_into(tmp_path / "bundle")
+    assert left_out == [".git", "agent/node_modules", "build", "dist", "my-env"]
+    found = {str(item.relative_to(tmp_path / "bundle/project")) for item in (tmp_path / "bundle").rglob("*.py")}
+    assert found == {"agent.py", "agent/build/steps.py", "agent/tests/cases.py"}
 
 
-def project(folder: Path, **content: Any) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / "langgraph.json"
-    path.write_text(json.dumps({"dependencies": ["."], "graphs": {"mine": "./agent.py:builder"}} | content))
-    return path
+def test_the_dotenv_file_stays_here_unless_it_is_asked_for(tmp_path: Path) -> None:
+    path = write_project(tmp_path / "mine", {".env": "KEY=secret", ".env.production": "KEY=other"}, env="./.env")
+    assert ".env" not in deployed(path, tmp_path / "without")
+    assert "env" not in json.loads((tmp_path / "without/project/langgraph.json").read_text())
+    assert deployed(path, tmp_path / "asked", deploy_env_file=True) == {".env", "langgraph.json"}
+    assert json.loads((tmp_path / "asked/project/langgraph.json").read_text())["env"] == "./.env"
 
 
-def bundled(path: Path, build: Path) -> Path:
-    made = graph_project(path.parent, path.name)
-    # Read as a project elsewhere, as it is when the deployment's root is this repository.
-    made = graph_project(build, str(path)) if made.built_in else made
-    return Bundler(Platform.of_host(), made, build=build).bundle("worker").folder
-
-
-@pytest.mark.bundles
-@pytest.mark.timeout(300)
-def test_a_project_and_its_dependencies_run_from_the_workers_bundle(tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
-    path = project(folder, env="settings.env", dependencies=[".", "./tools"])
-    tools = folder / "tools"
-    tools.mkdir()
-    (folder / "agent.py").write_text(GRAPH)
-    (folder / "settings.env").write_text("COLOUR=blue\n")
-    for hidden in (".env", ".git", ".venv"):
-        (folder / hidden).write_text("secret")
-    head = "[project]\nname = 'mine'\nversion = '1'\nrequires-python = '>=3.11'\n"
-    (folder / "pyproject.toml").write_text(f"{head}dependencies = [{wheel(tmp_path, 'greeting')!r}]\n")
-    (tools / "requirements.txt").write_text(wheel(tmp_path, "parting") + "\n")
-    made = bundled(path, tmp_path / "build")
-    assert alone(made, LOAD).strip() == "greeting, parting"
-    assert sorted(item.name for item in (made / "project").iterdir() if item.name != "__pycache__") == sorted(
-        ["agent.py", "langgraph.json", "pyproject.toml", "settings.env", "tools"]
+def test_folders_outside_lie_in_the_bundle_as_they_lie_beside_each_other(tmp_path: Path) -> None:
+    (tmp_path / "repo/libs/shared").mkdir(parents=True)
+    (tmp_path / "repo/libs/shared/words.py").write_text("")
+    (tmp_path / "repo/other").mkdir()
+    (tmp_path / "repo/other/graph.py").write_text("")
+    (tmp_path / "repo/unrelated.py").write_text("")
+    path = write_project(
+        tmp_path / "repo/apps/agent",
+        {"agent.py": ""},
+        dependencies=[".", "../../libs/shared"],
+        graphs={"mine": "./agent.py:builder", "far": "../../other/graph.py:graph"},
     )
-    assert not (made / "starter").exists(), "the built-in graphs stay behind"
-    assert len(list((made / "botocore" / "data").iterdir())) > 100, "its code may call any service"
+    found = deployed(path, tmp_path / "bundle")
+    assert found == {
+        "apps/agent/agent.py",
+        "apps/agent/langgraph.json",
+        "libs/shared/words.py",
+        "other/graph.py",
+    }
+    assert graph_project(path.parent, path.name).deployed_path == "project/apps/agent/langgraph.json"
+    deployed_file = json.loads((tmp_path / "bundle/project/apps/agent/langgraph.json").read_text())
+    assert deployed_file["dependencies"] == ["./.", "./../../libs/shared"]
 
 
-@pytest.mark.bundles
-def test_a_dependency_that_contradicts_the_lock_file_is_refused(tmp_path: Path) -> None:
-    path = project(tmp_path / "mine")
-    (path.parent / "requirements.txt").write_text("langgraph<0.1\n")
-    with pytest.raises(UvError, match="langgraph"):
-        bundled(path, tmp_path / "build")
-
-
-def test_only_the_dotenv_file_that_is_named_is_deployed(tmp_path: Path) -> None:
-    path = project(tmp_path / "mine", env="./.env", dependencies=[])
-    (path.parent / ".env").write_text("A=1")
-    (path.parent / ".env.production").write_text("A=2")
-    target = tmp_path / "bundle"
-    graph_project(tmp_path, "mine/langgraph.json").copy_into(target)
-    assert sorted(item.name for item in (target / "project").iterdir()) == [".env", "langgraph.json"]
-
-
-def test_each_dependency_becomes_what_uv_understands(tmp_path: Path) -> None:
-    path = project(tmp_path / "mine", dependencies=["httpx>=0.28", ".", "./tools"])
-    (path.parent / "tools").mkdir()
-    (path.parent / "tools" / "requirements.txt").write_text("")
-    (path.parent / "pyproject.toml").write_text("")
-    made = graph_project(tmp_path, "mine/langgraph.json")
-    tools = path.parent / "tools" / "requirements.txt"
-    assert made.sources == ("httpx>=0.28", "-r", str(path.parent / "pyproject.toml"), "-r", str(tools))
-    assert made.names == ("mine",)
-    assert made.deployed_path == "project/langgraph.json"
+@pytest.mark.parametrize(
+    ("source", "built", "roots"),
+    [
+        ({"mine/a.py": "1", "mine/b.py": "2"}, {"mine/a.py": "1", "mine/b.py": "2"}, [""]),
+        ({"src/mine/a.py": "1"}, {"mine/a.py": "1"}, ["src"]),
+        ({"lib/python/mine/a.py": "1"}, {"mine/a.py": "1"}, ["lib/python"]),
+        ({"src/one/a.py": "1", "lib/two/b.py": "2"}, {"one/a.py": "1", "two/b.py": "2"}, ["lib", "src"]),
+        ({"src/mine/a.py": "1"}, {"mine/a.py": "1", "mine/version.py": "made by the build"}, None),
+        ({"src/mine/a.py": "1"}, {"mine/a.py": "1", "mine/fast.so": ""}, None),
+        ({"src/mine/a.py": "changed by the build"}, {"mine/a.py": "1"}, None),
+        ({}, {}, []),
+    ],
+)
+def test_where_the_modules_of_a_package_are_imported_from(
+    tmp_path: Path, source: dict[str, str], built: dict[str, str], roots: list[str] | None
+) -> None:
+    for name, text in source.items():
+        (tmp_path / "package" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "package" / name).write_text(text)
+    wheel = write_wheel(tmp_path, "mine", built)
+    found = import_roots(tmp_path / "package", wheel)
+    assert (found if found is None else sorted(found)) == (
+        roots if roots is None else [tmp_path / "package" / root for root in roots]
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,22 +102,30 @@ def test_each_dependency_becomes_what_uv_understands(tmp_path: Path) -> None:
         ("no json", "is not JSON"),
         ("[]", "is not a langgraph.json"),
         ("{}", "is not a langgraph.json"),
-        ('{"graphs": {}}', "at least one graph"),
+        ('{"graphs": {}}', "names at least one graph"),
         ('{"graphs": {"a,b": "./a.py:g"}}', "no comma"),
-        ('{"graphs": {"a": "./a.py:g"}, "dependencies": ["../elsewhere"]}', "is not a folder inside"),
-        ('{"graphs": {"a": "./a.py:g"}, "dependencies": ["./missing"]}', "is not a folder inside"),
+        ('{"graphs": {"a": "./a.py:g"}, "dependencies": ["./missing"]}', "the dependency './missing' is not there"),
+        ('{"graphs": {"a": "./a.py:g"}, "source": {"kind": "pixi"}}', "the kind 'pixi' is not known"),
+        ('{"graphs": {"a": "./a.py:g"}, "source": {"kind": "uv"}}', "has no pyproject.toml of a package"),
     ],
 )
 def test_what_cannot_be_deployed_is_refused_by_the_name_of_its_key(tmp_path: Path, content: str, message: str) -> None:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    (folder / "langgraph.json").write_text(content)
+    (tmp_path / "langgraph.json").write_text(content)
     with pytest.raises(GraphProjectError, match=message) as refusal:
-        graph_project(tmp_path, "mine/langgraph.json")
+        graph_project(tmp_path, "langgraph.json")
     assert str(refusal.value).startswith("graphs: ")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GraphProjectError, match="cannot be read"):
         graph_project(tmp_path, "nowhere/langgraph.json")
+
+
+def test_a_project_may_name_the_aws_services_that_it_calls(tmp_path: Path) -> None:
+    path = write_project(tmp_path / "mine", {"pyproject.toml": f"{PYPROJECT}[tool.graphjobs]\naws_services = ['s3']\n"})
+    assert graph_project(path.parent, path.name).services == ("s3",)
+    path = write_project(tmp_path / "other", {"pyproject.toml": PYPROJECT})
+    assert graph_project(path.parent, path.name).services is None
+    path = write_project(tmp_path / "bad", {"pyproject.toml": f"{PYPROJECT}[tool.graphjobs]\naws_services = 's3'\n"})
+    with pytest.raises(GraphProjectError, match="must be a list"):
+        graph_project(path.parent, path.name)

@@ -11,7 +11,7 @@ import pytest
 from graphjobs.core.manifest import FUNCTIONS, METRICS
 from graphjobs.observability import ENDS, MILLISECONDS, Metric
 from graphjobs.observability import metrics as make_metrics
-from infra.bundling import ROOT
+from infra.installed import ROOT
 from tests.infra.recorded import Recording
 from tests.infra.template import Template
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from graphjobs.stream.app import create_app
-from infra.bundling import ROOT
+from infra.installed import ROOT
 from tests.infra.template import Template, arn_text
 
 SCRIPT = ROOT / "functions" / "stream" / "run.sh"

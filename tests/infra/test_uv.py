@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import uv
+from graphjobs.packages import uv
 
 
 @pytest.fixture(autouse=True)
@@ -44,5 +44,5 @@ def test_a_machine_without_it_is_told_what_to_do() -> None:
 
 
 def test_make_and_the_app_mean_the_same_place() -> None:
-    makefile = Path(uv.__file__).resolve().parent.parent / "Makefile"
+    makefile = Path(uv.__file__).resolve().parents[3] / "Makefile"
     assert "echo .tools/bin/uv" in makefile.read_text(encoding="utf-8")

@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reconcile": {"core", "aws", "observability"},
     "notify": {"core", "aws", "auth", "http", "observability"},
     "local": {"processes", "core", "aws", "auth", "http", "api", "stream", "worker", "reconcile"},
-    "cli": {"core", "client", "processes"},
+    "packages": {"core"},
+    "cli": {"core", "client", "packages", "processes"},
     "testing": {"core", "aws", "local"},
 }
 """Which other parts of the package each part may import; `cli` reaches `local` by name, when it is asked for."""

@@ -10,6 +10,7 @@
 * `local_process`: a local instance as a child
 * `main`: the `graphjobs` command
 * `notices`: what is said while nothing comes
+* `packages`: `graphjobs install`
 * `target`: which service, as whom
 * `terminal`: UTF-8, control characters, pipes
 * `value_text`: a JSON value as a person reads it

@@ -3,6 +3,7 @@
 import json
 from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from graphjobs.cli.target import DEFAULT_USER, LOCAL_TOKEN_SECONDS
@@ -10,8 +11,8 @@ from graphjobs.cli.terminal import NAME
 
 DESCRIPTION = "Run LangGraph graphs as durable jobs, and follow them live."
 EPILOG = """\
-Every command but `local` and `token` works against a local instance and a
-deployed one alike. They take --api-url, --stream-url and --token; else
+Every command but `local`, `install` and `token` works against a local instance
+and a deployed one alike. They take --api-url, --stream-url and --token; else
 GRAPHJOBS_API_URL, GRAPHJOBS_STREAM_URL and GRAPHJOBS_TOKEN; else the local
 instance that runs in this folder, with a token of its own issuer.
 
@@ -30,6 +31,9 @@ def argument_parser() -> ArgumentParser:
     parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     verbs.add_parser("local", help="run everything on this machine", add_help=False)
+
+    install = verbs.add_parser("install", help="install a project's packages for `local`")
+    install.add_argument("project", type=Path, metavar="PROJECT", help="a langgraph.json, or the folder that has one")
 
     token = verbs.add_parser("token", help="mint a token of the local issuer")
     token.add_argument(

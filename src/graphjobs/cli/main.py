@@ -50,6 +50,8 @@ def _run(argv: list[str]) -> int:
     if args.verb == "token":
         print(mint_local_token(state_dir(os.environ), args.user, args.seconds))
         return 0
+    if args.verb == "install":
+        return _install(args)
     if args.verb == "submit" and args.query is None and args.input is None and args.resume is None:
         args.parser.error("give a question, --input or --resume")
     return _call(args)
@@ -79,6 +81,11 @@ def without(name: str) -> Generator[None]:
         yield
     finally:
         del modules[name]
+
+
+def _install(args: Namespace) -> int:
+    packages = local_module("graphjobs.cli.packages")
+    return int(packages.install(args.project))
 
 
 def _local(argv: list[str]) -> int:
