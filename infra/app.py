@@ -57,7 +57,7 @@ def build(
         f"graphjobs-{config.stage}",
         config,
         bundler.project if bundler else project,
-        _bundles(bundler) if bundler else None,
+        _bundles(config, bundler) if bundler else None,
         env=Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region or None),
         synthesizer=CliCredentialsStackSynthesizer() if config.credentials == "cli" else None,
         termination_protection=config.production,
@@ -98,7 +98,7 @@ def _advise(config: Config, region: str) -> None:
         _say(advice)
 
 
-def _bundles(bundler: Bundler) -> dict[str, Bundle]:
+def _bundles(config: Config, bundler: Bundler) -> dict[str, Bundle]:
     bundles = {}
     for name, spec in FUNCTIONS.items():
         if spec.optional and not config.notifies:
