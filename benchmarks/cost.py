@@ -1,4 +1,4 @@
-"""What 1,000 chat jobs cost on AWS, all but the model: 500 tokens in 10 s, one viewer.
+"""What 1,000 chat jobs cost on AWS, all but the model: 500 tokens in 10 s, one viewer, or none with ``--unwatched``.
 
 One job is run for real, function by function, in this process on moto; every AWS call is counted and its units are
 computed from the sizes of its items. Times are those that a function is busy or waits, all warm; memory sizes are
@@ -11,6 +11,7 @@ design that writes so seldom also has no leases, checkpoints or marks.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -77,7 +78,7 @@ class Ran:
     log_bytes: int
 
 
-def run_one_job(meter: Meter) -> Ran:
+def run_one_job(meter: Meter, *, watched: bool) -> Ran:
     """Run one job, function by function."""
     from graphjobs.testing.aws import emulated_aws
 
@@ -112,7 +113,8 @@ def run_one_job(meter: Meter) -> Ran:
         job, _ = submission.submit("user-1", JobRequest(query="?", graph="answer"), "a-key")
         ran = Ran({"create_job": API_SECONDS}, 0, 0, 0)
         viewer = threading.Thread(target=_follow, args=(stream, settings, job, ran))
-        viewer.start()
+        if watched:
+            viewer.start()
         message = clients.sqs().receive_message(QueueUrl=settings.queue_url, AttributeNames=["All"])["Messages"][0]
         record = {
             "messageId": message["MessageId"],
@@ -124,7 +126,10 @@ def run_one_job(meter: Meter) -> Ran:
         the_worker.process(record, 900_000)
         ran.seconds["worker"] = time.perf_counter() - began
         metrics.flush_metrics()
-        viewer.join()
+        if watched:
+            viewer.join()
+        else:
+            ran.events = TOKENS + 3
         meter.calls.subtract(before)
         # The mapping's own.
         meter.calls["sqs:ReceiveMessage"] += 1
@@ -171,9 +176,9 @@ def units(meter: Meter) -> Units:
 def naive_units(meter: Meter, ran: Ran) -> Units:
     """With one write an event, each under 1 KB, but for the two of claim and end; and a read every 100 ms."""
     ours = units(meter)
-    polls = ran.seconds["stream"] / POLL_SECONDS
+    polls = ran.seconds.get("stream", 0.0) / POLL_SECONDS
     writes = ours.writes - meter.writes["events", "PutItem"] + (ran.events - 2)
-    return Units(writes, ours.reads - meter.reads["events"] + polls * 0.5)
+    return Units(writes, ours.reads - meter.reads.get("events", 0.0) + polls * 0.5)
 
 
 def dollars(meter: Meter, ran: Ran, used: Units, prices: Prices) -> dict[str, float]:
@@ -182,7 +187,7 @@ def dollars(meter: Meter, ran: Ran, used: Units, prices: Prices) -> dict[str, fl
     one = {
         f"Lambda: {name}, {MEMORY[name]} MB": ran.seconds[name] * MEMORY[name] / 1024 * prices.gb_second
         + prices.invocation
-        for name in ("worker", "stream", "create_job")
+        for name in ran.seconds
     }
     one |= {
         "DynamoDB writes": used.writes * prices.write_unit,
@@ -202,8 +207,11 @@ def dollars(meter: Meter, ran: Ran, used: Units, prices: Prices) -> dict[str, fl
 
 def main() -> None:
     """Print the tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--unwatched", action="store_true", help="nobody follows the job")
+    watched = not parser.parse_args().unwatched
     meter, prices = Meter(SCHEMAS), Prices()
-    ran = run_one_job(meter)
+    ran = run_one_job(meter, watched=watched)
     print(table("AWS calls of one job", ["call", "times"], [[c, n] for c, n in sorted(meter.calls.items()) if n > 0]))
     rows = [[f"{name}, {operation}", "write", float(n)] for (name, operation), n in sorted(meter.writes.items())]
     rows += [[f"index {name}", "write", float(n)] for name, n in sorted(meter.index_writes.items())]
@@ -214,7 +222,8 @@ def main() -> None:
     rows = [[part, f"{value:.4f}", f"{naive[part]:.4f}"] for part, value in ours.items()]
     total, naive_total = sum(ours.values()), sum(naive.values())
     rows += [["total", f"{total:.3f}", f"{naive_total:.3f}"], ["ratio", "1", f"{naive_total / total:.2f}"]]
-    title = f"US dollars for {JOBS} jobs ({TOKENS} tokens, {SECONDS:.0f} s, one viewer)"
+    whom = "one viewer" if watched else "nobody watches"
+    title = f"US dollars for {JOBS} jobs ({TOKENS} tokens, {SECONDS:.0f} s, {whom})"
     print(table(title, ["part", "graphjobs", "one write a token, 100 ms polling"], rows))
     print("Seconds of one job: " + ", ".join(f"{name} {value:.2f}" for name, value in ran.seconds.items()) + "\n")
 
