@@ -18,8 +18,8 @@ from tests.model.worker import ModelWorker
 from tests.model.world import World
 from tests.support.backend import Backend, backend
 
-MAX_JOBS = 7
-MAX_ACTIVE = 3
+MAX_JOBS = 9
+MAX_ACTIVE = 4
 MAX_WORKERS = 4
 
 INDEX = st.integers(0, 7)
@@ -60,10 +60,13 @@ class JobMachine(RuleBasedStateMachine):
         self.aws.clock.now = START
         self.world = World(self.aws)
 
-    @initialize(timeout=TIMEOUT, actions=ACTIONS)
-    def a_running_job(self, timeout: int, actions: int) -> None:
-        self.world.create(timeout)
-        self._deliver_and_work(-1, actions)
+    @initialize(timeout=TIMEOUT, actions=ACTIONS, conversation=st.booleans())
+    def a_running_job(self, timeout: int, actions: int, conversation: bool) -> None:
+        if conversation:
+            self._take_turn(0, "ask", "enqueue", timeout, 99)
+        else:
+            self.world.create(timeout)
+            self._deliver_and_work(-1, actions)
 
     @precondition(lambda self: self._has_room())
     @rule(timeout=TIMEOUT, run=st.booleans(), actions=ACTIONS, trouble=TROUBLE)
@@ -85,12 +88,17 @@ class JobMachine(RuleBasedStateMachine):
     def turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int, trouble: list[Trouble]) -> None:
         """The next job of a thread, which often runs to its end at once."""
         with self.world.trouble(trouble):
-            self.world.create_turn(index, kind, strategy, timeout)
-            before = len(self.world.workers)
-            self._deliver_and_work(-1, min(actions, 18))
-            if actions > 40 and len(self.world.workers) > before:
-                self.world.workers[-1].work(99)
-                self.world.settle(self.world.workers[-1])
+            self._take_turn(index, kind, strategy, timeout, actions)
+
+    @precondition(lambda self: self._has_room() and bool(self.world.storage.threads()))
+    @rule(kind=st.sampled_from(["say", "answer", "answer"]), rollback=st.booleans(), actions=st.integers(0, 99))
+    def answer_and_think_better_of_it(self, kind: str, rollback: bool, actions: int) -> None:
+        """A turn that is taken back, or only stopped, while it runs."""
+        jobs = {job.job_id for job in self.world.storage.jobs()}
+        self._take_turn(0, kind, "enqueue", 3600, min(actions, 18))
+        for job in self.world.storage.jobs():
+            if job.job_id not in jobs:
+                self.world.cancel(job.job_id, rollback=rollback)
 
     @precondition(lambda self: bool(self.world.memory.messages) and self._has_hands())
     @rule(index=INDEX, how=st.sampled_from(["once", "twice", "lost"]), actions=ACTIONS, trouble=TROUBLE)
@@ -154,6 +162,14 @@ class JobMachine(RuleBasedStateMachine):
         if seconds is None and index < 4:
             seconds = (jobs[index // 2 % len(jobs)].deadline_at - index % 2 - self.aws.clock()) / 1000
         self.world.advance(seconds or 1)
+
+    def _take_turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int) -> None:
+        self.world.create_turn(index, kind, strategy, timeout)
+        before = len(self.world.workers)
+        self._deliver_and_work(-1, min(actions, 18))
+        if actions > 40 and len(self.world.workers) > before:
+            self.world.workers[-1].work(99)
+            self.world.settle(self.world.workers[-1])
 
     def _has_hands(self) -> bool:
         return len(self.world.workers) < MAX_WORKERS

@@ -95,15 +95,16 @@ class World:
 
     def create_turn(self, number: int, kind: str, strategy: str, timeout: int) -> None:
         """The next job of a thread: it says something, asks, or answers; its message may come before its turn."""
-        thread_id = THREADS[number % len(THREADS)]
+        thread_id = THREADS[number // 6]
         members: dict[str, Any] = {"thread_id": thread_id, "multitask_strategy": strategy, "if_not_exists": "create"}
         if kind == "ask":
             members["metadata"] = {"ask": True}
         elif kind == "answer":
             thread = self.storage.thread(thread_id)
             asked = (thread.interrupts if thread else ()) or self.asked[-1:]
-            members["command"] = {"resume": {next(iter(asked), "0" * 32): next(self.values)}}
-            self.asked += asked[:1]
+            if asked:
+                members["command"] = {"resume": {asked[0]: next(self.values)}}
+                self.asked += asked[:1]
         before = {job.job_id for job in self.storage.jobs()}
         self.create(timeout, **members)
         for job in self.storage.jobs():
