@@ -83,7 +83,7 @@ class JobMachine(RuleBasedStateMachine):
         strategy=st.sampled_from(["enqueue", "enqueue", "reject", "interrupt", "rollback"]),
         timeout=TIMEOUT,
         actions=st.integers(0, 99),
-        trouble=TROUBLE,
+        trouble=TROUBLE | ENDS_MEANWHILE,
     )
     def turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int, trouble: list[Trouble]) -> None:
         """The next job of a thread, which often runs to its end at once."""

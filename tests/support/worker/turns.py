@@ -23,6 +23,8 @@ class Turns:
     workers: Rig
     graph: str
     thread_id: str
+    durable: bool = False
+    """Whether the checkpoints are in DynamoDB, as they really are, or in memory."""
 
     @property
     def row(self) -> Thread:
@@ -51,7 +53,7 @@ class Turns:
 
     def run(self, job: Job, gate: Gate | None = None) -> dict[str, Any]:
         """Let a new worker process the job; the data of its ``done``."""
-        worker = self.workers.worker(gate)
+        worker = self.workers.worker(gate, durable_saver=self.durable)
         worker.process(job)
         last = self.workers.events(job)[-1]
         assert last["type"] == "done", last
@@ -66,6 +68,6 @@ class Turns:
         return words
 
 
-def turns(workers: Rig, graph: str) -> Turns:
+def turns(workers: Rig, graph: str, *, durable: bool = False) -> Turns:
     """A thread that nobody has used."""
-    return Turns(workers, graph, new_thread_id())
+    return Turns(workers, graph, new_thread_id(), durable)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from graphjobs.aws.cancel import cancel
@@ -22,12 +26,15 @@ def graphs(workers: Rig) -> None:
     workers.add_graphs({name: f"{module}:{name}" for name in ("talk", "approval", "panel")})
 
 
+SAVERS = pytest.mark.parametrize("durable", [False, True], ids=["memory", "DynamoDB"])
+
 FIRST = ["one", "heard one", "answer to 2"]
 SECOND = [*FIRST, "two", "heard two", "answer to 5"]
 
 
-def test_a_turn_goes_on_from_the_one_before(workers: Rig) -> None:
-    talk = turns(workers, "talk")
+@SAVERS
+def test_a_turn_goes_on_from_the_one_before(workers: Rig, durable: bool) -> None:
+    talk = turns(workers, "talk", durable=durable)
     assert talk.said(talk.say("one")) == FIRST
     assert talk.said(talk.say("two")) == SECOND
     assert talk.row.status == "idle" and not talk.row.waiting
@@ -64,21 +71,22 @@ def test_jobs_wait_in_the_order_of_their_acceptance_and_get_their_message(worker
     assert talk.said(third)[:6] == SECOND
 
 
-def lose(workers: Rig, job: Job, step: str) -> None:
+def lose(workers: Rig, job: Job, step: str, *, durable: bool = False) -> None:
     """A worker that is lost in `step`."""
     gate = Gate()
     HOOKS[step] = lambda: setattr(gate, "died_in", step)
     with pytest.raises(Died):
-        workers.worker(gate).process(job)
+        workers.worker(gate, durable_saver=durable).process(job)
     workers.lapse()
 
 
-def test_what_a_lost_worker_saved_is_not_in_the_next_turn(workers: Rig) -> None:
+@SAVERS
+def test_what_a_lost_worker_saved_is_not_in_the_next_turn(workers: Rig, durable: bool) -> None:
     """The first attempt dies in its second step; the second goes on from the mark; nothing is said twice."""
-    talk = turns(workers, "talk")
+    talk = turns(workers, "talk", durable=durable)
     talk.said(talk.say("one"))
     job = talk.say("two")
-    lose(workers, job, "answer")
+    lose(workers, job, "answer", durable=durable)
     assert talk.said(job) == SECOND
 
 
@@ -147,6 +155,24 @@ def test_another_owner_and_an_unknown_thread_are_404(workers: Rig) -> None:
 # Questions.
 
 
+@contextmanager
+def racing(workers: Rig, rival: Callable[[], None]) -> Iterator[None]:
+    """Have `rival` act right before the next transaction."""
+    client = workers.aws.dynamodb
+    transact = client.transact_write_items
+
+    def late(**request: object) -> object:
+        client.transact_write_items = transact
+        rival()
+        return transact(**request)
+
+    client.transact_write_items = late
+    try:
+        yield
+    finally:
+        client.transact_write_items = transact
+
+
 def asked(thread: Thread) -> str:
     (interrupt_id,) = thread.interrupts
     return interrupt_id
@@ -169,8 +195,9 @@ def test_a_question_is_answered_by_the_next_job_once(workers: Rig) -> None:
     check_sound(workers.events(yes), workers.row(yes))
 
 
-def test_an_answer_that_was_rolled_back_leaves_the_question_open(workers: Rig) -> None:
-    approval = turns(workers, "approval")
+@SAVERS
+def test_an_answer_that_was_rolled_back_leaves_the_question_open(workers: Rig, durable: bool) -> None:
+    approval = turns(workers, "approval", durable=durable)
     approval.run(approval.say("do it"))
     question = approval.row
     aws = workers.aws
@@ -186,16 +213,18 @@ def test_an_answer_that_was_rolled_back_leaves_the_question_open(workers: Rig) -
     assert approval.said(approval.reply({asked(after): "right"}))[-2:] == ["approved: right", "acted"]
 
 
-def test_an_answer_whose_worker_was_lost_is_applied_once_all_the_same(workers: Rig) -> None:
-    approval = turns(workers, "approval")
+@SAVERS
+def test_an_answer_whose_worker_was_lost_is_applied_once_all_the_same(workers: Rig, durable: bool) -> None:
+    approval = turns(workers, "approval", durable=durable)
     approval.run(approval.say("do it"))
     yes = approval.reply("yes")
-    lose(workers, yes, "answered")
+    lose(workers, yes, "answered", durable=durable)
     assert approval.said(yes) == ["do it", "heard do it", "approved: yes", "acted"]
 
 
-def test_questions_at_once_are_answered_one_by_one_or_together(workers: Rig) -> None:
-    panel = turns(workers, "panel")
+@SAVERS
+def test_questions_at_once_are_answered_one_by_one_or_together(workers: Rig, durable: bool) -> None:
+    panel = turns(workers, "panel", durable=durable)
     done = panel.run(panel.say("go"))
     by_value = {each["value"]: each["id"] for each in done["interrupts"]}
     assert set(by_value) == {"a", "inner"}
@@ -226,8 +255,51 @@ def test_a_command_changes_the_state_and_says_where_to_go(workers: Rig) -> None:
     assert talk.said(job) == [*FIRST, "by hand", "answer to 4"]
 
 
+@SAVERS
 @pytest.mark.parametrize("durability", ["sync", "exit"])
-def test_either_durability_keeps_a_conversation(workers: Rig, durability: str) -> None:
-    talk = turns(workers, "talk")
+def test_either_durability_keeps_a_conversation(workers: Rig, durability: str, durable: bool) -> None:
+    talk = turns(workers, "talk", durable=durable)
     talk.said(talk.say("one", durability=durability))
     assert talk.said(talk.say("two", durability=durability)) == SECOND
+
+
+def test_twenty_turns_with_lost_workers_are_the_transcript_of_twenty_undisturbed_ones(workers: Rig) -> None:
+    undisturbed, disturbed = turns(workers, "talk"), turns(workers, "talk", durable=True)
+    chance = random.Random(7)
+    for number in range(20):
+        expected = undisturbed.said(undisturbed.say(f"turn {number}"))
+        job = disturbed.say(f"turn {number}")
+        for _ in range(chance.choice([0, 0, 1, 2])):
+            lose(workers, job, chance.choice(["listen", "answer"]), durable=True)
+            HOOKS.clear()
+            if workers.row(job).status.terminal:
+                break
+        assert disturbed.said(job) == expected
+
+
+def test_of_two_people_who_answer_at_once_exactly_one_is_heard(workers: Rig) -> None:
+    """The second answer comes right before the first one's transaction."""
+    approval = turns(workers, "approval")
+    approval.run(approval.say("do it"))
+    accepted: list[Job] = []
+    refused: list[str] = []
+
+    def answer(value: str) -> None:
+        try:
+            accepted.append(approval.reply(value))
+        except Problem as problem:
+            refused.append(problem.code)
+
+    with racing(workers, lambda: answer("rival")):
+        answer("first")
+    assert len(accepted) == 1 and refused == ["thread_busy"]
+    assert approval.said(accepted[0])[-2:] == ["approved: rival", "acted"]
+
+
+def test_a_turn_that_ends_while_the_next_one_is_accepted_hands_itself_on(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    first = talk.say("one")
+    with racing(workers, lambda: talk.run(first)):
+        second = talk.say("two")
+    assert talk.row.turn == second.job_id and not workers.row(second).waiting
+    assert talk.said(second) == SECOND
