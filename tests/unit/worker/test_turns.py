@@ -156,7 +156,7 @@ def test_another_owner_and_an_unknown_thread_are_404(workers: Rig) -> None:
 
 
 @contextmanager
-def racing(workers: Rig, rival: Callable[[], None]) -> Iterator[None]:
+def racing(workers: Rig, rival: Callable[[], object]) -> Iterator[None]:
     """Have `rival` act right before the next transaction."""
     client = workers.aws.dynamodb
     transact = client.transact_write_items
