@@ -40,8 +40,16 @@ class Awaited:
         self.close()
 
     def close(self) -> None:
-        self._loop.run_until_complete(self._client.aclose())
+        self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        await self._client.aclose()
+        # httpx leaves its generators to the loop, which closes one after the other, each in a task.
+        await asyncio.sleep(0)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+            await asyncio.sleep(0)
 
 
 def awaited(url: str, token: Any, *, sleep: Callable[[float], None], **options: Any) -> Client:
