@@ -10,10 +10,10 @@ from graphjobs.http.problem import Problem, job_not_found, problem_response, rou
 
 
 def test_a_problem_is_rfc_9457_with_a_code() -> None:
-    assert json.loads(Problem(422, "some_code", "What is wrong.").body()) == {
+    assert json.loads(Problem(409, "some_code", "What is wrong.").body()) == {
         "type": "about:blank",
-        "title": "Unprocessable Entity",
-        "status": 422,
+        "title": "Conflict",
+        "status": 409,
         "code": "some_code",
         "detail": "What is wrong.",
     }
