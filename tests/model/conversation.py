@@ -32,7 +32,7 @@ class Judge:
             found.append("a change of the thread was lost")
         if before.turn is not None and after.turn != before.turn and (not ended or ended[0].job_id != before.turn):
             found.append("the turn was taken from a job that has not ended")
-        if before.turn is not None and after.turn not in (before.turn, None) and after.turn != before.waiting[0]:
+        if before.turn and after.turn not in (before.turn, None) and (after.turn,) != before.waiting[:1]:
             found.append("the turn was not given in the order of acceptance")
         return found + self._head(before, after, ended)
 
