@@ -84,11 +84,12 @@ class SlotBuffer:
         node, task = (place.node, place.task) if place else (None, None)
         line = event_line(self._next_seq, kind, self._timestamp(at), data, node, task, cut)
         changed = not self._lines or self._held_until > 0
-        before = self._characters
+        before, was_full = self._characters, self.full
         self._held_until = now + UPDATE_HOLD_SECONDS if kind == UPDATE else 0.0
         self._lines.append(line)
         self._characters = before + len(line)
         self._next_seq += 1
+        changed = changed or self.full != was_full
         return changed or len(self._lines) == MAX_SLOT_EVENTS or before < MAX_SLOT_CHARACTERS <= self._characters
 
     def mark(self, mark: Mark) -> None:
@@ -105,7 +106,7 @@ class SlotBuffer:
         """Seconds until a slot should be cut; 0 or less for now, infinite while nothing waits."""
         if not self._lines:
             return math.inf
-        if len(self._lines) >= MAX_SLOT_EVENTS or self._characters >= MAX_SLOT_CHARACTERS:
+        if len(self._lines) >= MAX_SLOT_EVENTS or self._characters >= MAX_SLOT_CHARACTERS or self.full:
             return 0.0
         marked = bool(self._marks) and self._marks[-1].boundary_seq >= self._next_seq - 1
         wait = self._pace.wait_seconds(now, step_ends=marked)

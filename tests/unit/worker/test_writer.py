@@ -320,3 +320,15 @@ def test_closing_waits_for_no_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
             w.token(str(number))
         w.writer.close()
         assert w.texts() == ["0", "1", "2"]
+
+
+def test_a_node_is_held_up_by_the_log_and_not_for_want_of_a_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphjobs.worker.pace.UNWATCHED_SECONDS", 3600.0)
+    monkeypatch.setattr("graphjobs.worker.slot_buffer.MAX_PENDING_CHARACTERS", 1_000)
+    with writing() as w:
+        w.writer.watch(False)
+        for number in range(100):
+            w.token(str(number) * 10)
+            w.writer.wait_for_room()
+        w.writer.close()
+        assert len(w.texts()) == 100
