@@ -92,6 +92,7 @@ class GraphJobsStack(Stack):
             "JobsTable": storage.jobs.table_name,
             "EventsTable": storage.events.table_name,
             "CheckpointsTable": storage.checkpoints.table_name,
+            "StoreTable": storage.store.table_name,
             "PayloadBucket": storage.payloads.bucket_name,
             "TicketSecretArn": auth.ticket_secret.secret_arn,
         }
@@ -109,6 +110,7 @@ def _resources(storage: Storage, queue: JobQueue, auth: Auth, notifications: Not
             "jobs": storage.jobs.table_arn,
             "events": storage.events.table_arn,
             "checkpoints": storage.checkpoints.table_arn,
+            "store": storage.store.table_arn,
             "bucket": storage.payloads.bucket_arn,
             "queue": queue.queue.queue_arn,
             "ticket_secret": auth.ticket_secret.secret_arn,
@@ -132,6 +134,7 @@ def _environment(
             "JOBS_TABLE": storage.jobs.table_name,
             "EVENTS_TABLE": storage.events.table_name,
             "CHECKPOINTS_TABLE": storage.checkpoints.table_name,
+            "STORE_TABLE": storage.store.table_name,
             "PAYLOAD_BUCKET": storage.payloads.bucket_name,
             "QUEUE_URL": queue.queue.queue_url,
             "OIDC_ISSUER": auth.issuer,

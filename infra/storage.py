@@ -30,7 +30,7 @@ TYPES: Final = {
 
 
 class Storage(Construct):
-    """The tables `jobs`, `events` and `checkpoints`, and the bucket `payloads`."""
+    """The tables `jobs`, `events`, `checkpoints` and `store`, and the bucket `payloads`."""
 
     def __init__(self, scope: Construct, id: str, config: Config, key: kms.IKey | None = None) -> None:
         """`key` is the customer's own, None is for keys of AWS's."""
@@ -41,6 +41,7 @@ class Storage(Construct):
         self.jobs = self._table("Jobs", schema.JOBS_TABLE, schema.TTL_ATTRIBUTE, stream=changes)
         self.events = self._table("Events", schema.EVENTS_TABLE, schema.TTL_ATTRIBUTE)
         self.checkpoints = self._table("Checkpoints", schema.CHECKPOINTS_TABLE, schema.CHECKPOINT_TTL_ATTRIBUTE)
+        self.store = self._table("Store", schema.STORE_TABLE, schema.TTL_ATTRIBUTE)
         self.payloads = self._bucket()
 
     @property

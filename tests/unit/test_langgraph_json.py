@@ -101,6 +101,8 @@ def test_keys_that_nothing_reads_are_named(tmp_path: Path) -> None:
         ({"graphs": {"g": "./a.py:g"}, "dependencies": [5]}, "dependencies must be a list"),
         ({"graphs": {"g": "./a.py:g"}, "env": 5}, "env must be a path or an object"),
         ({"graphs": {"g": "./a.py:g"}, "store": "memory"}, "store must be an object"),
+        ({"graphs": {"g": "./a.py:g"}, "store": {"index": {"dims": 5}}}, "store.index is not supported"),
+        ({"graphs": {"g": "./a.py:g"}, "store": {"path": "./s.py:s", "ttl": {}}}, "store.path is not supported"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line_with_its_name(tmp_path: Path, content: Any, message: str) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starter.offline_model import OfflineChatModel
 
 MODEL = "GRAPHJOBS_MODEL"
+OFFLINE = "offline"
 PAUSE = "GRAPHJOBS_OFFLINE_TOKEN_MS"
 _MAX_PAUSE_MS = 10_000
 
@@ -30,7 +31,7 @@ def chat_model() -> BaseChatModel:
     `ModelError`.
     """
     name = os.environ.get(MODEL, "").strip()
-    return _named(name) if name else OfflineChatModel(token_seconds=_token_seconds())
+    return _named(name) if name not in ("", OFFLINE) else OfflineChatModel(token_seconds=_token_seconds())
 
 
 def _named(name: str) -> BaseChatModel:

@@ -12,7 +12,7 @@
 * `payload_store`: large slot bodies in S3
 * `queue`: the SQS message
 * `retry`: how often and how long to try again
-* `schema`: keys and indexes of the three tables
+* `schema`: keys and indexes of the four tables
 * `thread_store`: rows of threads, and the parts of a transaction that change them
 * `transition`: the transaction over row and next slot
 """

@@ -6,6 +6,8 @@ Entry files build clients once and pass them down; nothing here is created at im
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager"]
+    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager", "events"]
+
+ENDPOINT_VARIABLE: Final = "GRAPHJOBS_AWS_ENDPOINT_URL"
+EMULATOR_REGION: Final = "us-east-1"
 
 REQUEST: Final = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}, tcp_keepalive=True
@@ -74,30 +79,57 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def endpoint() -> str | None:
+    """The emulator of `graphjobs local`; None for AWS, or for what the SDK's own variables say."""
+    return os.environ.get(ENDPOINT_VARIABLE) or None
+
+
+@cache
+def session() -> boto3.Session:
+    """Where our clients come from: a session of our own, since the default one is for the code of graphs.
+
+    So what a project's environment says of AWS reaches its own clients, and never ours.
+    """
+    if endpoint() is None:
+        return boto3.Session()
+    return boto3.Session(
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - the emulator checks none
+        region_name=EMULATOR_REGION,
+    )
+
+
+def _client(service: Service, config: Config) -> Any:
+    return session().client(service, config=config, endpoint_url=endpoint())
+
+
 def dynamodb(config: Config = REQUEST) -> DynamoDBClient:
     """A DynamoDB client."""
-    return boto3.client("dynamodb", config=config)
+    client: DynamoDBClient = _client("dynamodb", config)
+    return client
 
 
 def sqs(config: Config = REQUEST) -> SQSClient:
     """An SQS client."""
-    return boto3.client("sqs", config=config)
+    client: SQSClient = _client("sqs", config)
+    return client
 
 
 def s3(config: Config = REQUEST) -> S3Client:
     """An S3 client; path-style addresses when an emulator is used, since it has no wildcard DNS."""
-    client: Any = boto3.client("s3", config=config.merge(Config(s3={"addressing_style": "auto"})))
-    return client  # type: ignore[no-any-return]
+    client: S3Client = _client("s3", config.merge(Config(s3={"addressing_style": "auto"})))
+    return client
 
 
 def events(config: Config = REQUEST) -> Any:
     """An EventBridge client."""
-    return boto3.client("events", config=config)
+    return _client("events", config)
 
 
 def secrets_manager(config: Config = REQUEST) -> SecretsManagerClient:
     """A Secrets Manager client."""
-    return boto3.client("secretsmanager", config=config)
+    client: SecretsManagerClient = _client("secretsmanager", config)
+    return client
 
 
 def with_connections(config: Config, number: int) -> Config:

@@ -1,4 +1,4 @@
-"""The key schema of the three tables: the one place where keys and indexes are named.
+"""The key schema of the four tables: the one place where keys and indexes are named.
 
 CDK, the local emulator and the tests all create tables from the constants here.
 
@@ -85,3 +85,6 @@ EVENTS_TABLE: Final[dict[str, Any]] = _table(("job_id", "S"), ("seq", "N"))
 
 CHECKPOINTS_TABLE: Final[dict[str, Any]] = _table(("PK", "S"), ("SK", "S"))
 """A checkpoint thread is one partition; see `graphjobs.aws.checkpoint_table`."""
+
+STORE_TABLE: Final[dict[str, Any]] = _table(("PK", "S"), ("SK", "S"))
+"""LangGraph's store: the first label of a namespace; its other labels and the item's key. TTL on `TTL_ATTRIBUTE`."""

@@ -62,7 +62,7 @@ class LangGraphJson:
         graphs: in the file's order, at least one.
         dependencies: as written: folders (``.``, ``./lib``) and requirements.
         env: the path of a dotenv file relative to the file, or variables, or None.
-        store: the ``store`` member; None if there is none.
+        store: the ``store`` member, ``{"ttl": {...}}`` at most; None if there is none.
         python_version: such as ``3.12``; None if there is none.
         source: the ``source`` member, such as ``{"kind": "uv"}``; None if there is none.
         unused: keys that nothing here reads.
@@ -121,7 +121,7 @@ def _parsed(path: Path, content: Any) -> LangGraphJson:
         graphs=tuple(_target(name, value) for name, value in graphs.items()),
         dependencies=tuple(dependencies),
         env=_env(content.get("env")),
-        store=_object(content, "store"),
+        store=_store(content),
         python_version=None if version is None else str(version),
         source=_object(content, "source"),
         unused=tuple(key for key in content if key not in USED),
@@ -144,6 +144,14 @@ def _env(value: Any) -> str | Mapping[str, str] | None:
     if value is None or isinstance(value, str):
         return value or None
     raise ValueError("env must be a path or an object")
+
+
+def _store(content: dict[str, Any]) -> Mapping[str, Any] | None:
+    store = _object(content, "store")
+    unsupported = sorted(set(store or ()) - {"ttl"})
+    if unsupported:
+        raise ValueError(f"store.{unsupported[0]} is not supported: of the store only ttl can be set")
+    return store
 
 
 def _object(content: dict[str, Any], key: str) -> Mapping[str, Any] | None:

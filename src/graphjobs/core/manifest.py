@@ -148,7 +148,7 @@ _ALL: Final = (
     FunctionSpec(
         name="worker",
         module="graphjobs.worker.handler",
-        needs=("jobs_table", "events_table", "checkpoints_table", "queue_url", "payload_bucket"),
+        needs=("jobs_table", "events_table", "checkpoints_table", "store_table", "queue_url", "payload_bucket"),
         reads=(
             "config",
             "model",
@@ -169,6 +169,13 @@ _ALL: Final = (
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
             "checkpoints": ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"),
+            "store": (
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:Query",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+            ),
             "bucket/events/*": ("s3:PutObject",),
             "bucket/inputs/*": ("s3:GetObject",),
             "bucket/checkpoints/*": ("s3:GetObject", "s3:PutObject"),

@@ -35,6 +35,7 @@ class Settings:
     jobs_table: str = ""
     events_table: str = ""
     checkpoints_table: str = ""
+    store_table: str = ""
     queue_url: str = ""
     payload_bucket: str = ""
     api_url: str = ""

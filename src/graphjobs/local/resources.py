@@ -6,9 +6,12 @@ import json
 import secrets
 from typing import Any
 
-from graphjobs.aws.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE
+from graphjobs.aws.schema import CHECKPOINTS_TABLE, EVENTS_TABLE, JOBS_TABLE, STORE_TABLE
 
 REGION = "us-east-1"
+ENDPOINT_VARIABLE = "GRAPHJOBS_AWS_ENDPOINT_URL"
+"""Leads `graphjobs.aws.clients` to the emulator."""
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -22,7 +25,7 @@ MAX_RECEIVES = 100
 
 
 ACCOUNT = "123456789012"
-TABLES = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE}
+TABLES = {"jobs": JOBS_TABLE, "events": EVENTS_TABLE, "checkpoints": CHECKPOINTS_TABLE, "store": STORE_TABLE}
 
 
 def settings_of(endpoint_url: str, suffix: str) -> dict[str, str]:
@@ -62,6 +65,6 @@ def client(service: str, endpoint_url: str) -> Any:
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,
         region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - the emulator checks none
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
     )

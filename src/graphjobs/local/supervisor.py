@@ -18,7 +18,7 @@ from typing import Any
 from graphjobs.local.console import Console, how_it_ended
 from graphjobs.local.notes import DIED, STARTED, Note
 from graphjobs.local.process import ChildProcess
-from graphjobs.local.resources import CREDENTIALS, create_resources, settings_of
+from graphjobs.local.resources import ENDPOINT_VARIABLE, create_resources, settings_of
 from graphjobs.local.state import AUDIENCE, StateFolder
 
 START_SECONDS = 60.0
@@ -142,11 +142,11 @@ class Supervisor:
         arguments += ["--data", str(self._plan.data)] if self._plan.data else []
         self._emulator = self._child("emulator", "graphjobs.local.emulator", arguments, {})
         self._emulator.start()
-        return CREDENTIALS | settings_of(self._endpoint, suffix)
+        # A variable of our own: the clients that a graph makes see what the user's environment says.
+        return {ENDPOINT_VARIABLE: self._endpoint} | settings_of(self._endpoint, suffix)
 
     def _settings(self) -> dict[str, str]:
         return {
-            "AWS_ENDPOINT_URL": self._endpoint,
             "GRAPHJOBS_API_URL": self._api_url,
             "GRAPHJOBS_STREAM_URL": f"http://127.0.0.1:{self._stream_port}",
             "GRAPHJOBS_OIDC_ISSUER": f"{self._api_url}/oidc",

@@ -16,10 +16,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs.aws import clients as aws
 from graphjobs.core.settings import Settings
 from graphjobs.local.lambda_context import LambdaContext
 from graphjobs.local.log_notes import LogNotes
@@ -66,9 +66,10 @@ class WorkerProcess:
         self._settings = settings
         self._send = send
         self._watch = watch
+        # Before the worker: what the project's environment says of AWS is not for this one.
+        self._client = aws.sqs(Config(read_timeout=LONG_POLL_SECONDS + 10, tcp_keepalive=True))
         worker()
         logger.addHandler(LogNotes(send, logger.get_current_keys))
-        self._client = boto3.client("sqs", config=Config(read_timeout=LONG_POLL_SECONDS + 10, tcp_keepalive=True))
         name = settings.queue_url.rpartition("/")[2]
         arn = f"arn:aws:sqs:{self._client.meta.region_name}:000000000000:{name}"
         self._poller = Poller(self._client, settings.queue_url, arn, self._invoke)

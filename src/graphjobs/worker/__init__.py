@@ -32,6 +32,7 @@
 * `snapshot`: a checkpoint as bytes, value by value
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
+* `store`: LangGraph's store in DynamoDB
 * `translate`: LangGraph's stream to events
 * `unsaveable`: which value of a state cannot be saved
 * `user`: the user of a run, as LangGraph shows one

@@ -37,6 +37,7 @@ from graphjobs.worker.writer import LogWriter
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
     from langgraph.pregel import Pregel
+    from langgraph.store.base import BaseStore
 
 Drained = GraphDrained
 """Raised by `GraphRun.run` when the graph stopped at a step boundary because `GraphRun.drain` asked for it."""
@@ -52,6 +53,7 @@ class GraphRun:
         *,
         loader: GraphLoader,
         saver: ConfirmingSaver,
+        store: BaseStore | None = None,
         writer: LogWriter,
         logger: Logger,
         error_detail: str = CLASS,
@@ -61,6 +63,7 @@ class GraphRun:
         self._run_config = run_config(claim.job, claim.thread, request)
         self._loader = loader
         self._saver = saver
+        self._store = store
         self._writer = writer
         self._logger = logger
         self._error_detail = error_detail
@@ -94,6 +97,7 @@ class GraphRun:
             config={**self._run_config, "configurable": dict(self._run_config["configurable"])},
             context=given_context(self._request),
             user=User(self._claim.job.owner),
+            store=self._store,
         )
         try:
             async with self._loader.open(self._claim.job.graph, self._saver, call, self._logger) as graph:

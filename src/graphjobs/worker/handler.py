@@ -18,6 +18,7 @@ from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.secrets import load_secrets
+from graphjobs.worker.store import graph_store
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
@@ -36,9 +37,10 @@ def worker() -> Worker:
     claims = Claims(backend.jobs, backend.transitions, settings)
     keepalive = Keepalive(heartbeat.jobs, heartbeat.queue)
     queue, saver = backend.queue, checkpoint_saver(settings)
+    store = graph_store(settings)
     config = str(Path(settings.config).resolve())
     secrets = clients.secrets_manager(clients.WORKER) if settings.secrets else None
-    enter_project(config)  # last: the project's variables are for its graphs, not for the clients above
+    variables = enter_project(config)  # last: the project's variables are for its graphs, not for the clients above
     if secrets is not None:
         load_secrets(settings.secrets, secrets, os.environ)
     return Worker(
@@ -54,6 +56,9 @@ def worker() -> Worker:
         loop=asyncio.new_event_loop(),
         logger=logger,
         metrics=metrics,
+        store=store,
+        # A project whose own `env` sets this one says which model its graphs use, as the built-in ones do.
+        model=variables.get("GRAPHJOBS_MODEL"),
     )
 
 

@@ -30,8 +30,7 @@ from graphjobs.worker.writer import LogWriter
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
-
-OFFLINE_MODEL = "offline"
+    from langgraph.store.base import BaseStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,12 @@ class Keepalive:
 
 @dataclass(slots=True)
 class Worker:
-    """Everything that a job needs, and the loop that its graph runs on."""
+    """Everything that a job needs, and the loop that its graph runs on.
+
+    Attributes:
+        store: LangGraph's store, for every graph.
+        model: what the `metadata` event says; None for a project that does not name its model.
+    """
 
     settings: Settings
     jobs: JobStore
@@ -59,6 +63,8 @@ class Worker:
     metrics: Metrics
     exit: Callable[[int], Any] = os._exit
     new_run: Callable[..., JobRun] = JobRun
+    store: BaseStore | None = None
+    model: str | None = None
 
     def process(self, message: dict[str, Any], remaining_ms: int) -> None:
         """Take the job of one SQS record as far as it goes; a return acknowledges the message.
@@ -94,7 +100,7 @@ class Worker:
         try:
             # The input first: a read that fails after the claim would cost an attempt and the length of a lease.
             job_input = self.jobs.input(job_id)
-            claim = self.claims.claim(job_id, model=self.settings.model or OFFLINE_MODEL)
+            claim = self.claims.claim(job_id, model=self.model)
         except Exception:
             received = int(message["attributes"]["ApproximateReceiveCount"])
             self._hide(message["receiptHandle"], min(60, 2 ** min(received, 6)))
@@ -134,6 +140,7 @@ class Worker:
             RunRequest.from_json(job_input),
             loader=self.loader,
             saver=self.saver,
+            store=self.store,
             writer=writer,
             logger=self.logger,
             error_detail=self.settings.error_detail,
