@@ -97,6 +97,7 @@ PROBES: Final = (
     *_table_probes("jobs", "JobsTable", {"pk": {"S": NOWHERE}}),
     *_table_probes("events", "EventsTable", {"job_id": {"S": NOWHERE}, "seq": {"N": "1"}}),
     *_table_probes("checkpoints", "CheckpointsTable", {"PK": {"S": NOWHERE}, "SK": {"S": NOWHERE}}),
+    *_table_probes("store", "StoreTable", {"PK": {"S": NOWHERE}, "SK": {"S": NOWHERE}}),
     _index_probe(BY_OWNER_INDEX, "owner"),
     _index_probe(ACTIVE_INDEX, "active"),
     *(_object_probe(prefix) for prefix in PREFIXES),

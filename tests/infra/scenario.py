@@ -31,7 +31,7 @@ import asyncio
 import random
 from pathlib import Path
 from typing import TypedDict
-from langgraph.config import get_stream_writer
+from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 class State(TypedDict, total=False):
@@ -43,6 +43,10 @@ def big(state: State) -> State:
     """More than an item holds, whatever compresses it."""
     text = random.Random(1).randbytes(500_000).hex()
     get_stream_writer()({"type": "page", "text": text})
+    store = get_store()
+    store.put(("notes", "user-1"), "k", {"a": 1})
+    assert store.get(("notes", "user-1"), "k") and store.search(("notes",)) and store.list_namespaces()
+    store.delete(("notes", "user-1"), "k")
     return {"text": text}
 
 def fail(state: State) -> State:

@@ -9,6 +9,7 @@ PREFIXES = {
     "StorageJobs": "jobs",
     "StorageEvents": "events",
     "StorageCheckpoints": "checkpoints",
+    "StorageStore": "store",
     "StoragePayloads": "bucket",
     "JobsQueue": "queue",
     "JobsDeadLetters": "dead_letters",

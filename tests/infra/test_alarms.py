@@ -9,7 +9,7 @@ import pytest
 
 from tests.infra.template import Template, arn_text
 
-TABLES = ("jobs", "events", "checkpoints")
+TABLES = ("jobs", "events", "checkpoints", "store")
 
 # Alarm: metrics as namespace/name/of, statistic, period, threshold, breaches of periods, what missing data mean.
 ALARMS: dict[str, tuple[set[str], str, int, float, str, str]] = {

@@ -63,6 +63,11 @@ ALLOWED = {
         dynamodb:BatchGetItem           checkpoints
         dynamodb:PutItem                checkpoints
         dynamodb:Query                  checkpoints
+        dynamodb:DeleteItem             store
+        dynamodb:GetItem                store
+        dynamodb:Query                  store
+        dynamodb:Scan                   store
+        dynamodb:UpdateItem             store
         s3:PutObject                    bucket/events/*
         s3:GetObject                    bucket/inputs/*
         s3:GetObject                    bucket/checkpoints/*

@@ -53,7 +53,8 @@ def test_metrics_of_two_stages_are_told_apart(template: Template, elsewhere: Tem
 def test_the_outputs_name_everything_that_the_documentation_asks_for(template: Template, elsewhere: Template) -> None:
     names = {
         "Stage", "ApiUrl", "StreamUrl", "StreamFunctionName", "Issuer", "Audience", "DashboardUrl", "AlarmTopicArn",
-        "QueueUrl", "DlqUrl", "JobsTable", "EventsTable", "CheckpointsTable", "PayloadBucket", "TicketSecretArn",
+        "QueueUrl", "DlqUrl", "JobsTable", "EventsTable", "CheckpointsTable", "StoreTable", "PayloadBucket",
+        "TicketSecretArn",
     }  # fmt: skip
     cognito = {"UserPoolId", "UserPoolClientId"}
     assert set(template.content["Outputs"]) == names | cognito
