@@ -30,9 +30,9 @@
 * `serde`: what may be made of the bytes of a checkpoint
 * `slot_buffer`: what waits for the log; numbering, coalescing
 * `snapshot`: a checkpoint as bytes, value by value
+* `store`: LangGraph's store in DynamoDB
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
-* `store`: LangGraph's store in DynamoDB
 * `translate`: LangGraph's stream to events
 * `unsaveable`: which value of a state cannot be saved
 * `user`: the user of a run, as LangGraph shows one
