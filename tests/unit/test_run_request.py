@@ -36,7 +36,7 @@ REQUESTS = st.builds(
     ),
     command=st.none() | OBJECTS,
     checkpoint_id=st.none() | st.text("abc"),
-    stream_mode=NODES,
+    stream_mode=st.lists(st.sampled_from(["values", "debug"]), max_size=2).map(tuple),
     stream_subgraphs=st.booleans(),
     interrupt_before=NODES | st.just("*"),
     interrupt_after=NODES | st.just("*"),

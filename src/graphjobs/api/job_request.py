@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from graphjobs.api.turn_request import TurnRequest, integral
-from graphjobs.core.run_request import RunConfig, RunRequest
+from graphjobs.core.run_request import RunConfig, RunRequest, StreamMode
 
 
 class ConfigRequest(BaseModel):
@@ -37,6 +37,8 @@ class JobRequest(TurnRequest):
     webhook: Annotated[str, Field(min_length=1, max_length=2_048)] | None = None
     context: dict[str, JsonValue] | None = None
     config: ConfigRequest | None = None
+    stream_mode: StreamMode | Annotated[list[StreamMode], Field(max_length=7)] | None = None
+    stream_subgraphs: bool = False
     timeout_seconds: Annotated[int, Field(ge=1), BeforeValidator(integral)] | None = None
 
     @model_validator(mode="after")
@@ -58,5 +60,7 @@ class JobRequest(TurnRequest):
             metadata=self.metadata or {},
             context=self.context,
             config=self.config.run_config() if self.config else RunConfig(),
+            stream_mode=(self.stream_mode,) if isinstance(self.stream_mode, str) else tuple(self.stream_mode or ()),
+            stream_subgraphs=self.stream_subgraphs,
             **self.turn(),
         )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 Durability = Literal["sync", "exit"]
+StreamMode = Literal["values", "updates", "custom", "messages", "checkpoints", "tasks", "debug"]
+"""LangGraph's."""
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
@@ -69,7 +71,7 @@ class RunRequest:
     config: RunConfig = field(default_factory=RunConfig)
     command: Mapping[str, Any] | None = None
     checkpoint_id: str | None = None
-    stream_mode: tuple[str, ...] = ()
+    stream_mode: tuple[StreamMode, ...] = ()
     stream_subgraphs: bool = False
     interrupt_before: tuple[str, ...] | Literal["*"] = ()
     interrupt_after: tuple[str, ...] | Literal["*"] = ()

@@ -8,7 +8,6 @@ name                                    what for
 ``CONFIG_KEY_CHECKPOINT_NS``, NS_SEP    which task a node's code runs in
 ``StreamMessagesHandler``               which models and nodes speak, and with which metadata
 ``graph_namespace``                     of which graph a task is
-``StreamToolCallHandler``               the stream mode ``tools``
 ``RunControl.drain_requested``          asked by the graph and by its subgraphs; here by the graph alone
 ``INTERRUPT``, ``__metadata__``         members of an ``updates`` part that are no node
 ======================================  ================================================================================
@@ -35,7 +34,6 @@ from langgraph._internal._constants import (
 )
 from langgraph.config import get_config
 from langgraph.pregel._messages import StreamMessagesHandler, graph_namespace
-from langgraph.pregel._tools import StreamToolCallHandler
 from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import RunControl, Runtime
 from langgraph.store.base import BaseStore
@@ -47,8 +45,8 @@ __all__ = [
     "OwnSteps",
     "Part",
     "StreamMessagesHandler",
-    "StreamToolCallHandler",
     "graph_namespace",
+    "graph_of_this_task",
     "namespace_of",
     "namespace_of_this_task",
     "streaming_into",
@@ -95,6 +93,15 @@ def namespace_of_this_task() -> Namespace:
     """
     configurable: dict[str, Any] = get_config()[CONF]
     return _split(configurable[CONFIG_KEY_CHECKPOINT_NS])
+
+
+def graph_of_this_task() -> Namespace:
+    """The namespace of the graph whose node is running here; empty in the graph that was asked for.
+
+    Raises:
+        RuntimeError: nothing of a graph runs here.
+    """
+    return graph_namespace(get_config()["metadata"])
 
 
 class OwnSteps(RunControl):

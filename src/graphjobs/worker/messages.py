@@ -45,8 +45,11 @@ class MessageHandler(StreamMessagesHandler):
 
     raise_error = True  # else an event that could not be written would be missing without a word
 
-    def __init__(self, stream: Callable[[Part], None], tries: Tries) -> None:
+    def __init__(self, stream: Callable[[Part], None], tries: Tries, *, subgraphs: bool) -> None:
+        """With `subgraphs`, those speak as well; without, only what their nodes in the graph itself return of them."""
+        # LangGraph takes a handler without subgraphs off each graph that it runs, since it then adds its own.
         super().__init__(stream, subgraphs=True)
+        self._within = subgraphs
         self._tries = tries
         self._named: dict[UUID, str] = {}
         """The id of the message that a model is streaming; by the thread that runs the model."""
@@ -63,7 +66,7 @@ class MessageHandler(StreamMessagesHandler):
         **kwargs: Any,
     ) -> Any:
         """A model begins; outside of a task, there is nothing to tell."""
-        if namespace_of(metadata):
+        if self._hears(metadata):
             super().on_chat_model_start(serialized, messages, run_id=run_id, metadata=metadata, **kwargs)
 
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **kwargs: Any) -> Any:
@@ -116,11 +119,10 @@ class MessageHandler(StreamMessagesHandler):
         **kwargs: Any,
     ) -> Any:
         """A node begins, or something within one, or the graph itself, which is in no task."""
-        namespace = namespace_of(metadata)
-        if not namespace or metadata is None:
+        if metadata is None or not self._hears(metadata):
             return
         if kwargs.get("name") == metadata.get("langgraph_node"):
-            self._tries.began(run_id, namespace, graph_namespace(metadata))
+            self._tries.began(run_id, namespace_of(metadata), graph_namespace(metadata))
         super().on_chain_start(serialized, inputs, run_id=run_id, metadata=metadata, **kwargs)
 
     def on_chain_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> Any:  # type: ignore[override]
@@ -132,6 +134,10 @@ class MessageHandler(StreamMessagesHandler):
         """A node has raised."""
         super().on_chain_error(error, run_id=run_id, **kwargs)
         self._tries.failed(run_id)
+
+    def _hears(self, metadata: dict[str, Any] | None) -> bool:
+        """Whether what begins is in a task, and that in a graph that is listened to."""
+        return bool(namespace_of(metadata)) and (self._within or not graph_namespace(metadata or {}))
 
     def _emit(self, meta: Meta, message: BaseMessage, *, dedupe: bool = False) -> None:
         # LangGraph's `dedupe` is for what a node returned: the messages of its models are among it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphjobs.worker.jsonable import encode
-from graphjobs.worker.langgraph_compat import Namespace, Part
+from graphjobs.worker.langgraph_compat import Namespace, Part, graph_of_this_task
 from graphjobs.worker.messages import ENDED, PIECE, RETURNED, SPOKEN
 from graphjobs.worker.tasks import Retry
 from graphjobs.worker.translate import Made
@@ -28,7 +28,9 @@ class RawParts:
 
     def custom(self, value: object, namespace: Namespace) -> Iterable[Made]:
         """The event of what a node of the task `namespace` has written."""
-        return self._made(namespace[:-1], "custom", value)
+        if "custom" not in self.modes or (not self._subgraphs and graph_of_this_task()):
+            return ()
+        return (_event("custom", namespace[:-1] if self._subgraphs else (), value),)
 
     def retry(self, retry: Retry) -> Iterable[Made]:
         """LangGraph says nothing of it."""
@@ -37,4 +39,8 @@ class RawParts:
     def _made(self, namespace: Namespace, mode: str, data: object) -> Iterable[Made]:
         if mode not in self.modes or (namespace and not self._subgraphs):
             return ()
-        return ((mode, encode({"ns": namespace, "data": data}), None),)
+        return (_event(mode, namespace, data),)
+
+
+def _event(mode: str, namespace: Namespace, data: object) -> Made:
+    return mode, encode({"ns": namespace, "data": data}), None

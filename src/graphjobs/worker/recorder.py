@@ -18,7 +18,6 @@ from graphjobs.worker.langgraph_compat import (
     INTERRUPT,
     Namespace,
     Part,
-    StreamToolCallHandler,
     namespace_of_this_task,
     streaming_into,
 )
@@ -73,6 +72,7 @@ class Recorder:
         self._tasks = Tasks()
         modes, subgraphs = request.stream_mode, request.stream_subgraphs
         self._events: Events = RawParts(modes, subgraphs=subgraphs) if modes else OwnEvents(self._tasks)
+        self._subgraphs = subgraphs or not modes
         self._loop_thread = threading.get_ident()
         self._errors: list[tuple[Any, str]] = []
         self._failure: Exception | None = None  # the first, by whichever thread
@@ -87,12 +87,9 @@ class Recorder:
 
     def callbacks(self) -> list[Any]:
         """The callback handlers that the graph is to be run with."""
-        handlers: list[Any] = []
-        if "messages" in self._events.modes:
-            handlers.append(MessageHandler(self.stream, self))
-        if "tools" in self._events.modes:
-            handlers.append(StreamToolCallHandler(self.stream, subgraphs=True))
-        return handlers
+        return (
+            [MessageHandler(self.stream, self, subgraphs=self._subgraphs)] if "messages" in self._events.modes else []
+        )
 
     def check(self) -> None:
         """Raise what has kept an event from being recorded: LangGraph and the graph may have caught it.

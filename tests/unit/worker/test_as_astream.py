@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.jsonable import jsonable
@@ -136,3 +137,29 @@ def test_the_log_tells_what_astream_tells(name: str) -> None:
     assert {key: sorted(map(json.dumps, value)) for key, value in recorded(run).items()} == {
         key: sorted(map(json.dumps, value)) for key, value in expected(graph).items()
     }
+
+
+RAW: Any = ["values", "updates", "custom", "messages", "checkpoints", "tasks", "debug"]
+
+
+@pytest.mark.parametrize("subgraphs", [False, True])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_with_stream_mode_the_log_holds_langgraphs_own_parts(name: str, subgraphs: bool) -> None:
+    async def follow() -> list[Any]:
+        # With a checkpointer, as the worker runs it: without one there are no checkpoints to tell of.
+        graph = GRAPHS[name].copy(update={"checkpointer": InMemorySaver()})
+        config: Any = {"configurable": {"thread_id": "t"}}
+        modes = {"stream_mode": RAW, "subgraphs": subgraphs, "durability": "sync"}
+        return [part async for part in graph.astream(given(), config, **modes)]
+
+    direct = [part if subgraphs else ((), *part) for part in asyncio.run(follow())]
+    run = record(GRAPHS[name], given(), stream_mode=tuple(RAW), stream_subgraphs=subgraphs)
+    assert {event.type for event in run.events} <= set(RAW)
+
+    def told(mode: str, ns: Any, data: Any) -> str:
+        """What does not differ from run to run: where, and for what a graph computes, what."""
+        what = plain(jsonable(data)) if mode in ("values", "updates", "custom") else None
+        return json.dumps([mode, [step.partition(":")[0] for step in ns], what], sort_keys=True)
+
+    expected = sorted(told(mode, ns, data) for ns, mode, data in direct)
+    assert sorted(told(event.type, event.data["ns"], event.data["data"]) for event in run.events) == expected

@@ -95,9 +95,8 @@ def test_a_tasks_namespace_is_that_of_its_caller_and_its_own_while_it_is_of_the_
     assert compat.namespace_of(metadata) == ("work:1", "shout:2")
 
 
-@pytest.mark.parametrize("name", ["StreamMessagesHandler", "StreamToolCallHandler"])
-def test_the_handlers_take_a_stream_and_are_kept_by_subgraphs(name: str) -> None:
-    made = getattr(compat, name)(lambda part: None, subgraphs=True)
+def test_the_messages_handler_takes_a_stream_and_is_called_where_the_model_runs() -> None:
+    made = compat.StreamMessagesHandler(lambda part: None, subgraphs=True)
     assert made.run_inline and made.subgraphs
     assert CallbackManager.configure([made]).handlers == [made]
 
