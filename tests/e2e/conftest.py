@@ -17,6 +17,7 @@ SETTINGS = {
     "GRAPHJOBS_OFFLINE_TOKEN_MS": "10",
     "GRAPHJOBS_STREAM_HEARTBEAT_SECONDS": "0.5",
     "GRAPHJOBS_RECONCILE_SECONDS": "1",
+    "GRAPHJOBS_ERROR_DETAIL": "class",  # as deployed
 }
 """Lease, watch and flush times are the defaults: those are what is promised."""
 

@@ -15,7 +15,8 @@ def test_a_node_that_raises_fails_its_job_and_tells_no_client_why(user: User) ->
     job_id = user.start(graph="failing", input={"name": "f"})
     events = user.finished(job_id)
     assert [event["type"] for event in events] == ["metadata", "ran", "error", "done"]
-    assert events[2]["data"]["code"] == "graph_error"
+    error = events[2]["data"]
+    assert (error["code"], error["type"], error["where"]) == ("graph_error", "RuntimeError", "give_up")
     assert events[3]["data"]["status"] == "failed"
     status = user.status(job_id)
     assert (status["status"], status["error"]["code"]) == ("failed", "graph_error")
