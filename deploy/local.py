@@ -165,9 +165,13 @@ def _roles(emulator: MiniStack) -> dict[str, str]:
         if resource["ResourceType"] == "AWS::Lambda::Function"
     }
     roles = {}
-    for function in FUNCTIONS:
+    for function, spec in FUNCTIONS.items():
         prefix = "Functions" + "".join(part.capitalize() for part in function.split("_")) + "Function"
-        physical = next(name for logical, name in deployed.items() if logical.startswith(prefix))
+        physical = next((name for logical, name in deployed.items() if logical.startswith(prefix)), None)
+        if physical is None and spec.optional:
+            continue
+        if physical is None:
+            raise Failed(f"{function} is not deployed.")
         roles[function] = lambda_.get_function_configuration(FunctionName=physical)["Role"]
     return roles
 
