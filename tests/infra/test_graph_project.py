@@ -100,8 +100,8 @@ def test_where_the_modules_of_a_package_are_imported_from(
     ("content", "message"),
     [
         ("no json", "is not JSON"),
-        ("[]", "is not a langgraph.json"),
-        ("{}", "is not a langgraph.json"),
+        ("[]", "cannot be used"),
+        ("{}", "cannot be used"),
         ('{"graphs": {}}', "names at least one graph"),
         ('{"graphs": {"a,b": "./a.py:g"}}', "no comma"),
         ('{"graphs": {"a": "./a.py:g"}, "dependencies": ["./missing"]}', "the dependency './missing' is not there"),

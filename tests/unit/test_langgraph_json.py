@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from graphjobs.core.langgraph_json import LangGraphJson, LangGraphJsonInvalid, read
-from graphjobs.local.command import add_arguments, plan
+from graphjobs.local.command import add_arguments, notices, plan
 from infra.graph_project import graph_project
 
 
@@ -115,3 +115,13 @@ def test_a_bad_file_is_refused_in_one_line_with_its_name(tmp_path: Path, content
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(LangGraphJsonInvalid, match=r"absent\.json cannot be read"):
         read(tmp_path / "absent.json")
+
+
+def test_the_start_names_what_is_not_used_and_an_env_file_that_is_not_there(tmp_path: Path) -> None:
+    assert notices(parsed(tmp_path)) == []
+    (tmp_path / "there.env").write_text("")
+    assert notices(parsed(tmp_path, env="there.env", store={"ttl": {"default_ttl": 5}})) == []
+    assert notices(parsed(tmp_path, env=".env", auth={}, http={})) == [
+        "langgraph.json: not used by graphjobs: auth, http",
+        "langgraph.json: the env file .env is not there",
+    ]

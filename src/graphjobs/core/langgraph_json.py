@@ -103,7 +103,7 @@ def read(path: Path) -> LangGraphJson:
     try:
         return _parsed(path.resolve(), content)
     except ValueError as error:
-        raise LangGraphJsonInvalid(f"{path} is not a langgraph.json: {error}.") from None
+        raise LangGraphJsonInvalid(f"{path} cannot be used: {error}.") from None
 
 
 def _parsed(path: Path, content: Any) -> LangGraphJson:

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from graphjobs.core import langgraph_json
-from graphjobs.core.langgraph_json import LangGraphJsonInvalid
+from graphjobs.core.langgraph_json import LangGraphJson, LangGraphJsonInvalid
 from graphjobs.core.settings import Settings, SettingsError
 from graphjobs.local.process import StartFailed
 from graphjobs.local.state import FolderTaken
@@ -59,6 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         return USAGE
     if arguments.until_eof:
         threading.Thread(target=_end_at_eof, name="eof", daemon=True).start()
+    show = _to_stderr if arguments.json else _to_stdout
+    for line in notices(langgraph_json.read(wanted.config)):
+        show(line)
     if not arguments.json:
         print(f"Starting with the graphs {', '.join(wanted.graphs)} ...", flush=True)
     try:
@@ -118,6 +121,16 @@ def plan(arguments: argparse.Namespace) -> Plan:
         leave_lost_jobs=arguments.leave_lost_jobs,
         data=arguments.data.resolve() if arguments.data else None,
     )
+
+
+def notices(file: LangGraphJson) -> list[str]:
+    """What somebody may miss who has run this project with `langgraph dev`."""
+    lines = []
+    if file.unused:
+        lines.append(f"{file.path.name}: not used by graphjobs: {', '.join(file.unused)}")
+    if isinstance(file.env, str) and not (file.root / file.env).is_file():
+        lines.append(f"{file.path.name}: the env file {file.env} is not there")
+    return lines
 
 
 def _describe(facts: dict[str, object], plan: Plan) -> None:

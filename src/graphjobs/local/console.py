@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from graphjobs.local.notes import CLAIMED, DIED, FAILED, FINISHED, RELOADED, Note
+from graphjobs.local.notes import CLAIMED, DIED, FAILED, FINISHED, GRAPHS, RELOADED, Note
 
 
 class Console:
@@ -18,6 +18,7 @@ class Console:
         self._show = show
         self._clock = clock
         self._graphs: dict[str, Any] = {}
+        self._reported: Any = None
 
     def note(self, note: Note) -> None:
         """Show one note of a worker; those that say nothing to a person are passed over."""
@@ -35,6 +36,8 @@ class Console:
 
     def _text(self, note: Note) -> str | None:
         kind, worker = note["note"], note["worker"]
+        if kind == GRAPHS:
+            return self._report(note["reports"])
         if kind == CLAIMED:
             self._graphs[note["job_id"]] = note.get("graph")
             again = f", attempt {note['attempt']}" if note.get("attempt", 1) != 1 else ""
@@ -51,6 +54,15 @@ class Console:
         if kind == RELOADED:
             return f"worker-{worker} starts afresh: {Path(note['file']).name} has changed"
         return None
+
+    def _report(self, reports: list[tuple[str, str]]) -> str | None:
+        """What each graph came to, unless that was said before: every worker process imports them for itself."""
+        if reports == self._reported:
+            return None
+        self._reported = reports
+        loaded = [name for name, reason in reports if not reason]
+        lines = [f"graphs that are served: {', '.join(loaded) or 'none'}"]
+        return "\n".join([*lines, *(f"  {reason}" for _, reason in reports if reason)])
 
     def _job(self, note: Note) -> str:
         return f"{note['job_id']}  {self._graphs.get(note['job_id']) or '?'}"

@@ -3,6 +3,7 @@
 A note has a `note`, which is one of the names below, and what belongs to it::
 
     started   {worker, pid}                  a worker process is up and waits for jobs
+    graphs    {worker, reports}              every graph, imported: [name, reason]; no reason if it can be had
     claimed   {worker, job_id, graph, attempt}
     finished  {worker, job_id, status, code, seconds}
     failed    {worker, job_id, trace}        the graph raised: the trace as Python prints it
@@ -16,6 +17,7 @@ import json
 from typing import Any, Final
 
 STARTED: Final = "started"
+GRAPHS: Final = "graphs"
 CLAIMED: Final = "claimed"
 FINISHED: Final = "finished"
 FAILED: Final = "failed"

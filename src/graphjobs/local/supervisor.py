@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from graphjobs.local.console import Console, how_it_ended
-from graphjobs.local.notes import DIED, STARTED, Note
+from graphjobs.local.notes import DIED, GRAPHS, STARTED, Note
 from graphjobs.local.process import ChildProcess
 from graphjobs.local.resources import ENDPOINT_VARIABLE, create_resources, settings_of
 from graphjobs.local.state import AUDIENCE, StateFolder
@@ -64,6 +64,7 @@ class Supervisor:
         self._children: dict[str, ChildProcess] = {}
         self._worker_pids: dict[int, int] = {}
         self._started = False
+        self._early_report: Note | None = None
         self._api_port = usable_port(plan.api_port)
         self._stream_port = usable_port(plan.stream_port)
         self._endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
@@ -170,11 +171,15 @@ class Supervisor:
         if self._started:
             self._folder.write(self.facts)
             self._console.note(note)
+        elif note["note"] == GRAPHS:
+            self._early_report = note
 
     def run(self) -> int:
         """Keep it running until a signal says stop; then end it all. Returns the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
+        if self._early_report is not None:
+            self._console.note(self._early_report)
         try:
             while not self._stopping.wait(WATCH_SECONDS):
                 for child in self._children.values():

@@ -23,7 +23,7 @@ from graphjobs.aws import clients as aws
 from graphjobs.core.settings import Settings
 from graphjobs.local.lambda_context import LambdaContext
 from graphjobs.local.log_notes import LogNotes
-from graphjobs.local.notes import RELOADED, STARTED, Note
+from graphjobs.local.notes import GRAPHS, RELOADED, STARTED, Note
 from graphjobs.local.poller import LONG_POLL_SECONDS, Poller
 from graphjobs.local.source_watch import SourceWatch
 
@@ -75,7 +75,12 @@ class WorkerProcess:
         self._poller = Poller(self._client, settings.queue_url, arn, self._invoke)
 
     def run(self) -> None:
-        """Poll for ever."""
+        """Import every graph and say how that went; then poll for ever."""
+        from graphjobs.worker.handler import worker
+
+        reports = worker().loader.check()
+        self._send({"note": GRAPHS, "reports": [[report.name, report.reason] for report in reports]})
+        self._watch.look()
         while True:
             try:
                 self._poller.poll()

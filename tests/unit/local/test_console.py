@@ -116,3 +116,19 @@ def test_the_workers_log_lines_become_notes() -> None:
     assert notes[0] | {"epoch": 3} == notes[0]
     assert notes[1]["trace"].endswith("ValueError: bad")
     assert notes[2]["status"] == "failed"
+
+
+def test_each_graph_that_cannot_be_had_is_one_line_with_the_reason_and_said_once(
+    console: Console, shown: list[str]
+) -> None:
+    note = {"note": "graphs", "worker": 1, "reports": [["chat", ""], ["mine", "Graph 'mine' cannot be imported: X."]]}
+    console.note(note)
+    console.note({**note, "worker": 2})
+    assert shown == ["09:05:07  graphs that are served: chat\n  Graph 'mine' cannot be imported: X."]
+    console.note({**note, "reports": [["chat", ""], ["mine", ""]]})
+    assert shown[1] == "09:05:07  graphs that are served: chat, mine"
+
+
+def test_a_project_without_a_graph_that_can_be_had_says_so(console: Console, shown: list[str]) -> None:
+    console.note({"note": "graphs", "worker": 1, "reports": [["mine", "no"]]})
+    assert shown == ["09:05:07  graphs that are served: none\n  no"]
