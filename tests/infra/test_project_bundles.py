@@ -232,6 +232,29 @@ def test_a_package_of_our_own_name_is_refused(tmp_path: Path, build: Path) -> No
         bundle(path, build)
 
 
+@pytest.mark.parametrize(
+    ("name", "graph", "run"),
+    [
+        ("memory", "agent", "asyncio.run(source.ainvoke({'messages': [('user', 'hello')]}))['messages'][-1].content"),
+        ("research", "research", "asyncio.run(source.ainvoke({'question': 'wind'}))['report']"),
+        ("glossary", "glossary", "asyncio.run(opened())"),
+    ],
+)
+def test_an_example_runs_from_its_bundle(build: Path, name: str, graph: str, run: str) -> None:
+    made = bundle(ROOT / "examples" / name / "langgraph.json", build)
+    code = (
+        "import asyncio\n"
+        "from graphjobs.worker.graph_loader import GraphLoader\n"
+        f"source = GraphLoader('project/langgraph.json').source({graph!r})\n"
+        "async def opened():\n"
+        "    async with source() as graph:\n"
+        "        return (await graph.ainvoke({'question': 'slot?'}))['answer']\n"
+        f"print({run})"
+    )
+    expected = {"memory": "This is message 1", "research": "- wind: ", "glossary": "A slot: One item"}
+    assert alone(made, code).startswith(expected[name])
+
+
 def sdist(folder: Path) -> Path:
     """The source distribution of the package in `folder`, without any wheel beside it."""
     name = f"{folder.name}-1"

@@ -1,0 +1,1 @@
+"""Explains the terms of an event log."""

@@ -1,0 +1,1 @@
+"""The projects in `examples/`, as the worker loads and runs them."""
