@@ -46,11 +46,11 @@ def fan_out(state: State) -> list[Send]:
     return [Send("look_into", {"topic": topic}) for topic in state["topics"]]
 
 
-async def look_into(branch: Branch) -> State:
+async def look_into(state: Branch) -> State:
     """One branch."""
-    get_stream_writer()({"topic": branch["topic"]})
+    get_stream_writer()({"topic": state["topic"]})
     await asyncio.sleep(0)
-    return {"findings": [f"{branch['topic']}: {NOTES[branch['topic']]}"]}
+    return {"findings": [f"{state['topic']}: {NOTES[state['topic']]}"]}
 
 
 def write(state: State) -> State:
