@@ -13,7 +13,8 @@ import os
 import re
 import traceback
 from enum import StrEnum
-from typing import Any, Final
+from io import TextIOBase
+from typing import Any, Final, cast
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -63,13 +64,29 @@ def redact(text: str) -> str:
     return _SECRET.sub(lambda match: (match.group(1) or "") + "[redacted]", text)
 
 
-def logger(service: str) -> Logger:
-    """The logger of a function, with `service` and the deployment's `release` on every line.
+_OWN: dict[str, logging.Logger] = {}
+
+
+def own_logger(service: str) -> logging.Logger:
+    """What the logger of `service` writes through; `logging.getLogger` does not know it once it is made."""
+    return _OWN.get(service) or logging.getLogger(service)
+
+
+def logger(service: str, stream: TextIOBase | None = None) -> Logger:
+    """The logger of a function, with `service` and the deployment's `release` on every line, on `stream` or stdout.
+
+    Nobody else can reach it: `logging.config`, `logging.disable` and a `getLogger` of its name do not concern it.
 
     Times are of RFC 3339: where Lambda itself has no part in logging, as behind the adapter, it takes a line with any
     other for INFO.
     """
-    made = Logger(service=service, json_serializer=_line, use_rfc3339=True)
+    registered = logging.root.manager.loggerDict
+    if service in _OWN:
+        registered[service] = _OWN[service]
+    made = Logger(service=service, json_serializer=_line, use_rfc3339=True, stream=cast(Any, stream))
+    own = _OWN[service] = logging.getLogger(service)  # Powertools', by its name
+    del registered[service]
+    own.manager = logging.Manager(logging.RootLogger(logging.WARNING))
     if os.environ.get("GRAPHJOBS_RELEASE"):
         made.append_keys(release=os.environ["GRAPHJOBS_RELEASE"])
     return made

@@ -20,6 +20,7 @@ import botocore.client
 import pytest
 
 from graphjobs.observability import metrics as make_metrics
+from graphjobs.observability import own_logger
 from infra.environment import READS
 
 Pairs = set[tuple[str, str]]
@@ -77,7 +78,7 @@ class Recording:
                     patch.setenv(f"GRAPHJOBS_{name}", environ[f"GRAPHJOBS_{name}"])
             patch.setattr(botocore.client.BaseClient, "_make_api_call", self._recording(function))
             # A logger that was made before writes to what was standard output then.
-            for handler in logging.getLogger(function).handlers:
+            for handler in own_logger(function).handlers:
                 if isinstance(handler, logging.StreamHandler):
                     patch.setattr(handler, "stream", text)
             yield

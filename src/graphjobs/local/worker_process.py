@@ -132,6 +132,9 @@ def _write_to(log: Path) -> None:
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    # Programs that a node starts find it empty, as on Lambda, and not the pipe by which the supervisor holds the pool.
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
 
 
 def _end_with_parent() -> None:

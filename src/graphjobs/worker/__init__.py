@@ -13,13 +13,16 @@
 * `heartbeat`: lease, visibility, reasons to stop
 * `job_run`: one claim to its end: graph, writer, heartbeat, stop
 * `jsonable`: JSON of anything
+* `kept`: what the modules of a project keep
 * `langgraph_compat`: all that LangGraph does not document and we use
+* `leftovers`: tasks and programs that a job has left running
 * `load_error`: why a graph cannot be loaded, in one line
 * `marks`: which checkpoint the log may name
 * `messages`: which models and nodes speak: pieces and whole messages
 * `node_executor`: the threads of sync nodes
 * `pace`: how long events gather
 * `pieces`: text, reasoning and tool calls of a message
+* `process_state`: what a node may change of the process, put back
 * `raw_parts`: LangGraph's own parts as events
 * `recorder`: takes each part of a graph's stream as it is made
 * `run_checkpoints`: what of a run's checkpoints is in memory, and when they are saved

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
@@ -57,7 +58,9 @@ class GraphRun:
         writer: LogWriter,
         logger: Logger,
         error_detail: str = CLASS,
+        on_loaded: Callable[[], object] = lambda: None,
     ) -> None:
+        """`on_loaded` is called once the graph's modules and factory have run, before the graph does."""
         self._claim = claim
         self._request = request
         self._run_config = run_config(claim.job, claim.thread, request)
@@ -67,6 +70,7 @@ class GraphRun:
         self._writer = writer
         self._logger = logger
         self._error_detail = error_detail
+        self._on_loaded = on_loaded
         self._recorder: Recorder | None = None
         self._control = OwnSteps()
         self._values: Any = None
@@ -119,6 +123,7 @@ class GraphRun:
             return self.failed(ends.EVENT_TOO_LARGE, error)
 
     async def _run(self, graph: Pregel[Any, Any, Any, Any]) -> Outcome:
+        self._on_loaded()
         if self._claim.mark is None and self._claim.job.start is not None:
             await self._seed(self._claim.job.start)
         saves = SaverRun(self._claim.thread, self._begins_at or "", self._oldest_needed)

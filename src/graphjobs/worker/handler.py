@@ -17,12 +17,14 @@ from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
+from graphjobs.worker.leftovers import adopt_orphans
+from graphjobs.worker.process_state import LastingOutput
 from graphjobs.worker.secrets import load_secrets
 from graphjobs.worker.store import graph_store
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
-logger = make_logger("worker")
+logger = make_logger("worker", LastingOutput())
 metrics = make_metrics("worker")
 
 
@@ -30,6 +32,7 @@ metrics = make_metrics("worker")
 def worker() -> Worker:
     """The worker of this process."""
     settings = FUNCTIONS["worker"].settings(os.environ)
+    adopt_orphans()
     if settings.log_graph_errors != "full":
         log_no_messages(logger)
     backend = Backend(settings, clients.WORKER)

@@ -30,6 +30,7 @@ from graphjobs.core.thread import Position
 from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from graphjobs.worker.graph_run import Drained, GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Stop
+from graphjobs.worker.leftovers import Leftovers
 from graphjobs.worker.node_executor import NodeExecutor
 from graphjobs.worker.writer import LogWriter, WriterClosed
 
@@ -90,6 +91,7 @@ class JobRun:
         self._stopped_at = 0.0
         self._stop_seen = threading.Event()  # set by the main thread
         self._wake: Callable[[], object] = lambda: None  # by the main thread, once
+        self._leftovers: Leftovers | None = None  # by the main thread, once
 
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary."""
@@ -124,6 +126,7 @@ class JobRun:
             ended = Ended(stop=reason)
         finally:
             self._settling.release()
+        self._end_programs()
         self._on_stuck(replace(ended, clean=False))
 
     def run(self, loop: asyncio.AbstractEventLoop, heartbeat: Heartbeat) -> Ended:
@@ -135,6 +138,7 @@ class JobRun:
         """
         executor = NodeExecutor()
         loop.set_default_executor(executor)
+        self._leftovers = Leftovers(loop)
         heartbeat.start()
         try:
             outcome, drained = _completed(loop, loop.create_task(self._until_end()))
@@ -155,9 +159,17 @@ class JobRun:
 
     def _nothing_left(self, loop: asyncio.AbstractEventLoop, executor: NodeExecutor) -> bool:
         """Whether no thread and no task of the graph is left, what is left of the grace given to them."""
+        if self._stop:
+            self._end_programs()  # a node may be waiting for one
         since = time.monotonic() - self._stopped_at if self._stop else 0.0
         idle = executor.wait_idle(GRACE_SECONDS - since)
-        return self._no_tasks_left(loop) and idle
+        clean = self._no_tasks_left(loop) and idle
+        self._end_programs()
+        return clean
+
+    def _end_programs(self) -> None:
+        if self._leftovers is not None and (number := self._leftovers.end_programs()):
+            self._logger.warning("programs that the job had left running were ended", extra={"programs": number})
 
     async def _until_end(self) -> tuple[Outcome | None, bool]:
         """The graph's outcome, None if it was stopped; and whether it was drained."""
@@ -260,8 +272,8 @@ class JobRun:
         return mark is not None and mark.boundary_seq > self._claim.tail.last_seq
 
     def _no_tasks_left(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """End what the graph has left running on the loop."""
-        tasks = asyncio.all_tasks(loop)
+        """End what the graph has left running on the loop, but what a module keeps."""
+        tasks = self._leftovers.tasks() if self._leftovers else asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
         if not tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +26,7 @@ from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
+from graphjobs.worker.process_state import ProcessState
 from graphjobs.worker.writer import LogWriter
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Worker:
     loop: asyncio.AbstractEventLoop
     logger: Logger
     metrics: Metrics
+    state: ProcessState = field(default_factory=ProcessState)
     exit: Callable[[int], Any] = os._exit
     new_run: Callable[..., JobRun] = JobRun
     store: BaseStore | None = None
@@ -144,6 +146,7 @@ class Worker:
             writer=writer,
             logger=self.logger,
             error_detail=self.settings.error_detail,
+            on_loaded=self.state.note,
         )
         run = self.new_run(
             claim,
@@ -158,7 +161,12 @@ class Worker:
         heartbeat = Heartbeat(
             lease, limit, on_drain=run.drain, on_stop=run.stop, on_watch=writer.watch, logger=self.logger
         )
-        ended = run.run(self.loop, heartbeat)
+        self.state.note()
+        try:
+            ended = run.run(self.loop, heartbeat)
+        finally:
+            if changed := self.state.restore():
+                self.logger.info("what the job had changed is put back", extra={"changed": changed})
         if claim.job.epoch == 1 and writer.first_at is not None:
             record(self.metrics, Metric.SUBMIT_TO_FIRST_EVENT, writer.first_at - claim.job.created_at)
         self._count(ended)
@@ -194,6 +202,7 @@ class Worker:
             except (ClientError, BotoCoreError) as error:
                 # It comes back, and is acknowledged then: the row says that there is nothing to do.
                 self.logger.warning("message not deleted", extra={"error": str(error)})
+        self.state.restore()
         self.logger.error("a node outlived its job: the process ends with it")
         self.metrics.flush_metrics()
         self.exit(70)

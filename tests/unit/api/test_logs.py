@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from graphjobs.observability import log_no_messages, logger, redact
+from graphjobs.observability import log_no_messages, logger, own_logger, redact
 from tests.support.api.calls import FUNCTIONS, Api
 from tests.support.faults import client_error
 from tests.support.issuer import Issuer
@@ -28,7 +27,7 @@ class Output:
 
     def of(self, service: str) -> None:
         """Take the lines of the logger of `service`."""
-        (handler,) = logging.getLogger(service).handlers
+        (handler,) = own_logger(service).handlers
         self._monkeypatch.setattr(handler, "stream", self._written)
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
 from graphjobs.auth.tickets import SIGNATURE_LENGTH
+from graphjobs.observability import own_logger
 from tests.support.faults import client_error
 from tests.support.issuer import NOW
 from tests.support.stream.app import Streams, run, streams
@@ -29,7 +29,7 @@ def app() -> Iterator[Streams]:
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch, app: Streams) -> io.StringIO:
     """What the stream function logs."""
-    (handler,) = logging.getLogger("stream").handlers
+    (handler,) = own_logger("stream").handlers
     monkeypatch.setattr(handler, "stream", text := io.StringIO())
     return text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from graphjobs.auth.principal import AuthUnavailable
 from graphjobs.core.job import new_job_id
+from graphjobs.observability import own_logger
 from tests.support.faults import FAULTS, client_error
 from tests.support.issuer import NOW
 from tests.support.stream.app import Connection, Streams, run, streams
@@ -223,7 +223,7 @@ def test_a_fault_that_will_not_pass_is_500_and_nothing_of_it_is_shown(
 ) -> None:
     job = finished(app)
     ticket = app.ticket(job)
-    (handler,) = logging.getLogger("stream").handlers
+    (handler,) = own_logger("stream").handlers
     monkeypatch.setattr(handler, "stream", written := io.StringIO())
     for failure in (client_error("AccessDeniedException"), RuntimeError(f"/stream/{job}?ticket={ticket}")):
         app.rows.failure = failure

@@ -324,10 +324,9 @@ def test_a_task_that_a_graph_leaves_behind_does_not_outlive_its_job(workers: Rig
             ended.append("cancelled")
 
     async def spawn() -> None:
-        ended_by.append(asyncio.ensure_future(linger()))
+        asyncio.ensure_future(linger())  # noqa: RUF006 -- nobody is to keep it
         await asyncio.sleep(0)
 
-    ended_by: list[Any] = []
     worker, job = run(workers, "async_hook", spawn)
     assert ended == ["cancelled"] and workers.row(job).status == "completed"
     assert "ERROR" not in {line["level"] for line in worker.logged}
