@@ -269,11 +269,9 @@ def test_twenty_turns_with_lost_workers_are_the_transcript_of_twenty_undisturbed
     for number in range(20):
         expected = undisturbed.said(undisturbed.say(f"turn {number}"))
         job = disturbed.say(f"turn {number}")
-        for _ in range(chance.choice([0, 0, 1, 2])):
-            lose(workers, job, chance.choice(["listen", "answer"]), durable=True)
-            HOOKS.clear()
-            if workers.row(job).status.terminal:
-                break
+        # Whoever is lost in the second step may have left a mark before it: the first is not run again then.
+        for step in chance.choice([[], [], ["listen"], ["answer"], ["listen", "answer"], ["answer", "answer"]]):
+            lose(workers, job, step, durable=True)
         assert disturbed.said(job) == expected
 
 
