@@ -251,7 +251,7 @@ class ModelWorker:
             yield from self._save(config, state)
             self.at_boundary = True
             yield
-        newest = self._newest or configurable["checkpoint_id"]
+        newest = self._newest or str(self._graph_run._begins_at)
         outcome = completed(state.value)
         if self._request.metadata.get("ask"):
             outcome = interrupted(state.value, [{"id": interrupt_id(newest), "value": "?"}])
