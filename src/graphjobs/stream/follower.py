@@ -101,7 +101,8 @@ class Follower:
                 self._on_wait()
                 frame = await self._wait(min(left, self._pacing.heartbeat))
                 if frame is None:
-                    yield sse.comment("heartbeat")
+                    if time.monotonic() < closes:  # else the end of the window says that the connection was alive
+                        yield sse.comment("heartbeat")
                     continue
                 lag = max(0.0, self._clock() - frame.produced_at)
                 yield self._take([frame])
