@@ -126,7 +126,10 @@ def _how_to_resume(job_id: str, last: int) -> str:
 
 
 def _how_to_answer(job: JobStatus) -> str:
-    return f"Answer with: {program()} submit --thread {job['thread_id']} --resume ANSWER --stream"
+    thread = f"{program()} submit --thread {job['thread_id']}"
+    if job.get("interrupts"):
+        return f"Answer with: {thread} --resume ANSWER --stream"
+    return f"Nothing was asked. Go on with: {thread} --stream"
 
 
 def _print_json(value: Any) -> None:

@@ -52,8 +52,8 @@ def _run(argv: list[str]) -> int:
         return 0
     if args.verb == "install":
         return _install(args)
-    if args.verb == "submit" and args.query is None and args.input is None and args.resume is None:
-        args.parser.error("give a question, --input or --resume")
+    if args.verb == "submit" and all(each is None for each in (args.query, args.input, args.resume, args.thread)):
+        args.parser.error("give a question, --input, --resume or --thread")
     return _call(args)
 
 

@@ -77,8 +77,8 @@ def join(
 
 def _unanswerable(thread: Thread, resume: Any) -> NotJoined | None:
     if not thread.interrupts:
-        # Stopped before or after a node, by request: nothing was asked, and going on is the only answer.
-        return None if thread.resting is ThreadStatus.INTERRUPTED and thread.head else NotJoined.NO_SUCH_INTERRUPT
+        # Also where it was stopped, by a cancel or at a node: LangGraph would keep the answer for a question to come.
+        return NotJoined.NO_SUCH_INTERRUPT
     named = names_interrupts(resume)
     if named is not None:
         return None if named <= set(thread.interrupts) else NotJoined.NO_SUCH_INTERRUPT

@@ -128,6 +128,13 @@ def test_status_of_a_job_that_asks_says_how_to_answer(service: Service, capsys: 
     assert err == "Answer with: graphjobs submit --thread t-1 --resume ANSWER --stream\n"
 
 
+def test_status_of_a_job_that_was_only_stopped_says_how_to_go_on(service: Service, capsys: Capture) -> None:
+    service.script(f"/jobs/{JOB_ID}/status", answer_json({**ASKING, "interrupts": []}))
+    assert main(["status", JOB_ID]) == 0
+    assert capsys.readouterr().err == "Nothing was asked. Go on with: graphjobs submit --thread t-1 --stream
+"
+
+
 def test_a_followed_job_that_asks_is_exit_code_3_and_says_how_to_answer(service: Service, capsys: Capture) -> None:
     service.log[1:] = [
         event(2, "interrupt", id="i-1", value="Refund?", node="approve"),
@@ -192,7 +199,7 @@ def test_a_stream_that_never_began_is_one_line_too(
     [
         ([], "required"),
         (["submit"], "usage: graphjobs submit"),
-        (["submit"], "give a question, --input or --resume"),
+        (["submit"], "give a question, --input, --resume or --thread"),
         (["submit", " \n"], "more than spaces"),
         (["submit", "--input", "[1]"], "not a JSON object"),
         (["submit", "--input", "{"], "not JSON"),

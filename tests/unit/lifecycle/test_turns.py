@@ -84,9 +84,12 @@ def test_an_answer_is_for_an_open_question(interrupts: tuple[str, ...], resume: 
     assert joined(replace(thread, turn="job-0"), command={"resume": resume}) is NotJoined.BUSY
 
 
-def test_who_stopped_where_it_was_told_to_goes_on_by_any_answer() -> None:
+@pytest.mark.parametrize("resume", ["yes", None, {ASKED: "yes"}])
+def test_a_thread_that_was_only_stopped_takes_no_answer_and_goes_on_without_one(resume: Any) -> None:
+    """LangGraph would give the answer to the next question, which nobody has seen."""
     stopped = replace(THREAD, resting=ThreadStatus.INTERRUPTED)
-    assert isinstance(joined(stopped, command={"resume": None}), Joined)
+    assert joined(stopped, command={"resume": resume}) is NotJoined.NO_SUCH_INTERRUPT
+    assert isinstance(joined(stopped), Joined)
 
 
 NEW = Position("job-0:1", "c9")
