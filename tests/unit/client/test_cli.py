@@ -131,8 +131,7 @@ def test_status_of_a_job_that_asks_says_how_to_answer(service: Service, capsys: 
 def test_status_of_a_job_that_was_only_stopped_says_how_to_go_on(service: Service, capsys: Capture) -> None:
     service.script(f"/jobs/{JOB_ID}/status", answer_json({**ASKING, "interrupts": []}))
     assert main(["status", JOB_ID]) == 0
-    assert capsys.readouterr().err == "Nothing was asked. Go on with: graphjobs submit --thread t-1 --stream
-"
+    assert capsys.readouterr().err == "Nothing was asked. Go on with: graphjobs submit --thread t-1 --stream\n"
 
 
 def test_a_followed_job_that_asks_is_exit_code_3_and_says_how_to_answer(service: Service, capsys: Capture) -> None:
