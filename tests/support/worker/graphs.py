@@ -6,7 +6,8 @@ import asyncio
 import inspect
 import operator
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.language_models import GenericFakeChatModel
@@ -27,6 +28,7 @@ def clear() -> None:
     """Forget journal and hooks."""
     JOURNAL.clear()
     HOOKS.clear()
+    HELD.clear()
 
 
 def begin(worker: str) -> None:
@@ -257,3 +259,20 @@ def heavy() -> StateGraph[Any]:
     builder.add_sequence([load, carry, unload])
     builder.add_edge(START, "load")
     return builder  # type: ignore[no-any-return]
+
+
+HELD: list[str] = []
+"""What happened to the resource that the factory `held` holds open, in order."""
+
+
+@asynccontextmanager
+async def held(config: dict[str, Any]) -> AsyncIterator[StateGraph[Any]]:
+    """A factory that holds a resource open; leaving it raises a group, as task groups make of what passes them."""
+    HELD.append(f"entered as {config['configurable']['graph_id']}")
+    try:
+        yield turns()
+    except BaseException as error:
+        raise BaseExceptionGroup("of a task group", [error]) from error
+    finally:
+        await asyncio.sleep(0)
+        HELD.append("left")

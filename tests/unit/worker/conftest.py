@@ -10,7 +10,7 @@ from tests.support.backend import Backend, backend
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker.rig import Parts, Rig, rig
 
-GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async_hook", "crowd", "heavy")
+GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async_hook", "crowd", "heavy", "held")
 
 
 @pytest.fixture(scope="module")
