@@ -7,7 +7,8 @@ row one wins and the other is told (`RowChanged`). Changes that also write the l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
 from graphjobs.aws.owner_limit import OwnerLimit, OwnerLimitReached
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
-from graphjobs.core.job import Job, job_from_item, row_attributes
+from graphjobs.core.job import Job, NewerVersion, job_from_item, row_attributes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -210,7 +211,8 @@ class JobStore:
         """The conditional update from `before` to `after`, for `update` and for a transaction."""
         old = {**row_attributes(before), **_index_keys(before)}
         new = {**row_attributes(after), **_index_keys(after)}
-        changed = {name: value for name, value in new.items() if old.get(name) != value}
+        # The version even if it is the same here: the row may be of an older release.
+        changed = {name: value for name, value in new.items() if old.get(name) != value or name == "v"}
         gone = [name for name in old if name not in new]
         names = {f"#{name}": name for name in (*changed, *gone, *guard)}
         absent = [name for name in UNSET if name not in old]
@@ -305,7 +307,7 @@ class JobStore:
         for _ in range(MAX_LIST_PAGES):
             page = query | ({"ExclusiveStartKey": start} if start else {})
             answer = self._client.query(**page)
-            jobs += [job_from_item(item) for item in answer["Items"]]
+            jobs += _readable(answer["Items"])
             start = answer.get("LastEvaluatedKey")
             if len(jobs) > limit:
                 last = jobs[limit - 1]
@@ -328,6 +330,13 @@ class JobStore:
         }
         answer = self._client.query(**query | ({"ExclusiveStartKey": after} if after else {}))
         return [_job_id(item["pk"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
+
+def _readable(items: list[dict[str, Any]]) -> Iterator[Job]:
+    """The jobs of rows; those that only a newer release can read are left out."""
+    for item in items:
+        with suppress(NewerVersion):
+            yield job_from_item(item)
 
 
 def cancellation_codes(error: ClientError) -> list[str]:

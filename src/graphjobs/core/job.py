@@ -157,6 +157,11 @@ _NUMBERS = (
     "not_before",
     "watched_until",
 )
+_STATUSES: Final = frozenset(status.value for status in Status)
+
+VERSION: Final = 1
+"""Of the row's form. To be raised with a change that older code would misread; it then leaves such rows alone."""
+
 _FLAGS = ("waiting", "rollback")
 
 
@@ -167,6 +172,7 @@ def row_attributes(job: Job) -> dict[str, Any]:
         "owner": {"S": job.owner},
         "graph": {"S": job.graph},
         "status": {"S": job.status.value},
+        "v": {"N": str(VERSION)},
     }
     for name in _NUMBERS:
         value = getattr(job, name)
@@ -185,8 +191,19 @@ def row_attributes(job: Job) -> dict[str, Any]:
     return item | {name: {"BOOL": True} for name in _FLAGS if getattr(job, name)}
 
 
+class NewerVersion(Exception):
+    """A row that a newer release has written, after which an older one was put back: not for this one to touch."""
+
+
 def job_from_item(item: dict[str, Any]) -> Job:
-    """The job that a row (or its projection into an index) holds."""
+    """The job that a row (or its projection into an index, which has no version) holds.
+
+    Raises:
+        NewerVersion: see there.
+    """
+    known = item["status"]["S"] in _STATUSES and item.get("released", {}).get("S") in (None, *Release)
+    if int(item.get("v", {"N": "1"})["N"]) > VERSION or not known:
+        raise NewerVersion(item["job_id"]["S"])
     numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
     return Job(
         **{"created_at": 0, "deadline_at": 0, "expires_at": 0, **numbers},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphjobs.core.job import Job, is_job_id
-from graphjobs.http.problem import job_not_found
+from graphjobs.core.job import Job, NewerVersion, is_job_id
+from graphjobs.http.problem import job_not_found, unavailable
 
 if TYPE_CHECKING:
     from graphjobs.aws.job_store import JobStore
@@ -15,9 +15,13 @@ def readable_job(jobs: JobStore, job_id: str, owner: str | None, now: int) -> Jo
     """The job, for `owner`; for None, who has shown the ticket of just this job, whosever it is.
 
     Raises:
-        Problem: 404 if it does not exist, has expired or is another owner's; nobody can tell which.
+        Problem: 404 if it does not exist, has expired or is another owner's; nobody can tell which. 503 while an
+            older release than the one that wrote it is in force.
     """
-    job = jobs.get(job_id) if is_job_id(job_id) else None
+    try:
+        job = jobs.get(job_id) if is_job_id(job_id) else None
+    except NewerVersion:
+        raise unavailable() from None
     if job is None or job.expired(now) or (owner is not None and job.owner != owner):
         raise job_not_found()
     return job

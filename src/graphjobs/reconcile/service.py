@@ -25,7 +25,7 @@ from graphjobs.aws.schema import ACTIVE_SHARDS
 from graphjobs.aws.transition import Transitions, new_nonce
 from graphjobs.core import lifecycle
 from graphjobs.core.change import Refusal
-from graphjobs.core.job import Job, Status
+from graphjobs.core.job import Job, NewerVersion, Status
 from graphjobs.core.lifecycle import Policy
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import Clock, now_ms
@@ -92,6 +92,8 @@ class Reconciler:
             return self._treat(job_id, may_send)
         except RowChanged:
             return Done.NOTHING  # somebody else was first, which is as good
+        except NewerVersion:
+            return Done.NOTHING  # the release that wrote it looks after it once it is back
         except Exception:
             self.logger.exception("not reconciled", extra={"job_id": job_id})
             return Done.FAILED
