@@ -31,8 +31,6 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "empty query": (b'{"query": ""}', 400, "invalid_request"),
     "query is a number": (b'{"query": 5}', 400, "invalid_request"),
     "query is a list": (b'{"query": ["hello"]}', 400, "invalid_request"),
-    "input is a text": (b'{"input": "hello"}', 400, "invalid_request"),
-    "input is a list": (b'{"input": [1]}', 400, "invalid_request"),
     "metadata is a text": (b'{"query": "q", "metadata": "m"}', 400, "invalid_request"),
     "graph is a number": (b'{"query": "q", "graph": 1}', 400, "invalid_request"),
     "NaN": (b'{"input": {"n": NaN}}', 400, "invalid_request"),

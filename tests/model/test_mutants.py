@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import Phase, seed, settings
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
@@ -299,5 +300,6 @@ def test_the_model_finds_the_defect(
     machine: type[JobMachine], monkeypatch: MonkeyPatch, mutate: Mutate, first: int
 ) -> None:
     mutate(monkeypatch)
-    with pytest.raises(AssertionError):
+    # Real threads take part, so a find may not come again: it is one all the same.
+    with pytest.raises((AssertionError, FlakyFailure)):
         hunt(machine, first)
