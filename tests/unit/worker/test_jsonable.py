@@ -136,7 +136,7 @@ def strict(value: Any) -> Any:
         (np.array(5), 5),
         (np.array(["a", {1}], dtype=object), ["a", [1]]),
         (np.datetime64("2026-01-01"), "2026-01-01"),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "D"), None),
         (np.array(["2026-01-01"], dtype="M8[ns]"), ["2026-01-01T00:00:00.000000000"]),
         (Frame(), [{"a": 1, "b": None}]),
         (Missing(), None),
