@@ -6,6 +6,7 @@ same sequence of disturbances (their timing is that of the machine).
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -67,8 +68,7 @@ class World:
     def log(self, job_id: str) -> list[dict[str, Any]]:
         """The whole log of a job."""
         slots = self._log.following(job_id, 1, max_slots=100_000)
-        events = [event.parse() for slot in slots for event in slot.events()]
-        return [{"seq": e.seq, "type": e.type, "ts": e.ts, "data": e.data} for e in events]
+        return [json.loads(event.line) for slot in slots for event in slot.events()]
 
 
 @pytest.fixture
