@@ -55,7 +55,7 @@ class Event(TypedDict):
     data: dict[str, Any]
     node: NotRequired[str]
     task: NotRequired[str]
-    cut: NotRequired[list[dict[str, Any]]]
+    cut: NotRequired[list[str]]
 
 
 class Accepted(TypedDict):

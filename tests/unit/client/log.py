@@ -23,4 +23,12 @@ def chat_log(tokens: list[str]) -> list[Event]:
 
 def wire(events: list[Event]) -> bytes:
     """The bytes of `events` as the stream function sends them, without the ``retry:`` that comes first."""
-    return b"".join(encode(StoredEvent(item["seq"], EventModel(**item).line())) for item in events)
+    return b"".join(encode(StoredEvent(item["seq"], model(item).line())) for item in events)
+
+
+def model(event: Event) -> EventModel:
+    """The event as the writer has it."""
+    cut = tuple(event.get("cut", ()))
+    return EventModel(
+        event["seq"], event["type"], event["ts"], event["data"], event.get("node"), event.get("task"), cut
+    )
