@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from graphjobs.processes import running
+from graphjobs.processes import last_lines, running
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TAIL_LINES: Final = 60
@@ -60,6 +60,5 @@ def run(
 def show_logs(folder: Path) -> None:
     """Print the end of every log in `folder`."""
     for log in sorted(folder.glob("*.log")):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         print(f"----- {log.name}: its last lines", file=sys.stderr)
-        print("\n".join(lines[-TAIL_LINES:]), file=sys.stderr, flush=True)
+        print(last_lines(log.read_bytes(), TAIL_LINES), file=sys.stderr, flush=True)

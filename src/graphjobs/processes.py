@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO, Final
 
 STOP_SECONDS: Final = 10.0
+LAST_LINES: Final = 15
+"""So many lines of what a process has said are shown when it fails."""
 
 Process = subprocess.Popen[bytes]
 
@@ -64,6 +66,11 @@ def stop_group(process: Process, seconds: float = STOP_SECONDS) -> None:
     """End a process that `start` has started, and every child it still has in its session."""
     stop(process, seconds)
     kill_group(process)
+
+
+def last_lines(said: bytes, number: int = LAST_LINES) -> str:
+    """The last `number` lines of what a process has said."""
+    return "\n".join(said.decode("utf-8", "replace").splitlines()[-number:])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final, Self
@@ -18,7 +19,6 @@ from typing import IO, Any, Final, Self
 from graphjobs import processes
 
 STOP_SECONDS: Final = 20.0
-STDERR_LINES: Final = 15
 LOCAL: Final = (sys.executable, "-m", "graphjobs.cli.main", "local")
 LAST_LINES: Final = "Its last lines on stderr:"
 
@@ -78,8 +78,7 @@ class LocalProcess:
     def last_lines(self) -> str:
         """The last lines that it wrote to stderr, indented."""
         self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").splitlines()[-STDERR_LINES:]
-        return "\n".join(f"  {line}" for line in lines) or "  (nothing)"
+        return textwrap.indent(processes.last_lines(self._stderr.read()), "  ") or "  (nothing)"
 
     def stop(self) -> None:
         """Ask it to end, wait, and kill what is still there after `STOP_SECONDS`."""

@@ -26,6 +26,11 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
+def rfc3339_or_none(ms: int | None) -> str | None:
+    """`ms` as `rfc3339` has it; None for a time that has not come."""
+    return None if ms is None else rfc3339(ms)
+
+
 def from_rfc3339(text: str) -> int:
     """The epoch milliseconds of an RFC 3339 time, as `rfc3339` writes it."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphjobs.core.job import Job
-from graphjobs.core.times import rfc3339
+from graphjobs.core.times import rfc3339, rfc3339_or_none
 
 
 def accepted(job: Job, api_url: str, stream_url: str) -> dict[str, Any]:
@@ -30,11 +30,7 @@ def summary(job: Job) -> dict[str, Any]:
         "status": job.status.value,
         "graph": job.graph,
         "created_at": rfc3339(job.created_at),
-        "started_at": _time(job.started_at),
-        "finished_at": _time(job.finished_at),
+        "started_at": rfc3339_or_none(job.started_at),
+        "finished_at": rfc3339_or_none(job.finished_at),
         "attempt": job.attempt,
     }
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else rfc3339(ms)

@@ -18,6 +18,7 @@
 * `poller`: the SQS event source mapping
 * `process`: one child process
 * `resources`: tables, queues, bucket, secret
+* `restarts`: when a process that has ended is started again
 * `scheduler`: EventBridge
 * `source_watch`: which files of the project have changed
 * `state`: the instance's folder, kept to one instance

@@ -11,7 +11,7 @@ import argparse
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -30,6 +30,9 @@ from graphjobs.local.transactions import rolled_back_by_item
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 T = TypeVar("T")
 
+READS: Final = ("Get", "BatchGet", "Query", "Scan", "Describe", "List")
+"""How the names of operations begin that change nothing."""
+
 SAVE_SECONDS: Final = 2.0
 """How often everything is written to the folder of ``--data``, if anything has changed: what a crash may cost."""
 
@@ -40,7 +43,7 @@ class OneAtATime:
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self._requests = 0
+        self._changes = 0
         self._saved = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -48,7 +51,7 @@ class OneAtATime:
         if "/sqs/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
             return self._app(environ, start_response)
         with self._lock:
-            self._requests += 1
+            self._changes += changes(environ)
             return list(self._app(environ, start_response))
 
     def alone(self, call: Callable[[], T]) -> T:
@@ -57,11 +60,19 @@ class OneAtATime:
             return call()
 
     def save(self, data: KeptData) -> None:
-        """Keep what is there, if there was a request since the last time."""
+        """Keep what is there, if anything was asked for since the last time that may have changed it."""
         with self._lock:
-            if self._requests != self._saved:
+            if self._changes != self._saved:
                 data.save()
-                self._saved = self._requests
+                self._saved = self._changes
+
+
+def changes(environ: Mapping[str, Any]) -> bool:
+    """Whether a request may change what is stored; streams that poll do not."""
+    operation = str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2]
+    if operation:
+        return not operation.startswith(READS)
+    return environ.get("REQUEST_METHOD") not in ("GET", "HEAD")
 
 
 def make_app() -> OneAtATime:

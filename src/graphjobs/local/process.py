@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +16,9 @@ from typing import IO, Any
 from graphjobs import processes
 from graphjobs.local.child import READY
 from graphjobs.local.notes import Note, note_of
+from graphjobs.local.restarts import Restarts
 
 STOP_SECONDS = 3.0
-RESTART_SECONDS = 0.1
-RESTART_CAP_SECONDS = 5.0
-STABLE_SECONDS = 10.0
-LAST_LINES = 15
 
 
 class StartFailed(Exception):
@@ -49,7 +47,8 @@ class ChildProcess:
         self._ready = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
-        self._delay = RESTART_SECONDS
+        self._restarts = Restarts()
+        self._start_again_at: float | None = None  # (monotonic) once it was seen to have ended
 
     @property
     def pid(self) -> int:
@@ -96,12 +95,12 @@ class ChildProcess:
         """Start it again if it has ended, but not in a tight circle; returns whether it was started."""
         if not self.dead():
             return False
-        lived = time.monotonic() - self._started_at
-        if lived > STABLE_SECONDS:
-            self._delay = RESTART_SECONDS
-        if lived < self._delay:
+        now = time.monotonic()
+        if self._start_again_at is None:
+            self._start_again_at = now + self._restarts.pause(now - self._started_at)
+        if now < self._start_again_at:
             return False
-        self._delay = min(RESTART_CAP_SECONDS, self._delay * 2) if lived < STABLE_SECONDS else self._delay
+        self._start_again_at = None
         self._close()
         self.start()
         return True
@@ -132,8 +131,7 @@ class ChildProcess:
                     self._ready.set()
 
     def _end_of_log(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-LAST_LINES:])
+        return textwrap.indent(processes.last_lines(self._log.read_bytes()), "  ")
 
 
 def _ready_line(line: bytes) -> dict[str, Any] | None:

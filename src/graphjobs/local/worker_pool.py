@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs import processes
 from graphjobs.aws import clients as aws
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import JobQueue
@@ -30,13 +31,10 @@ from graphjobs.local import worker_process
 from graphjobs.local.child import say_ready
 from graphjobs.local.lost_worker import InHand, give_back
 from graphjobs.local.notes import CLAIMED, DIED, STARTED, Note, line_of
+from graphjobs.local.restarts import Restarts
 from graphjobs.local.worker_process import IDLE, RELOAD, TAKEN
 
-RESTART_SECONDS: Final = 0.1
-RESTART_CAP_SECONDS: Final = 5.0
-STABLE_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2.0
-LAST_LINES: Final = 15
 
 # A fork shares what is imported; where forking is not safe (macOS), each process imports for itself.
 PROCESSES: Final = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -53,7 +51,7 @@ class Place:
     Attributes:
         number: 1, 2, ...; it names the log.
         in_hand: the message that the process has.
-        delay: seconds to wait before the next start, after one that ended soon.
+        restarts: how long it takes until the next start.
         start_at: when to start the next process (monotonic); None while one runs.
     """
 
@@ -64,7 +62,7 @@ class Place:
     in_hand: InHand | None = None
     was_ready: bool = False
     started_at: float = 0.0
-    delay: float = RESTART_SECONDS
+    restarts: Restarts = field(default_factory=Restarts)
     start_at: float | None = field(default_factory=time.monotonic)
 
 
@@ -171,15 +169,16 @@ class Pool:
         lived = time.monotonic() - place.started_at
         place.process, place.pipe = None, None
         if not place.was_ready:
-            raise WorkerFailed(f"worker-{place.number} ended with exit code {code}:\n{_end_of(place.log)}")
+            raise WorkerFailed(
+                f"worker-{place.number} ended with exit code {code}:\n{processes.last_lines(place.log.read_bytes())}"
+            )
         if code != RELOAD:
             lost = place.in_hand
             say(place, {"note": DIED, "exit_code": code, "job_id": lost.job_id if lost else None})
             if lost is not None and self._take_over:
                 self._give_back(lost)
         place.in_hand = None
-        place.delay = RESTART_SECONDS if lived > STABLE_SECONDS else min(RESTART_CAP_SECONDS, place.delay * 2)
-        place.start_at = time.monotonic() + (0.0 if code == RELOAD else max(0.0, place.delay / 2 - lived))
+        place.start_at = time.monotonic() + (0.0 if code == RELOAD else place.restarts.pause(lived))
 
     def _give_back(self, lost: InHand) -> None:
         try:
@@ -191,11 +190,6 @@ class Pool:
 def say(place: Place, note: Note) -> None:
     """Hand a note on to the supervisor."""
     print(line_of({"note": note["note"], "worker": place.number, **note}), flush=True)
-
-
-def _end_of(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-LAST_LINES:])
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ It is forked by `worker_pool`, tells it what it does, and ends with it.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws import clients as aws
+from graphjobs.aws.queue import BadMessage, job_id_of
 from graphjobs.core.settings import Settings
 from graphjobs.local.lambda_context import LambdaContext
 from graphjobs.local.log_notes import LogNotes
@@ -118,12 +118,11 @@ def invoke_with_deadline(event: dict[str, Any], seconds: float) -> Any:
 
 
 def _job_id(body: str) -> str | None:
-    """The job that a message is of, as far as it can be read: the worker itself refuses what is none."""
+    """The job that a message is of; None if it names none, which the worker itself refuses."""
     try:
-        job_id = json.loads(body)["job_id"]
-    except (ValueError, TypeError, KeyError):
+        return job_id_of(body)
+    except BadMessage:
         return None
-    return job_id if isinstance(job_id, str) else None
 
 
 def _write_to(log: Path) -> None:

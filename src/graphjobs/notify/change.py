@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from graphjobs.aws.job_store import WEBHOOK
 from graphjobs.core.job import Job, Status, job_from_item
-from graphjobs.core.times import rfc3339
+from graphjobs.core.times import rfc3339, rfc3339_or_none
 
 ROW_PREFIX: Final = "job#"
 
@@ -52,8 +52,8 @@ class StatusChange:
                 "status": job.status.value,
                 "previous_status": self.before,
                 "created_at": rfc3339(job.created_at),
-                "started_at": _time(job.started_at),
-                "finished_at": _time(job.finished_at),
+                "started_at": rfc3339_or_none(job.started_at),
+                "finished_at": rfc3339_or_none(job.finished_at),
                 "attempt": job.attempt,
             },
         }
@@ -82,7 +82,3 @@ def status_change(record: Mapping[str, Any]) -> StatusChange | None:
 def _status(image: Mapping[str, Any]) -> str | None:
     attribute = image.get("status")
     return str(attribute["S"]) if attribute else None
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else rfc3339(ms)
