@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import TypedDict
 from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
 
 class State(TypedDict, total=False):
     query: str
@@ -72,7 +73,10 @@ def graph(*nodes):
     builder.add_edge(nodes[-1].__name__, END)
     return builder.compile()
 
-large, failing, waiting = graph(big), graph(fail), graph(big, carry, slow)
+def ask(state: State) -> State:
+    return {"text": interrupt("may I?")}
+
+large, failing, waiting, asking = graph(big), graph(fail), graph(big, carry, slow), graph(ask)
 '''
 
 
@@ -81,7 +85,7 @@ class Scenario:
 
     def __init__(self, aws: Backend, folder: Path) -> None:
         (folder / "graphs_of_the_day.py").write_text(GRAPHS)
-        names = ("large", "failing", "waiting")
+        names = ("large", "failing", "waiting", "asking")
         graphs = {name: f"./graphs_of_the_day.py:{name}" for name in names}
         config = folder / "langgraph.json"
         config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
@@ -137,6 +141,19 @@ class Scenario:
             answer = self.request("create_job", "POST", "/jobs", body, **{"idempotency-key": key})
         return str(answer["job_id"])
 
+    def turn(self, thread_id: str, **more: str) -> str:
+        """The next job of a conversation, accepted."""
+        body = {"input": {"again": "x"}, "graph": "asking", "thread_id": thread_id, **more}
+        return str(self.request("create_job", "POST", "/jobs", body)["job_id"])
+
+    def converse(self, thread_id: str) -> None:
+        """One job ends the one before it, a third waits and gets its turn by a cancel, and asks a person."""
+        self.turn(thread_id)
+        second = self.turn(thread_id, multitask_strategy="interrupt")
+        self.turn(thread_id)
+        self.request("cancel_job", "POST", f"/jobs/{second}/cancel")
+        self.work()
+
     def work(self, *, remaining_ms: int = 900_000) -> None:
         """Give what is in the queue to the worker."""
         for message in self.aws.messages():
@@ -191,6 +208,7 @@ def run(folder: Path) -> Recording:
         day.work()
         for job_id in jobs:
             day.request("job_status", "GET", f"/jobs/{job_id}/status")
+        day.converse(jobs[0].removeprefix("job-"))  # of a job that was created without one
         day.request("list_jobs", "GET", "/jobs")
         day.request("stream_ticket", "POST", f"/jobs/{jobs[0]}/stream-ticket")
         day.stream(jobs[0])

@@ -12,9 +12,6 @@ from tests.infra.template import Template
 ALWAYS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 NOT_IN_THE_SCENARIO = {
-    ("create_job", "dynamodb:Query", "events"): "a job that ends those before it on its thread (multitask_strategy)",
-    ("create_job", "dynamodb:PutItem", "events"): "the same: the end of a job is written into its log",
-    ("cancel_job", "sqs:SendMessage", "queue"): "the job whose turn on the thread it is then",
     ("worker", "sqs:ReceiveMessage", "queue"): "Lambda itself, for the mapping",
     ("worker", "sqs:GetQueueAttributes", "queue"): "Lambda itself, for the mapping",
     ("worker", "sqs:DeleteMessage", "queue"): "Lambda itself, and a worker whose node outlives its job",
