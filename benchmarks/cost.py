@@ -5,7 +5,7 @@ computed from the sizes of its items. Times are those that a function is busy or
 the defaults of a deployment. Prices are those of us-east-1, arm64, on demand, in November 2026's public list; put
 your region's in `Prices`. No free tier is subtracted, and what a deployment costs without a job is not counted.
 
-Beside it: the same job with one write a token and a poll every 100 ms. All else is taken to be the same, though a
+Beside it: the same job with one write per token and a poll every 100 ms. All else is taken to be the same, though a
 design that writes so seldom also has no leases, checkpoints or marks.
 """
 
@@ -224,7 +224,7 @@ def main() -> None:
     rows += [["total", f"{total:.3f}", f"{naive_total:.3f}"], ["ratio", "1", f"{naive_total / total:.2f}"]]
     whom = "one viewer" if watched else "nobody watches"
     title = f"US dollars for {JOBS} jobs ({TOKENS} tokens, {SECONDS:.0f} s, {whom})"
-    print(table(title, ["part", "graphjobs", "one write a token, 100 ms polling"], rows))
+    print(table(title, ["part", "graphjobs", "one write per token, 100 ms polling"], rows))
     print("Seconds of one job: " + ", ".join(f"{name} {value:.2f}" for name, value in ran.seconds.items()) + "\n")
 
 

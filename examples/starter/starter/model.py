@@ -2,7 +2,7 @@
 
 langchain and a provider's package are imported only when a model is named: they would double the import time
 of a worker that does not use them. A model is made for each call, since an asynchronous client belongs to the
-event loop it was made on and a warm worker runs one loop a job.
+event loop it was made on and a warm worker runs one loop per job.
 """
 
 from __future__ import annotations

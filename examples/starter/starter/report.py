@@ -1,4 +1,4 @@
-"""The `report` graph: a long report, one section a step. plan -> write (a loop) -> assemble.
+"""The `report` graph: a long report, one section per step. plan -> write (a loop) -> assemble.
 
 Input `{"query": str, "sections"?: 1..50, "delay_seconds"?: 0..600}`, result `{"title", "report" (Markdown),
 "sections": [{"heading", "text"}]}`. A step ends after each section, so a drained run loses no section and

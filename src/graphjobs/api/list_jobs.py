@@ -60,7 +60,7 @@ def decode_cursor(text: str) -> tuple[str, str]:
     """The reverse of `encode_cursor`.
 
     Raises:
-        Problem: it is none of ours.
+        Problem: the cursor was not made by this API.
     """
     try:
         job_id, created = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))

@@ -1,6 +1,6 @@
 """Accepting a job: stored in one transaction, then announced to the workers.
 
-Two calls and one update a job: the transaction (row, input, idempotency record), the SQS message, ``sent_at``.
+Two calls and one update per job: the transaction (row, input, idempotency record), the SQS message, ``sent_at``.
 If the message cannot be sent the caller gets 503: a retry with the same key sends it, and so does the reconciler.
 """
 
@@ -24,7 +24,7 @@ from graphjobs.http.problem import Problem
 from graphjobs.http.public_url import UrlRefused, target_of
 
 RETRY_AFTER_SECONDS: Final = 5
-"""What is told to whoever has too many jobs: about as long as a short one takes."""
+"""`Retry-After` for an owner with too many jobs: about as long as a short job takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ TERMINAL: Final = frozenset({Status.COMPLETED, Status.INTERRUPTED, Status.FAILED
 
 
 class Release(StrEnum):
-    """How the last worker let go of the job of its own accord."""
+    """How the last worker released the job by itself."""
 
     HANDOFF = "handoff"
     """Drained at a step boundary: nothing is lost, the attempt goes on."""

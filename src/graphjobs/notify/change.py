@@ -62,7 +62,7 @@ class StatusChange:
 def status_change(record: Mapping[str, Any]) -> StatusChange | None:
     """The change that a stream record holds; None if it is no change of a job's status.
 
-    A status that this version does not know is none of its business: a newer version has written it.
+    A status that this version does not know is passed over: a newer version has written it.
     """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage") or {}

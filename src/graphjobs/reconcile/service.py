@@ -3,7 +3,7 @@
 It looks at the jobs that are due in the sparse index, a page at a time, and does for each the one thing that its
 row asks for: send a message (never sent, lost, or its worker was lost), or end it (past the deadline, out of
 attempts, cancelled while nobody ran it). Each step is conditional on the row as read, so two runs at once are as
-good as one; a message too many is acknowledged by the worker. It sends at most `MAX_SENDS` messages a run, but
+good as one; the worker acknowledges an extra message. It sends at most `MAX_SENDS` messages per run, but
 ends all that must end. What fails is counted and left due; the rest of the run goes on.
 """
 

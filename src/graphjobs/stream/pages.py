@@ -1,6 +1,6 @@
 """Pages of frames, for streams that are behind: one read for all that ask for the same page at the same time.
 
-The viewers of one job fall behind together. Were each to read for itself, what is slow would be asked more the
+The viewers of one job fall behind together. If each read for itself, a slow table would get more reads the
 slower it gets, and would never recover.
 """
 

@@ -209,7 +209,7 @@ class GraphRun:
         return {**self._run_config, "configurable": configurable}
 
     def _oldest_needed(self) -> str:
-        """Of a job that is no turn of a conversation only the mark, and what comes after it, is ever gone on from."""
+        """Without a thread, a job is only ever resumed from its mark or from what was saved after it."""
         if self._claim.job.thread_id is not None:
             return keep_all()
         mark = self._writer.mark_in_log

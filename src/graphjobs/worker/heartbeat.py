@@ -46,7 +46,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When this invocation must let go of the job, in epoch milliseconds.
+    """When this invocation must release the job, in epoch milliseconds.
 
     Attributes:
         drain_at: the graph is asked to stop at the next step boundary.

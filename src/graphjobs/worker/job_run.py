@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GRACE_SECONDS: Final = 1.0
-"""How long a stopped run may take to react; with the watch interval at its side, a cancel stops within 2 s."""
+"""How long a stopped run may take to react; together with the watch interval, a cancel stops a job within 2 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The threads that synchronous nodes run in: one executor a job, so that its leftovers can be told."""
+"""The threads that synchronous nodes run in: one executor per job, so that its leftovers can be told."""
 
 from __future__ import annotations
 
