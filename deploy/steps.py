@@ -1,4 +1,4 @@
-"""What the programs of this package print, and how they fail: one line per step, the logs only when something breaks."""
+"""What the programs of this package print, and how they fail: one line per step, logs only when something breaks."""
 
 from __future__ import annotations
 

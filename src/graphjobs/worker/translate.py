@@ -10,7 +10,7 @@ tasks          none: says which task an update is of
 =============  ===================================================================================================
 
 A node inside a subgraph is named by its path, ``outer/inner``. What a piece holds is told at once; a whole message
-gives a ``token`` too unless a model has spoken in its task, so that a client which joins all tokens shows each text once.
+gives a ``token`` too unless a model has spoken in its task, so a client that joins all tokens shows each text once.
 """
 
 from __future__ import annotations
