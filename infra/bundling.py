@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,14 +51,38 @@ class BundleTooLarge(RuntimeError):
     """A bundle is larger than it may be; the message is one line."""
 
 
-@dataclass(frozen=True, slots=True)
+class Deflated:
+    """How large files become in a zip. A file that several bundles share, as links, is deflated once."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[tuple[int, int], int] = {}
+
+    def size(self, folder: Path) -> int:
+        """Of the zip of `folder`, in bytes."""
+        total = 0
+        for path in _files(folder):
+            stat = path.stat()
+            identity = (stat.st_dev, stat.st_ino)
+            if identity not in self._sizes:
+                self._sizes[identity] = len(zlib.compress(path.read_bytes(), 6))
+            # A zip has two headers per entry, with the name in each.
+            total += self._sizes[identity] + 76 + 2 * len(str(path.relative_to(folder)))
+        return total
+
+
+@dataclass(frozen=True)
 class Bundle:
-    """A finished bundle and its sizes in bytes: `size` is what counts against Lambda's 250 MB."""
+    """A finished bundle. `size` is what counts against Lambda's 250 MB, in bytes."""
 
     name: str
     folder: Path
     size: int
-    zipped: int
+    deflated: Deflated
+
+    @cached_property
+    def zipped(self) -> int:
+        """The size of its zip in bytes. It takes seconds for a worker, so only who asks pays for it."""
+        return self.deflated.size(self.folder)
 
     def __str__(self) -> str:
         return f"{self.name:14} {self.zipped / MEGABYTE:6.1f} MB zipped, {self.size / MEGABYTE:6.1f} MB"
@@ -81,7 +106,7 @@ class Bundler:
         self._build = build / f"{platform.name or 'host'}-{platform.python}"
         self._write_lock = write_lock
         self._worker_limit = worker_limit
-        self._deflated: dict[tuple[int, int], int] = {}
+        self._deflated = Deflated()
         self._compiler = interpreter(platform.python)
         if self._compiler is None:
             print(
@@ -130,7 +155,8 @@ class Bundler:
             ours = ("graphjobs", f"{ENTRY}.py", FOLDER)
             self._compiler.compile(folder, [item for item in ours if (folder / item).exists()])
         stamp(folder)
-        bundle = Bundle(name, folder, *self._sizes(folder))
+        size = sum(path.stat().st_size for path in _files(folder))
+        bundle = Bundle(name, folder, size, self._deflated)
         self._check(bundle)
         return bundle
 
@@ -162,18 +188,9 @@ class Bundler:
         if largest is not None and bundle.zipped > largest * MEGABYTE:
             raise BundleTooLarge(f"{bundle}: at most {largest} MB zipped are expected (infra.bundling.LARGEST).")
 
-    def _sizes(self, folder: Path) -> tuple[int, int]:
-        size = zipped = 0
-        for path in folder.rglob("*"):
-            if path.is_file():
-                stat = path.stat()
-                size += stat.st_size
-                identity = (stat.st_dev, stat.st_ino)
-                if identity not in self._deflated:
-                    self._deflated[identity] = len(zlib.compress(path.read_bytes(), 6))
-                # A zip has two headers an entry, with the name in each.
-                zipped += self._deflated[identity] + 76 + 2 * len(str(path.relative_to(folder)))
-        return size, zipped
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
 
 
 def _link(source: str, target: str) -> None:
