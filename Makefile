@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 
+# Bytecode is kept: where this is set, each of the many processes below would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # uv, where there is none: in a folder of the project's own.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --no-sync --quiet
