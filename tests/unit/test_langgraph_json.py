@@ -64,7 +64,7 @@ def test_every_member_that_is_used_is_read(tmp_path: Path) -> None:
     members = {
         "dependencies": ["./lib", "httpx"],
         "env": {"A": 1, "B": "two"},
-        "store": {"ttl": {"default_ttl": 5}},
+        "store": {"ttl": {"default_ttl": 5}, "index": {"dims": 5, "embed": "./a.py:embed", "fields": ["text"]}},
         "python_version": 3.12,
         "source": {"kind": "uv"},
         "$schema": "https://example.test/schema.json",
@@ -78,6 +78,8 @@ def test_every_member_that_is_used_is_read(tmp_path: Path) -> None:
 
 def test_keys_that_nothing_reads_are_named(tmp_path: Path) -> None:
     assert parsed(tmp_path, auth={"path": "./auth.py:auth"}, http={}, mispelt=1).unused == ("auth", "http", "mispelt")
+    store = {"index": {"embed": "a:b", "dims": 5, "ann": {}}}
+    assert parsed(tmp_path, store=store).unused == ("store.index.ann",)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,14 @@ def test_keys_that_nothing_reads_are_named(tmp_path: Path) -> None:
         ({"graphs": {"g": "./a.py:g"}, "dependencies": [5]}, "dependencies must be a list"),
         ({"graphs": {"g": "./a.py:g"}, "env": 5}, "env must be a path or an object"),
         ({"graphs": {"g": "./a.py:g"}, "store": "memory"}, "store must be an object"),
-        ({"graphs": {"g": "./a.py:g"}, "store": {"index": {"dims": 5}}}, "store.index is not supported"),
+        ({"graphs": {"g": "./a.py:g"}, "store": {"index": {"dims": 5}}}, "store.index needs embed"),
+        ({"graphs": {"g": "./a.py:g"}, "store": {"index": {"embed": "a:b"}}}, "store.index needs dims"),
+        ({"graphs": {"g": "./a.py:g"}, "store": {"index": {"embed": "a:b", "dims": "5"}}}, "store.index needs dims"),
+        (
+            {"graphs": {"g": "./a.py:g"}, "store": {"index": {"embed": "a:b", "dims": 5, "fields": "text"}}},
+            "fields of store.index",
+        ),
+        ({"graphs": {"g": "./a.py:g"}, "store": {"index": []}}, "index must be an object"),
         ({"graphs": {"g": "./a.py:g"}, "store": {"path": "./s.py:s", "ttl": {}}}, "store.path is not supported"),
     ],
 )

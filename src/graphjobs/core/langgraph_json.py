@@ -62,7 +62,7 @@ class LangGraphJson:
         graphs: in the file's order, at least one.
         dependencies: as written: folders (``.``, ``./lib``) and requirements.
         env: the path of a dotenv file relative to the file, or variables, or None.
-        store: the ``store`` member, ``{"ttl": {...}}`` at most; None if there is none.
+        store: the ``store`` member, ``{"ttl": {...}, "index": {...}}`` at most; None if there is none.
         python_version: such as ``3.12``; None if there is none.
         source: the ``source`` member, such as ``{"kind": "uv"}``; None if there is none.
         unused: keys that nothing here reads.
@@ -124,7 +124,7 @@ def _parsed(path: Path, content: Any) -> LangGraphJson:
         store=_store(content),
         python_version=None if version is None else str(version),
         source=_object(content, "source"),
-        unused=tuple(key for key in content if key not in USED),
+        unused=(*(key for key in content if key not in USED), *_unused_of_index(content)),
     )
 
 
@@ -148,13 +148,33 @@ def _env(value: Any) -> str | Mapping[str, str] | None:
 
 def _store(content: dict[str, Any]) -> Mapping[str, Any] | None:
     store = _object(content, "store")
-    unsupported = sorted(set(store or ()) - {"ttl"})
+    if store is None:
+        return None
+    unsupported = sorted(set(store) - {"ttl", "index"})
     if unsupported:
-        raise ValueError(f"store.{unsupported[0]} is not supported: of the store only ttl can be set")
+        raise ValueError(f"store.{unsupported[0]} is not supported: of the store only ttl and index can be set")
+    index = _object(store, "index")
+    if index is not None:
+        _check_index(index)
     return store
 
 
-def _object(content: dict[str, Any], key: str) -> Mapping[str, Any] | None:
+def _check_index(index: Mapping[str, Any]) -> None:
+    if not isinstance(index.get("embed"), str) or not index["embed"]:
+        raise ValueError("store.index needs embed: ./file.py:function or provider:model")
+    if type(index.get("dims")) is not int or index["dims"] < 1:
+        raise ValueError("store.index needs dims, the number of dimensions that embed gives")
+    fields = index.get("fields") or []
+    if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
+        raise ValueError("fields of store.index must be a list of texts")
+
+
+def _unused_of_index(content: Mapping[str, Any]) -> list[str]:
+    index = (content.get("store") or {}).get("index") or {}
+    return [f"store.index.{key}" for key in index if key not in ("dims", "embed", "fields")]
+
+
+def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
     value = content.get(key)
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"{key} must be an object")

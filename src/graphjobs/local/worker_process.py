@@ -76,10 +76,9 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Import every graph and say how that went; then poll for ever."""
-        from graphjobs.worker.handler import worker
+        from graphjobs.worker.handler import check
 
-        reports = worker().loader.check()
-        self._send({"note": GRAPHS, "reports": [[report.name, report.reason] for report in reports]})
+        self._send({"note": GRAPHS, "reports": [[report.name, report.reason] for report in check()]})
         self._watch.look()
         while True:
             try:

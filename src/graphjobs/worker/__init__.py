@@ -4,6 +4,7 @@
 * `checkpoint_store`: checkpoints and pending writes in the table
 * `checkpoints`: LangGraph's checkpointer
 * `commands`: LangGraph's `Command` of a request
+* `embeddings`: the embeddings that `langgraph.json` names
 * `factory`: a graph for one run: factories, context managers, `ServerRuntime`
 * `failure`: what a client is told of an exception
 * `graph_input`: the input, and the place of a query in it
@@ -34,6 +35,7 @@
 * `slot_buffer`: what waits for the log; numbering, coalescing
 * `snapshot`: a checkpoint as bytes, value by value
 * `store`: LangGraph's store in DynamoDB
+* `store_index`: search by meaning: vectors of what is put, and how near they are
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
 * `translate`: LangGraph's stream to events

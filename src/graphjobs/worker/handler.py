@@ -16,11 +16,11 @@ from graphjobs.observability import log_no_messages
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
-from graphjobs.worker.graph_loader import GraphLoader
+from graphjobs.worker.graph_loader import GraphLoader, GraphReport
 from graphjobs.worker.leftovers import adopt_orphans
 from graphjobs.worker.process_state import LastingOutput
 from graphjobs.worker.secrets import load_secrets
-from graphjobs.worker.store import graph_store
+from graphjobs.worker.store import GraphStore, graph_store
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
@@ -63,6 +63,13 @@ def worker() -> Worker:
         # A project whose own `env` sets this one says which model its graphs use, as the built-in ones do.
         model=variables.get("GRAPHJOBS_MODEL"),
     )
+
+
+def check() -> list[GraphReport]:
+    """Import every graph of the project; a report for each, and one more if the index of its store cannot be had."""
+    made = worker()
+    reason = made.store.check() if isinstance(made.store, GraphStore) else ""
+    return [*made.loader.check(), *([GraphReport("store.index", reason)] if reason else [])]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -27,14 +27,13 @@ class GraphLoadError(Exception):
 def not_importable(target: GraphTarget, error: BaseException, root: Path) -> GraphLoadError:
     """What `error`, raised by the import of the module of `target` in the project at `root`, comes to."""
     reason = f"Graph {target.name!r} ({target}) cannot be imported: {said(error, root)}."
-    remedy = _remedy(error, root)
-    return GraphLoadError(f"{reason} {remedy}".strip())
+    return GraphLoadError(f"{reason} {remedy(error, root)}".strip())
 
 
 def factory_failed(target: GraphTarget, error: BaseException, root: Path) -> GraphLoadError:
     """What `error`, raised by the factory of `target`, comes to."""
     return GraphLoadError(
-        f"The factory of graph {target.name!r} failed: {said(error, root)}. {_remedy(error, root)}".strip()
+        f"The factory of graph {target.name!r} failed: {said(error, root)}. {remedy(error, root)}".strip()
     )
 
 
@@ -62,6 +61,16 @@ def said(error: BaseException, root: Path) -> str:
     return f"{text.rstrip('.')} ({place})" if place else text.rstrip(".")
 
 
+def remedy(error: BaseException, root: Path) -> str:
+    """What to do about an exception of the project at `root`, as a sentence; empty if it is not known."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        missing = error.name.partition(".")[0]
+        return f"Name the package that has {missing!r} in the dependencies, then: graphjobs install {root}"
+    if isinstance(error, KeyError) and _of_environ(error):
+        return f"Set {error.args[0]} in the environment, or in the file that `env` of langgraph.json names."
+    return ""
+
+
 def _place(error: BaseException, root: Path) -> str:
     if isinstance(error, SyntaxError):
         return ""  # says so itself
@@ -69,21 +78,6 @@ def _place(error: BaseException, root: Path) -> str:
         path = Path(frame.filename)
         if path.is_relative_to(root) and "site-packages" not in path.parts:
             return f"{path.relative_to(root)}:{frame.lineno}"
-    return ""
-
-
-def _remedy(error: BaseException, root: Path) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"Install the package that has {error.name.partition('.')[0]!r} into this environment{_how(root)}."
-    if isinstance(error, KeyError) and _of_environ(error):
-        return f"Set {error.args[0]} in the environment, or in the file that `env` of langgraph.json names."
-    return ""
-
-
-def _how(root: Path) -> str:
-    for manifest, command in (("requirements.txt", "-r requirements.txt"), ("pyproject.toml", "-e .")):
-        if (root / manifest).exists():
-            return f": uv pip install {command}, in {root}"
     return ""
 
 

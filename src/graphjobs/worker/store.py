@@ -1,8 +1,8 @@
 """LangGraph's store in DynamoDB: long-term memory that every job of a deployment shares.
 
 `DynamoDBStore` with what LangGraph's own stores promise and it does not: a search finds every namespace under a
-prefix, the latest items first, and filters before it counts; values are any JSON, numbers included; reads are
-consistent; an item that has expired is gone, deleted by DynamoDB or not.
+prefix, the latest items first, or the nearest (`store_index`), and filters before it counts; values are any JSON,
+numbers included; reads are consistent; an item that has expired is gone, deleted by DynamoDB or not.
 
 Keys: the partition is the first label of the namespace; the sort key is each further label and ``.``, then ``.`` and
 the item's key. A label is never empty and has no ``.``, as LangGraph sees to, so this can be read back.
@@ -10,24 +10,30 @@ the item's key. A label is never empty and has no ``.``, as LangGraph sees to, s
 
 from __future__ import annotations
 
+import asyncio
+import heapq
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, SearchItem, SearchOp
+from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, SearchItem, SearchOp
 from langgraph_checkpoint_aws import DynamoDBStore
 
 from graphjobs.aws import clients
 from graphjobs.aws.schema import TTL_ATTRIBUTE
 from graphjobs.core import langgraph_json
+from graphjobs.worker.embeddings import load_embeddings
+from graphjobs.worker.load_error import GraphLoadError
+from graphjobs.worker.store_index import NOTHING, VECTORS, Embedded, StoreIndex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from botocore.config import Config
-    from langgraph.store.base import GetOp
+    from langgraph.store.base import GetOp, Op, Result
 
     from graphjobs.core.settings import Settings
 
@@ -36,22 +42,78 @@ Namespace = tuple[str, ...]
 ANY: Final = "*"
 """In a condition on namespaces: any one label."""
 
+NAMES: Final = {"#value": "value", "#vectors": VECTORS}
+
 
 class GraphStore(DynamoDBStore):
     """See the module."""
 
-    def __init__(self, table: str, ttl: Any = None, config: Config = clients.WORKER) -> None:
+    def __init__(
+        self, table: str, ttl: Any = None, index: StoreIndex | None = None, config: Config = clients.WORKER
+    ) -> None:
         """`ttl` is the ``ttl`` of the ``store`` in ``langgraph.json``: minutes; None keeps items for ever."""
         super().__init__(
             table, boto3_session=clients.session(), endpoint_url=clients.endpoint(), boto_config=config, ttl=ttl
         )
         self._type_serializer = _Json()
+        self._index = index
+
+    def check(self) -> str:
+        """One line that says why the index cannot be had; empty if it can, or if there is none."""
+        try:
+            if self._index is not None:
+                self._index.embeddings()
+        except GraphLoadError as error:
+            return str(error)
+        return ""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carry out each of `ops`, one after the other."""
+        ops = list(ops)
+        embedded = self._index.embed(ops) if self._index else NOTHING
+        return [self._carry_out(op, embedded) for op in ops]
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carry out `ops` all at once."""
+        ops = list(ops)
+        embedded = await self._index.aembed(ops) if self._index else NOTHING
+        return list(await asyncio.gather(*(asyncio.to_thread(self._carry_out, op, embedded) for op in ops)))
+
+    def _carry_out(self, op: Op, embedded: Embedded) -> Result:
+        if isinstance(op, SearchOp):
+            return self._found(op, embedded)
+        if isinstance(op, PutOp) and op.value is not None:
+            self._put(op, op.value, embedded)
+            return None
+        result: Result = super().batch([op])[0]
+        return result
+
+    def _put(self, op: PutOp, value: Mapping[str, Any], embedded: Embedded) -> None:
+        """Replace the item but for its `created_at`; its vectors are those of this value, or none."""
+        partition, sort = self._construct_composite_key(op.namespace, op.key)
+        now = {"S": datetime.now(UTC).isoformat()}
+        attributes: dict[str, Any] = {"#value": self._type_serializer.serialize(value), "updated_at": now}
+        if op.ttl is not None:
+            attributes[TTL_ATTRIBUTE] = {"N": str(self._calculate_expiry(op.ttl))}
+        vectors = self._index.kept(op, embedded) if self._index else b""
+        if self._index and vectors:
+            attributes["#vectors"] = {"M": {self._index.maker: {"B": vectors}}}
+        sets = [f"{name} = :{name.strip('#')}" for name in attributes]
+        removes = [name for name in (TTL_ATTRIBUTE, "#vectors") if name not in attributes]
+        expression = f"SET {', '.join(sets)}, created_at = if_not_exists(created_at, :updated_at)"
+        self.client.update_item(
+            TableName=self.table_name,
+            Key={"PK": {"S": partition}, "SK": {"S": sort}},
+            UpdateExpression=f"{expression} REMOVE {', '.join(removes)}" if removes else expression,
+            ExpressionAttributeNames=NAMES,
+            ExpressionAttributeValues={f":{name.strip('#')}": each for name, each in attributes.items()},
+        )
 
     def _construct_composite_key(self, namespace: Namespace, key: str) -> tuple[str, str]:
         return namespace[0], _under(namespace[1:]) + "." + key
 
     def _deserialize_item(self, item: dict[str, Any]) -> dict[str, Any]:
-        plain = {name: next(iter(value.values())) for name, value in item.items()}
+        plain = {name: next(iter(value.values())) for name, value in item.items() if name != VECTORS}
         return {**plain, "value": json.loads(plain["value"])} if "value" in plain else plain
 
     def _map_to_item(self, result_dict: dict[str, Any], item_type: Any = Item) -> Any:
@@ -91,16 +153,23 @@ class GraphStore(DynamoDBStore):
         except self.client.exceptions.ConditionalCheckFailedException:
             return  # deleted since it was read
 
-    def _batch_search_op(self, op: SearchOp) -> list[SearchItem]:
-        found = [self._deserialize_item(each) for each in self._items_under(op.namespace_prefix)]
+    def _found(self, op: SearchOp, embedded: Embedded) -> list[SearchItem]:
+        """The nearest items first, then those without vectors; of equals, and where nothing is asked, the latest."""
+        score = self._index.nearest(embedded.questions[op.query]) if self._index and op.query else _no_score
+        wanted = {"#value": "value"} if score is _no_score else NAMES
+        projection = ", ".join(("PK", "SK", "created_at", "updated_at", TTL_ATTRIBUTE, *wanted))
+        items = self._items_under(op.namespace_prefix, ProjectionExpression=projection, ExpressionAttributeNames=wanted)
         if op.filter:
-            found = [each for each in found if matches(each["value"], op.filter)]
-        found.sort(key=lambda each: each["updated_at"], reverse=True)
-        found = found[op.offset : op.offset + op.limit]
-        if op.refresh_ttl:
-            for each in found:
-                self._refresh_ttl(each["PK"], each["SK"])
-        return [self._map_to_item(each, SearchItem) for each in found]
+            items = (each for each in items if matches(json.loads(each["value"]["S"]), op.filter))
+        scored = ((score(each), each) for each in items)
+        found = []
+        for nearness, each in heapq.nlargest(op.offset + op.limit, scored, key=_rank)[op.offset :]:
+            if op.refresh_ttl:
+                self._refresh_ttl(each["PK"]["S"], each["SK"]["S"])
+            item = self._map_to_item(self._deserialize_item(each), SearchItem)
+            item.score = nearness
+            found.append(item)
+        return found
 
     def _batch_list_namespaces_op(self, op: ListNamespacesOp) -> list[Namespace]:
         conditions = op.match_conditions or ()
@@ -137,7 +206,13 @@ def graph_store(settings: Settings) -> GraphStore:
         LangGraphJsonInvalid: the project's file cannot be read.
     """
     file = langgraph_json.read(Path(settings.config))
-    return GraphStore(settings.store_table, (file.store or {}).get("ttl"))
+    store = file.store or {}
+    index = store.get("index")
+    return GraphStore(
+        settings.store_table,
+        store.get("ttl"),
+        StoreIndex(index, lambda: load_embeddings(index["embed"], file.root)) if index else None,
+    )
 
 
 def matches(value: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -164,6 +239,15 @@ def _operators(value: Any, name: str, operand: Any) -> bool:
         return False
     number, bound = float(value), float(operand)
     return {"$gt": number > bound, "$gte": number >= bound, "$lt": number < bound, "$lte": number <= bound}[name]
+
+
+def _no_score(item: Mapping[str, Any]) -> None:
+    """Of a search that asks nothing."""
+
+
+def _rank(scored: tuple[float | None, Mapping[str, Any]]) -> tuple[bool, float, str]:
+    score, item = scored
+    return score is not None, score or 0.0, item["updated_at"]["S"]
 
 
 def _under(labels: Namespace) -> str:
