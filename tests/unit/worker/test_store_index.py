@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,11 @@ from tests.support.projects import write_project
 LETTERS = "aeiou"
 
 
-def embed(texts: list[str]) -> list[list[float]]:
+def embed(texts: Sequence[str]) -> list[list[float]]:
     return [[float(text.count(letter)) for letter in LETTERS] for text in texts]
 
 
-async def embed_async(texts: list[str]) -> list[list[float]]:
+async def embed_async(texts: Sequence[str]) -> list[list[float]]:
     await asyncio.sleep(0)
     return embed(texts)
 
