@@ -99,7 +99,8 @@ def run_one_job(meter: Meter, *, watched: bool) -> Ran:
         from graphjobs.core.settings import Settings
         from graphjobs.core.times import now_ms
         from graphjobs.stream.app import create_app_from_env
-        from graphjobs.worker.handler import metrics, worker
+        from graphjobs.worker.handler import worker
+        from graphjobs.worker.telemetry import metrics
 
         settings = Settings.from_env(os.environ)
         parts = Backend(settings)

@@ -24,8 +24,8 @@ LIBRARIES = {
 }
 """What the functions of a dependency group cannot do without."""
 
-STARTED_BY = {"stream": "uvicorn, "}
-"""`run.sh` starts uvicorn, which then imports the app."""
+STARTED_BY = {"stream": "uvicorn, ", "worker": "graphjobs.worker.handler, "}
+"""`run.sh` starts uvicorn, which then imports the app; the start of the worker imports its handler."""
 
 
 def seconds(code: str) -> float:

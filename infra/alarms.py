@@ -69,6 +69,9 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
             periods=3,
             breaches=2,
         ),
+        "WorkerStart": Condition(
+            metrics.count("StartFailures"), 3, "Workers cannot be started; jobs will fail as worker_init."
+        ),
         "WorkerThrottles": Condition(
             metrics.function("worker", "Throttles"),
             1,

@@ -3,6 +3,6 @@
 from graphjobs.core.loading import without_collection
 
 with without_collection():
-    from graphjobs.worker.handler import handler
+    from graphjobs.worker.start import handler
 
 __all__ = ["handler"]

@@ -42,6 +42,7 @@ class Metric(StrEnum):
     HANDOFFS = "HandOffs"
     OPEN_STREAMS = "OpenStreams"
     STUCK_JOBS = "StuckJobs"
+    START_FAILURES = "StartFailures"
     WEBHOOKS_DELIVERED = "WebhooksDelivered"
     WEBHOOKS_FAILED = "WebhooksFailed"
 

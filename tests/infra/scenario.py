@@ -26,6 +26,9 @@ from graphjobs.core.times import now_ms, rfc3339
 from tests.infra.recorded import Recording
 from tests.support.backend import Backend, backend
 
+HANDLERS = {"worker": "graphjobs.worker.handler"}
+"""Where the code is that works, if that is not where it starts."""
+
 GRAPHS = '''
 import asyncio
 import random
@@ -99,7 +102,7 @@ class Scenario:
 
     def call(self, function: str, event: Any, *, remaining_ms: int = 900_000) -> Any:
         """One invocation in a fresh process, as far as a test can make one."""
-        module = importlib.import_module(FUNCTIONS[function].module)
+        module = importlib.import_module(HANDLERS.get(function) or FUNCTIONS[function].module)
         made = {"worker": "worker", "reconcile": "reconciler"}.get(function, "wiring")
         getattr(module, made).cache_clear()
         try:

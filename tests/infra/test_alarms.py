@@ -28,6 +28,7 @@ ALARMS: dict[str, tuple[set[str], str, int, float, str, str]] = {
         "Sum", 3600, 50, "1/1", "fine",
     ),
     "WorkerErrors": ({"AWS/Lambda/Errors/worker"}, "Sum", 300, 1, "2/3", "fine"),
+    "WorkerStart": ({"graphjobs/dev/StartFailures/worker"}, "Sum", 300, 3, "1/1", "fine"),
     "AccountConcurrency": ({"AWS/Lambda/ConcurrentExecutions/account"}, "Maximum", 300, 8, "2/3", "fine"),
     "TableThrottles": (
         {f"AWS/DynamoDB/{kind}ThrottleEvents/{table}" for kind in ("Read", "Write") for table in TABLES},

@@ -73,6 +73,12 @@ class JobQueue:
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
 
 
+def url_of(arn: str, client: SQSClient) -> str:
+    """The URL of the queue `arn`, as far as `client` is of its region."""
+    account, name = arn.split(":")[4:6]
+    return f"{client.meta.endpoint_url.rstrip('/')}/{account}/{name}"
+
+
 def group_of(owner: str) -> str:
     """The message group of an owner: 32 characters that say nothing of who it is."""
     return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:32]

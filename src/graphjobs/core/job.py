@@ -89,6 +89,7 @@ class Job:
         rollback: whether its cancel takes back whatever it did to its thread.
         not_before: when it may begin, if that was asked for.
         owner_limit: how many jobs its owner may have that have not ended; 0: no limit, and it is not counted.
+        start_failures: times since the last claim that a worker could not be started for it.
         watched_until: until when somebody is known to follow it; its worker then writes events at once.
     """
 
@@ -116,6 +117,7 @@ class Job:
     rollback: bool = False
     not_before: int | None = None
     owner_limit: int = 0
+    start_failures: int = 0
     watched_until: int | None = None
 
     @property
@@ -135,6 +137,10 @@ class Job:
     def log_expires_at(self) -> int:
         """TTL of its slots, in epoch seconds: a day after the row, so that who reads a live row finds a whole log."""
         return self.expires_at + EVENTS_KEEP_SECONDS
+
+    def waits(self, now: int) -> bool:
+        """Whether it is not to run yet: other jobs of its thread come first, or its time has not come."""
+        return self.waiting or (self.not_before or 0) > now
 
     def past_deadline(self, now: int) -> bool:
         """Whether the time that the job was given is over."""
@@ -162,6 +168,9 @@ _STATUSES: Final = frozenset(status.value for status in Status)
 VERSION: Final = 1
 """Of the row's form. To be raised with a change that older code would misread; it then leaves such rows alone."""
 
+_COUNTS = ("owner_limit", "start_failures")
+"""Most often 0, which is not stored."""
+
 _FLAGS = ("waiting", "rollback")
 
 
@@ -186,8 +195,7 @@ def row_attributes(job: Job) -> dict[str, Any]:
         item["thread_id"] = {"S": job.thread_id}
     if job.start is not None:
         item["start"] = position_attribute(job.start)
-    if job.owner_limit:
-        item["owner_limit"] = {"N": str(job.owner_limit)}
+    item |= {name: {"N": str(getattr(job, name))} for name in _COUNTS if getattr(job, name)}
     return item | {name: {"BOOL": True} for name in _FLAGS if getattr(job, name)}
 
 
@@ -217,5 +225,5 @@ def job_from_item(item: dict[str, Any]) -> Job:
         start=position_from_attribute(item.get("start")),
         waiting="waiting" in item,
         rollback="rollback" in item,
-        owner_limit=int(item.get("owner_limit", {"N": "0"})["N"]),
+        **{name: int(item[name]["N"]) for name in _COUNTS if name in item},
     )

@@ -11,7 +11,7 @@ and asks again if somebody else was first. What the rules hold true:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from graphjobs.core import outcome as ends
 from graphjobs.core.change import Change, Refusal, Situation
@@ -23,6 +23,10 @@ from graphjobs.core.slot import Mark, Slot
 from graphjobs.core.thread import Position
 
 Events = list[tuple[str, dict[str, Any]]]
+
+MAX_STARTS: Final = 10
+"""Workers in a row that could not be started for a job, after which it fails: some four minutes, since each message
+stays away for up to half a minute. A transient fault is over by then, and whoever waits is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def claim(at: Situation, policy: Policy, model: str | None) -> Change | Refusal:
     over = verdict(job, now, policy)
     if over is not None:
         return ending(at, over)
-    if job.waiting or (job.not_before or 0) > now:
+    if job.waits(now):
         return Refusal.WAITING
     lease = policy.lease_until(job, now)
     mark = carried_mark(job, at.tail)
@@ -81,6 +85,7 @@ def claim(at: Situation, policy: Policy, model: str | None) -> Change | Refusal:
         released=None,
         mark=None,
         sends=0,
+        start_failures=0,
     )
     return Change(after, [_opening(job, after, at.tail, mark, model)], mark)
 
@@ -127,6 +132,23 @@ def cancel(at: Situation, *, rollback: bool = False) -> Change | Refusal:
     if job.held(at.now):
         return Change(replace(job, status=Status.CANCELLING))
     return ending(replace(at, job=job), ends.CANCELLED)
+
+
+def start_failed(at: Situation, policy: Policy, cause: ends.Cause | None) -> Change | Refusal:
+    """Count a worker that could not be started for a job that nobody holds; the last of `MAX_STARTS` ends it."""
+    job = at.job
+    refusal = _unavailable(job, at.now)
+    if refusal is not None:
+        return refusal
+    over = verdict(job, at.now, policy)
+    if over is not None:
+        return ending(at, over)
+    if job.waits(at.now):
+        return Refusal.WAITING
+    counted = replace(job, start_failures=job.start_failures + 1)
+    if counted.start_failures < MAX_STARTS:
+        return Change(counted)
+    return ending(replace(at, job=counted), ends.failed(ends.WORKER_INIT, cause))
 
 
 def expire(at: Situation, policy: Policy) -> Change | Refusal:

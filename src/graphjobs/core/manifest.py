@@ -147,7 +147,7 @@ _ALL: Final = (
     ),
     FunctionSpec(
         name="worker",
-        module="graphjobs.worker.handler",
+        module="graphjobs.worker.start",
         needs=("jobs_table", "events_table", "checkpoints_table", "store_table", "queue_url", "payload_bucket"),
         reads=(
             "config",
@@ -199,6 +199,7 @@ _ALL: Final = (
             "Attempts",
             "FencedWrites",
             "HandOffs",
+            "StartFailures",
         ),
     ),
     FunctionSpec(

@@ -20,6 +20,7 @@ CHECKPOINT_GONE: Final = "checkpoint_gone"
 RECURSION_LIMIT: Final = "recursion_limit"
 EVENT_TOO_LARGE: Final = "event_too_large"
 INPUT_MISSING: Final = "input_missing"
+WORKER_INIT: Final = "worker_init"
 
 MESSAGES: Final = {
     GRAPH_ERROR: "The graph failed.",
@@ -33,6 +34,7 @@ MESSAGES: Final = {
     RECURSION_LIMIT: "The graph took more steps than its recursion limit allows.",
     EVENT_TOO_LARGE: "The graph produced an event or a result that is too large.",
     INPUT_MISSING: "The input of the job is no longer stored.",
+    WORKER_INIT: "No worker could be started for the job.",
 }
 
 

@@ -61,7 +61,8 @@ class WorkerProcess:
     """Feeds the worker of this process."""
 
     def __init__(self, settings: Settings, send: Callable[[Note], object], watch: SourceWatch) -> None:
-        from graphjobs.worker.handler import logger, worker
+        from graphjobs.worker.handler import worker
+        from graphjobs.worker.telemetry import logger
 
         self._settings = settings
         self._send = send

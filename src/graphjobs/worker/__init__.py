@@ -34,10 +34,12 @@
 * `serde`: what may be made of the bytes of a checkpoint
 * `slot_buffer`: what waits for the log; numbering, coalescing
 * `snapshot`: a checkpoint as bytes, value by value
+* `start`: what Lambda calls: the start of the worker, and what becomes of messages if it fails
 * `store`: LangGraph's store in DynamoDB
 * `store_index`: search by meaning: vectors of what is put, and how near they are
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
+* `telemetry`: its logger and metrics
 * `translate`: LangGraph's stream to events
 * `unsaveable`: which value of a state cannot be saved
 * `user`: the user of a run, as LangGraph shows one

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from graphjobs.aws import clients
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.claims import Claims
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.observability import log_no_messages
-from graphjobs.observability import logger as make_logger
-from graphjobs.observability import metrics as make_metrics
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader, GraphReport
 from graphjobs.worker.leftovers import adopt_orphans
-from graphjobs.worker.process_state import LastingOutput
 from graphjobs.worker.secrets import load_secrets
 from graphjobs.worker.store import GraphStore, graph_store
+from graphjobs.worker.telemetry import logger, metrics
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
-logger = make_logger("worker", LastingOutput())
-metrics = make_metrics("worker")
+PRELOAD_SECONDS: Final = 4.0
+"""Of the ten that Lambda's init phase has: after these the graphs that are left wait for their first job."""
 
 
 @lru_cache(maxsize=1)
@@ -65,11 +65,28 @@ def worker() -> Worker:
     )
 
 
-def check() -> list[GraphReport]:
-    """Import every graph of the project; a report for each, and one more if the index of its store cannot be had."""
+def check(*, seconds: float = math.inf) -> list[GraphReport]:
+    """Import every graph of the project; a report for each, and one more if the index of its store cannot be had.
+
+    Once `seconds` have passed no further graph is begun with.
+    """
     made = worker()
     reason = made.store.check() if isinstance(made.store, GraphStore) else ""
-    return [*made.loader.check(), *([GraphReport("store.index", reason)] if reason else [])]
+    return [*made.loader.check(seconds=seconds), *([GraphReport("store.index", reason)] if reason else [])]
+
+
+def begin() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Make the worker, and import its graphs: in the init phase that is cheapest, and SnapStart keeps them.
+
+    A graph that cannot be imported is no failure of the worker: its jobs are told, and others run.
+
+    Raises:
+        Exception: there can be no worker.
+    """
+    for report in check(seconds=PRELOAD_SECONDS):
+        if report.reason:
+            logger.error("graph cannot be loaded", extra={"graph": report.name, "reason": report.reason})
+    return handler
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -84,7 +101,3 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if metrics.metric_set:
         metrics.flush_metrics()
     return {"batchItemFailures": failures}
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    worker()  # in the init phase, which has a full CPU and is what SnapStart keeps

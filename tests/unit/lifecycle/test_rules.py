@@ -12,7 +12,7 @@ from graphjobs.core.change import Change, Refusal, Situation
 from graphjobs.core.event import Event
 from graphjobs.core.job import Job, Release, Status
 from graphjobs.core.lifecycle import Policy
-from graphjobs.core.outcome import completed
+from graphjobs.core.outcome import Cause, completed
 from graphjobs.core.slot import Mark, Slot, freeze
 
 NOW = 1_800_000_000_000
@@ -116,3 +116,46 @@ def test_the_newer_of_two_marks_is_carried_on() -> None:
     assert changed(lifecycle.claim(Situation(released, tail(MARK), NOW), POLICY, None)).mark == released.mark
     older = replace(released, mark=Mark("t", "c0", 0))
     assert changed(lifecycle.claim(Situation(older, tail(MARK), NOW), POLICY, None)).mark == MARK
+
+
+def test_a_start_that_failed_is_counted_without_a_word_to_the_client() -> None:
+    change = changed(lifecycle.start_failed(Situation(QUEUED, None, NOW), POLICY, None))
+    assert change == Change(replace(QUEUED, start_failures=1))
+
+
+@pytest.mark.parametrize("row", [QUEUED, LAPSED, replace(LAPSED, released=Release.HANDOFF)])
+def test_the_last_start_ends_what_nobody_runs(row: Job) -> None:
+    before = replace(row, start_failures=lifecycle.MAX_STARTS - 1)
+    change = changed(
+        lifecycle.start_failed(Situation(before, tail(MARK) if row.epoch else None, NOW), POLICY, Cause("OSError"))
+    )
+    assert change.job.status is Status.FAILED and change.events[-1][0] == "done"
+    assert change.events[-1][1]["error"]["code"] == "worker_init"
+    assert change.events[-1][1]["error"]["type"] == "OSError"
+
+
+@pytest.mark.parametrize(
+    ("row", "refusal"),
+    [
+        (HELD, Refusal.HELD),
+        (replace(HELD, status=Status.COMPLETED, lease_until=0), Refusal.TERMINAL),
+        (replace(QUEUED, waiting=True), Refusal.WAITING),
+        (replace(QUEUED, not_before=NOW + 1), Refusal.WAITING),
+    ],
+)
+def test_a_start_is_not_counted_for_a_job_that_was_not_to_run(row: Job, refusal: Refusal) -> None:
+    assert lifecycle.start_failed(Situation(row, tail(), NOW), POLICY, None) is refusal
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"), [({"deadline_at": NOW}, "timed_out"), ({"status": Status.CANCELLING}, None)]
+)
+def test_a_start_that_failed_ends_what_must_end(changes: dict[str, Any], code: str | None) -> None:
+    change = changed(lifecycle.start_failed(Situation(replace(LAPSED, **changes), tail(), NOW), POLICY, None))
+    assert change.job.status.terminal
+    assert change.outcome is not None and change.outcome.code == code
+
+
+def test_a_claim_forgets_the_starts_that_failed() -> None:
+    at = Situation(replace(QUEUED, start_failures=9), None, NOW)
+    assert changed(lifecycle.claim(at, POLICY, None)).job.start_failures == 0

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,18 @@ def test_every_graph_is_checked_and_one_that_fails_hinders_no_other(tmp_path: Pa
     assert (first, third) == (GraphReport("a"), GraphReport("c"))
     assert second.name == "b" and second.reason.startswith("Graph 'b' (./absent.py:graph) cannot be imported")
     assert said(made, "a") == "hi"
+
+
+def test_once_the_time_is_over_no_further_graph_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes a second here; the init phase of the function has but ten."""
+    module(tmp_path / "agent.py")
+    names = dict.fromkeys("abcd", "./agent.py:compiled")
+    clock, made = iter(range(10)), loader(tmp_path, names)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(clock))
+        reports = made.check(seconds=3)
+    assert [report.name for report in reports] == ["a", "b"]
+    assert said(made, "d") == "hi"
 
 
 def test_a_missing_package_says_what_installs_what_the_project_names(tmp_path: Path) -> None:
