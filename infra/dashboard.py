@@ -98,7 +98,7 @@ def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[clou
         [
             _graph("Delivery lag, ms", _spread(metrics, "DeliveryLag")),
             _graph("Streams", [metrics.count("OpenStreams"), metrics.stream_failures()]),
-            _graph("Stuck jobs", [metrics.count("StuckJobs")]),
+            _graph("Stuck jobs", [metrics.count("StuckJobs"), metrics.count("StartFailures")]),
             *([_graph("Webhooks", told)] if told else []),
         ],
         [

@@ -19,6 +19,7 @@ RARE = {
     ("JobsCancelled", "worker"),
     ("JobsCancelled", "reconcile"),
     ("FencedWrites", "worker"),
+    ("StartFailures", "worker"),
 }
 """Not in the scenario; that the code counts them is seen in its source."""
 

@@ -140,7 +140,8 @@ def _counted(job_id: str, why: str, cause: Cause) -> bool:
     if isinstance(applied, Refusal):
         return False
     job = applied.job
-    extra = {"job_id": job_id, "cause": why, "starts": job.start_failures, "status": job.status.value}
+    extra: dict[str, Any] = {"job_id": job_id, "cause": why, "starts": job.start_failures, "status": job.status.value}
+    extra |= {"code": applied.code} if applied.code else {}
     logger.error("no worker could be started for the job", extra=extra)
     if job.status.terminal:
         record(metrics, ENDS[job.status])

@@ -122,7 +122,7 @@ def test_the_last_start_ends_the_job_and_says_why_in_one_line(
     assert aws.events(job.job_id)[-1]["data"] == {"status": "failed", "result": None, "error": error}
     printed = capsys.readouterr().out
     (line,) = [line for line in map(json.loads, logged.getvalue().splitlines()) if line.get("job_id") == job.job_id]
-    assert "GRAPHJOBS_X is not set." in line["cause"] and line["level"] == "ERROR"
+    assert "GRAPHJOBS_X is not set." in line["cause"] and (line["level"], line["code"]) == ("ERROR", "worker_init")
     assert metric(printed, "StartFailures") == metric(printed, "JobsFailed") == 1
 
 
