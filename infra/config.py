@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
+from graphjobs.core.lifecycle import FAIL, RESTART, RESUME
 from graphjobs.core.manifest import API
 from infra.graph_project import DEFAULT
 from infra.values import Parser, flag, one_of, secrets, text, texts, variables, whole
@@ -74,6 +75,9 @@ class Config:
     deploy_env_file: bool = _key(flag, False, "Deploy the dotenv file that langgraph.json names.")
     write_lock: bool = _key(flag, False, "Write graphjobs-lock.txt beside langgraph.json.")
     worker_package: str = _key(one_of(("zip", "image")), "zip", "image: a container image, for more than 250 MB.")
+    on_new_version: str = _key(
+        one_of((RESUME, RESTART, FAIL)), RESUME, "A job that was begun with other graphs: resume, restart or fail."
+    )
     model: str = _key(text(r"[a-z_]+:\S+", "bedrock_converse:MODEL_ID"), "", "Default: the offline model.")
     bedrock_resources: tuple[str, ...] = _key(texts(_ARN, "arn:aws:bedrock:..."), (), "Default: from the model.")
     worker_environment: tuple[tuple[str, str], ...] = _key(variables, (), "Plain variables of the worker.")

@@ -44,8 +44,8 @@ class Environment:
         return Environment(self.namespace, {**self.values, name: value})
 
 
-def from_config(config: Config, project: GraphProject) -> dict[str, str]:
-    """The variables that do not depend on what is deployed."""
+def from_config(config: Config, project: GraphProject, digest: str) -> dict[str, str]:
+    """The variables that do not depend on what is deployed; `digest` is that of the graphs and their packages."""
     return {
         "GRAPHS": ",".join(project.names),
         "CONFIG": project.deployed_path,
@@ -63,5 +63,7 @@ def from_config(config: Config, project: GraphProject) -> dict[str, str]:
         "MAX_ACTIVE_JOBS": str(config.max_active_jobs),
         "SECRETS": json.dumps(dict(config.worker_secrets)) if config.worker_secrets else "",
         "LOG_GRAPH_ERRORS": config.graph_errors,
+        "GRAPH_DIGEST": digest,
+        "ON_NEW_VERSION": config.on_new_version,
         "ERROR_DETAIL": config.error_detail,
     }

@@ -21,8 +21,23 @@ def release_of(config: Config, bundles: Iterable[Path]) -> str:
     digest = hashlib.sha256(repr(config).encode())
     for bundle in bundles:
         digest.update(bundle.name.encode())
-        for path in sorted(bundle.rglob("*")):
-            if path.is_file():
-                digest.update(f"\0{path.relative_to(bundle)}\0".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
+        _add(digest, bundle, bundle.rglob("*"))
     return digest.hexdigest()[:LENGTH]
+
+
+def graph_digest(bundle: Path) -> str:
+    """The digest of the project in the worker's bundle and of the packages that it runs with; not of our own code.
+
+    It is what a job's claim and its `metadata` event name: equal files, equal digest.
+    """
+    digest = hashlib.sha256()
+    theirs = [each for each in bundle.iterdir() if not each.name.startswith("graphjobs")]
+    _add(digest, bundle, (path for each in theirs for path in ([each] if each.is_file() else each.rglob("*"))))
+    return digest.hexdigest()[:LENGTH]
+
+
+def _add(digest: hashlib._Hash, root: Path, paths: Iterable[Path]) -> None:
+    for path in sorted(paths):
+        if path.is_file():
+            digest.update(f"\0{path.relative_to(root)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -18,12 +18,14 @@ from infra.config import Config
 from infra.dashboard import Dashboard
 from infra.environment import Environment, from_config, namespace
 from infra.graph_project import GraphProject
+from infra.installed import WORKER
 from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
 from infra.metrics import Metrics
 from infra.notify import Notifications, Notify
 from infra.permissions import Resources
 from infra.reconcile import Reconcile
+from infra.release import graph_digest
 from infra.storage import Storage
 from infra.stream import Stream
 from infra.worker import Worker
@@ -50,7 +52,8 @@ class GraphJobsStack(Stack):
         notifications = Notifications(self, "Notifications", config, key)
         resources = _resources(storage, queue, auth, notifications)
         functions = LambdaFactory(Construct(self, "Functions"), config, resources, bundles, key=key)
-        environment = _environment(config, project, storage, queue, auth, notifications)
+        values = from_config(config, project, _digest(bundles))
+        environment = _environment(config, values, storage, queue, auth, notifications)
 
         stream = Stream(self, "Stream", config, environment=environment, functions=functions)
         environment = environment.with_value("STREAM_URL", stream.url)
@@ -103,6 +106,10 @@ class GraphJobsStack(Stack):
             CfnOutput(self, name, value=value)
 
 
+def _digest(bundles: Mapping[str, Bundle] | None) -> str:
+    return graph_digest(bundles[WORKER].folder) if bundles else ""
+
+
 def _resources(storage: Storage, queue: JobQueue, auth: Auth, notifications: Notifications) -> Resources:
     return Resources(
         {
@@ -120,7 +127,7 @@ def _resources(storage: Storage, queue: JobQueue, auth: Auth, notifications: Not
 
 def _environment(
     config: Config,
-    project: GraphProject,
+    values: Mapping[str, str],
     storage: Storage,
     queue: JobQueue,
     auth: Auth,
@@ -129,7 +136,7 @@ def _environment(
     return Environment(
         namespace(config),
         {
-            **from_config(config, project),
+            **values,
             **notifications.environment,
             "JOBS_TABLE": storage.jobs.table_name,
             "EVENTS_TABLE": storage.events.table_name,

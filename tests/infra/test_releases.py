@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.config import Config
-from infra.release import release_of
+from infra.release import graph_digest, release_of
 from infra.releases import RollbackError, deployed, main, move, prune, target
 
 
@@ -145,3 +145,20 @@ def test_a_release_is_named_by_what_is_in_it(tmp_path: Path) -> None:
     (second / "a.py").write_text("a = 2")
     assert release_of(Config(), [second]) != name
     assert release_of(Config(throttle_rate=1), [first]) != name
+
+
+def test_the_digest_of_the_graphs_is_of_the_project_and_its_packages_and_not_of_our_own_code(tmp_path: Path) -> None:
+    for name in ("project/agent.py", "langgraph/__init__.py", "six.py", "graphjobs/worker.py", "graphjobs_function.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    digest = graph_digest(tmp_path)
+    assert digest == graph_digest(tmp_path) and len(digest) == 12
+
+    def changed(name: str) -> str:
+        (tmp_path / name).write_text("2")
+        after = graph_digest(tmp_path)
+        (tmp_path / name).write_text("1")
+        return after
+
+    assert all(changed(name) != digest for name in ("project/agent.py", "langgraph/__init__.py", "six.py"))
+    assert all(changed(name) == digest for name in ("graphjobs/worker.py", "graphjobs_function.py"))

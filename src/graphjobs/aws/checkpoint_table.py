@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.aws.clients import is_transient
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
+from graphjobs.core.version import NewerVersion, stamp, version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,8 +39,16 @@ BATCH_GET: Final = 100
 BATCH_WRITE: Final = 25
 
 
+VERSION: Final = 1
+"""Of the items' form; see `graphjobs.core.version`."""
+
+
 class CheckpointsUnavailable(RuntimeError):
     """The backend of the checkpoints is failing for now: says nothing of the graph."""
+
+
+class NewerCheckpoint(CheckpointsUnavailable, NewerVersion):
+    """A checkpoint in a form that only a newer release can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class CheckpointTable:
             "ns": {"S": item.namespace},
             "id": {"S": item.checkpoint_id},
             CHECKPOINT_TTL_ATTRIBUTE: {"N": str(int(time.time()) + self._ttl_seconds)},
+            **stamp(VERSION),
         }
         if not item.is_checkpoint:
             attributes["writes"] = {"BOOL": True}
@@ -144,6 +154,8 @@ class CheckpointTable:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _item(self, found: Mapping[str, Any]) -> Item:
+        if version_of(found) > VERSION:
+            raise NewerCheckpoint(f"Checkpoint {found['SK']['S']} was written by a newer release.")
         if "object" in found:
             key = found["object"]["S"]
             body = persistently(lambda: self.s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())

@@ -19,7 +19,8 @@ from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
 from graphjobs.aws.owner_limit import OwnerLimit, OwnerLimitReached
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
-from graphjobs.core.job import Job, NewerVersion, job_from_item, row_attributes
+from graphjobs.core.job import Job, job_from_item, row_attributes
+from graphjobs.core.version import NewerVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

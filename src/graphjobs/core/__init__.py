@@ -15,4 +15,5 @@
 * `thread`: the row of a thread: its head, whose turn it is
 * `times`: time, in and out
 * `turns`: the rules of turns: how a job joins a thread, and what its end makes of it
+* `version`: versions of what is stored, and what a newer release has written
 """

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from graphjobs.core.slot import Mark, mark_attribute, mark_from_attribute
 from graphjobs.core.thread import Position, position_attribute, position_from_attribute
+from graphjobs.core.version import NewerVersion, version_of
 
 EVENTS_KEEP_SECONDS: Final = 86_400
 """Events and checkpoints outlive the row by so much."""
@@ -90,6 +91,7 @@ class Job:
         not_before: when it may begin, if that was asked for.
         owner_limit: how many jobs its owner may have that have not ended; 0: no limit, and it is not counted.
         start_failures: times since the last claim that a worker could not be started for it.
+        digest: of the graphs that its last worker had; empty if it did not say.
         watched_until: until when somebody is known to follow it; its worker then writes events at once.
     """
 
@@ -118,6 +120,7 @@ class Job:
     not_before: int | None = None
     owner_limit: int = 0
     start_failures: int = 0
+    digest: str = ""
     watched_until: int | None = None
 
     @property
@@ -195,12 +198,10 @@ def row_attributes(job: Job) -> dict[str, Any]:
         item["thread_id"] = {"S": job.thread_id}
     if job.start is not None:
         item["start"] = position_attribute(job.start)
+    if job.digest:
+        item["digest"] = {"S": job.digest}
     item |= {name: {"N": str(getattr(job, name))} for name in _COUNTS if getattr(job, name)}
     return item | {name: {"BOOL": True} for name in _FLAGS if getattr(job, name)}
-
-
-class NewerVersion(Exception):
-    """A row that a newer release has written, after which an older one was put back: not for this one to touch."""
 
 
 def job_from_item(item: dict[str, Any]) -> Job:
@@ -210,7 +211,7 @@ def job_from_item(item: dict[str, Any]) -> Job:
         NewerVersion: see there.
     """
     known = item["status"]["S"] in _STATUSES and item.get("released", {}).get("S") in (None, *Release)
-    if int(item.get("v", {"N": "1"})["N"]) > VERSION or not known:
+    if version_of(item) > VERSION or not known:
         raise NewerVersion(item["job_id"]["S"])
     numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
     return Job(
@@ -222,6 +223,7 @@ def job_from_item(item: dict[str, Any]) -> Job:
         released=Release(item["released"]["S"]) if "released" in item else None,
         mark=mark_from_attribute(item.get("mark")),
         thread_id=item.get("thread_id", {}).get("S"),
+        digest=item.get("digest", {}).get("S", ""),
         start=position_from_attribute(item.get("start")),
         waiting="waiting" in item,
         rollback="rollback" in item,

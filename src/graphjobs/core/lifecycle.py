@@ -24,6 +24,14 @@ from graphjobs.core.thread import Position
 
 Events = list[tuple[str, dict[str, Any]]]
 
+RESUME: Final = "resume"
+RESTART: Final = "restart"
+FAIL: Final = "fail"
+"""What becomes of a job that has a mark when its graph was deployed anew: it goes on from there, begins again, ends."""
+
+NEW_VERSION: Final = "new_version"
+"""Reason of an ``attempt`` that begins again since the graph was deployed anew."""
+
 MAX_STARTS: Final = 10
 """Workers in a row that could not be started for a job, after which it fails: some four minutes, since each message
 stays away for up to half a minute. A transient fault is over by then, and whoever waits is told."""
@@ -37,6 +45,9 @@ class Policy:
     heartbeat_ms: int
     max_attempts: int
     max_handoffs: int
+    digest: str = ""
+    """Of the graphs that this worker has; empty if it is not known."""
+    on_new_version: str = RESUME
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -46,7 +57,13 @@ class Policy:
             int(settings.heartbeat_seconds * 1000),
             settings.max_attempts,
             settings.max_handoffs,
+            settings.graph_digest,
+            settings.on_new_version,
         )
+
+    def is_new_to(self, job: Job) -> bool:
+        """Whether these are other graphs than those of the job's last worker, as far as both are known."""
+        return bool(self.digest and job.digest) and self.digest != job.digest
 
     def lease_until(self, job: Job, now: int) -> int:
         """A lease from `now`; never past the deadline."""
@@ -74,6 +91,11 @@ def claim(at: Situation, policy: Policy, model: str | None) -> Change | Refusal:
         return Refusal.WAITING
     lease = policy.lease_until(job, now)
     mark = carried_mark(job, at.tail)
+    anew = policy.on_new_version != RESUME and mark is not None and policy.is_new_to(job)
+    if anew and policy.on_new_version == FAIL:
+        return ending(at, ends.failed(ends.NEW_VERSION))
+    if anew:
+        mark = None
     after = replace(
         job,
         status=Status.RUNNING,
@@ -86,8 +108,9 @@ def claim(at: Situation, policy: Policy, model: str | None) -> Change | Refusal:
         mark=None,
         sends=0,
         start_failures=0,
+        digest=policy.digest or job.digest,
     )
-    return Change(after, [_opening(job, after, at.tail, mark, model)], mark)
+    return Change(after, [_opening(job, after, at.tail, mark, model, anew)], mark)
 
 
 def finish(at: Situation, epoch: int, outcome: Outcome) -> Change | Refusal:
@@ -232,11 +255,13 @@ def _unavailable(job: Job, now: int) -> Refusal | None:
 
 
 def _opening(
-    before: Job, after: Job, tail: Slot | None, mark: Mark | None, model: str | None
+    before: Job, after: Job, tail: Slot | None, mark: Mark | None, model: str | None, anew: bool
 ) -> tuple[str, dict[str, Any]]:
     """The event that a claim writes."""
+    digest = {"digest": after.digest} if after.digest else {}
     if tail is None:
-        return METADATA, {"graph": after.graph, "model": model}
+        return METADATA, {"graph": after.graph, "model": model, **digest}
     reason = "handoff" if before.released is Release.HANDOFF else "crash"
     boundary = mark.boundary_seq if mark else 1
-    return ATTEMPT, {"attempt": after.attempt, "reason": reason, "discard_after": boundary}
+    data = {"attempt": after.attempt, "reason": NEW_VERSION if anew else reason, "discard_after": boundary}
+    return ATTEMPT, data | (digest if before.digest != after.digest else {})

@@ -155,6 +155,8 @@ _ALL: Final = (
             "secrets",
             "log_graph_errors",
             "error_detail",
+            "graph_digest",
+            "on_new_version",
             "lease_seconds",
             "heartbeat_seconds",
             "flush_interval_ms",

@@ -21,6 +21,7 @@ RECURSION_LIMIT: Final = "recursion_limit"
 EVENT_TOO_LARGE: Final = "event_too_large"
 INPUT_MISSING: Final = "input_missing"
 WORKER_INIT: Final = "worker_init"
+NEW_VERSION: Final = "new_version"
 
 MESSAGES: Final = {
     GRAPH_ERROR: "The graph failed.",
@@ -35,6 +36,7 @@ MESSAGES: Final = {
     EVENT_TOO_LARGE: "The graph produced an event or a result that is too large.",
     INPUT_MISSING: "The input of the job is no longer stored.",
     WORKER_INIT: "No worker could be started for the job.",
+    NEW_VERSION: "The graph was deployed anew before the job had ended.",
 }
 
 

@@ -59,6 +59,8 @@ class Settings:
     model: str = ""
     secrets: str = ""
     log_graph_errors: str = "full"
+    graph_digest: str = ""
+    on_new_version: str = _one_of("resume", "restart", "fail")
     error_detail: str = _one_of("class", "none", "message")
     release: str = ""
 

@@ -11,14 +11,22 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graphjobs.core.event import StoredEvent
+from graphjobs.core.version import NewerVersion, stamp, version_of
 
 COMPRESS_ABOVE: Final = 600
 MAX_INLINE_BYTES: Final = 200 * 1024
 """A stored body above this goes to S3 before the slot is put, so that a slot stays under 256 KB."""
 
 
+VERSION: Final = 1
+
+
 class CorruptSlot(RuntimeError):
     """A slot's body does not hold the events that its key and count promise."""
+
+
+class NewerSlot(CorruptSlot, NewerVersion):
+    """A slot in a form that only a newer release can read; nothing is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class Slot:
             "n": {"N": str(self.count)},
             "nonce": {"S": self.nonce},
             "expires_at": {"N": str(self.expires_at)},
+            **stamp(VERSION),
         }
         if self.object_key is not None:
             item["object"] = {"S": self.object_key}
@@ -129,8 +138,10 @@ def slot_from_item(item: dict[str, Any]) -> Slot:
     """The slot that a DynamoDB item holds; its body is empty when it is in S3.
 
     Raises:
-        CorruptSlot: an attribute is missing or of another kind.
+        CorruptSlot: an attribute is missing or of another kind; `NewerSlot` if the slot is of a newer release.
     """
+    if version_of(item) > VERSION:
+        raise NewerSlot(f"Slot {item['seq']['N']} of {item['job_id']['S']} was written by a newer release.")
     body = item.get("body", {"S": ""})
     try:
         return Slot(

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from graphjobs.core.version import ATTRIBUTE, NewerVersion, version_of
+
 THREAD_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -21,6 +23,9 @@ NUMBERS: Final = ("created_at", "updated_at", "expires_at", "revision")
 
 
 LISTS: Final = ("interrupts", "waiting")
+
+VERSION: Final = 1
+"""Of the row's form; see `version`."""
 
 
 class Position(NamedTuple):
@@ -106,6 +111,7 @@ def thread_attributes(thread: Thread) -> dict[str, Any]:
     """
     item: dict[str, Any] = {
         "thread_id": {"S": thread.thread_id},
+        ATTRIBUTE: {"N": str(VERSION)},
         "thread_owner": {"S": thread.owner},
         "graph": {"S": thread.graph},
         "resting": {"S": thread.resting.value},
@@ -124,7 +130,13 @@ def thread_attributes(thread: Thread) -> dict[str, Any]:
 
 
 def thread_from_item(item: dict[str, Any]) -> Thread:
-    """The thread that a row holds."""
+    """The thread that a row holds.
+
+    Raises:
+        NewerVersion: a newer release has written it.
+    """
+    if version_of(item) > VERSION or item["resting"]["S"] not in set(ThreadStatus):
+        raise NewerVersion(item["thread_id"]["S"])
     numbers: dict[str, Any] = {name: int(item[name]["N"]) for name in NUMBERS}
     lists: dict[str, Any] = {name: tuple(each["S"] for each in item.get(name, {"L": []})["L"]) for name in LISTS}
     return Thread(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphjobs.core.job import Job, NewerVersion, is_job_id
+from graphjobs.core.job import Job, is_job_id
+from graphjobs.core.version import NewerVersion
 from graphjobs.http.problem import job_not_found, unavailable
 
 if TYPE_CHECKING:

@@ -25,10 +25,11 @@ from graphjobs.aws.schema import ACTIVE_SHARDS
 from graphjobs.aws.transition import Transitions, new_nonce
 from graphjobs.core import lifecycle
 from graphjobs.core.change import Refusal
-from graphjobs.core.job import Job, NewerVersion, Status
+from graphjobs.core.job import Job, Status
 from graphjobs.core.lifecycle import Policy
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import Clock, now_ms
+from graphjobs.core.version import NewerVersion
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger

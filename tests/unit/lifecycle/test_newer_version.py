@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from graphjobs.core.job import VERSION, Job, NewerVersion, job_from_item, row_attributes
+from graphjobs.aws.checkpoint_table import CheckpointTable, Item, NewerCheckpoint
+from graphjobs.core.job import VERSION, Job, job_from_item, row_attributes
+from graphjobs.core.thread import Thread, ThreadStatus, thread_attributes, thread_from_item
+from graphjobs.core.version import NewerVersion
 from graphjobs.http.access import readable_job
 from graphjobs.http.problem import Problem
 from tests.support.backend import Backend
@@ -81,3 +84,54 @@ def test_a_row_from_before_there_were_versions_can_be_read(aws: Backend) -> None
     item = row_attributes(job)
     del item["v"]
     assert job_from_item(item).job_id == job.job_id
+
+
+def test_a_slot_of_a_newer_release_is_opaque_and_closes_its_own_streams_alone(aws: Backend) -> None:
+    newer, job = aws.new_job(), aws.new_job()
+    for each in (newer, job):
+        claimed(aws, each)
+    key = {"job_id": {"S": newer.job_id}, "seq": {"N": "1"}}
+    item = aws.dynamodb.get_item(TableName="events", Key=key)["Item"] | {"v": {"N": "2"}, "body": {"M": {}}}
+    aws.dynamodb.put_item(TableName="events", Item=item)
+    batch = aws.log.read([(newer.job_id, 1), (job.job_id, 1)])
+    assert set(batch.found) == {(job.job_id, 1)} and batch.corrupt == {(newer.job_id, 1)}
+    with pytest.raises(NewerVersion):
+        aws.log.tail(newer.job_id)
+
+
+def test_a_job_whose_log_a_newer_release_has_written_is_passed_over(aws: Backend) -> None:
+    job = aws.new_job(timeout=1)
+    claimed(aws, job)
+    key = {"job_id": {"S": job.job_id}, "seq": {"N": "1"}}
+    item = aws.dynamodb.get_item(TableName="events", Key=key)["Item"] | {"v": {"N": "2"}}
+    aws.dynamodb.put_item(TableName="events", Item=item)
+    before = aws.jobs.get(job.job_id)
+    aws.clock.advance(100)
+    assert Pass(aws).run() == {"nothing": 1}
+    assert aws.jobs.get(job.job_id) == before
+
+
+@pytest.mark.parametrize("change", [{"v": {"N": "2"}}, {"resting": {"S": "archived"}}], ids=["version", "status"])
+def test_a_thread_of_a_newer_release_is_opaque(change: dict[str, Any]) -> None:
+    thread = Thread(
+        thread_id="t", owner="o", graph="g", created_at=1, updated_at=1, expires_at=1, resting=ThreadStatus.IDLE
+    )
+    assert thread_from_item(thread_attributes(thread)) == thread
+    with pytest.raises(NewerVersion):
+        thread_from_item(thread_attributes(thread) | change)
+
+
+def test_a_thread_from_before_there_were_versions_can_be_read() -> None:
+    thread = Thread(thread_id="t", owner="o", graph="g", created_at=1, updated_at=1, expires_at=1)
+    assert thread_from_item({name: value for name, value in thread_attributes(thread).items() if name != "v"}) == thread
+
+
+def test_a_checkpoint_of_a_newer_release_is_opaque(aws: Backend) -> None:
+    table = CheckpointTable(aws.dynamodb, "checkpoints", aws.s3, "payloads", 60)
+    table.put("t", Item("k", "", "c1", b"body"))
+    key = {"PK": {"S": "t"}, "SK": {"S": "k"}}
+    item = aws.dynamodb.get_item(TableName="checkpoints", Key=key)["Item"]
+    assert "v" not in item, "the first version is not written: each item would be larger for it"
+    aws.dynamodb.put_item(TableName="checkpoints", Item=item | {"v": {"N": "2"}})
+    with pytest.raises(NewerCheckpoint):
+        table.get("t", ["k"])
