@@ -59,6 +59,10 @@ browser: install ## the README's browser snippet in Chromium (which must be inst
 	@$(UV) sync --frozen --inexact --quiet --group browser
 	@$(RUN) pytest -m browser tests/browser
 
+.PHONY: compat
+compat: install ## public LangGraph projects, run as they are, their models played here (PROJECTS=: checkouts; NAMES=)
+	@$(RUN) python -m compat $(if $(PROJECTS),--from $(PROJECTS)) $(NAMES)
+
 .PHONY: lint
 lint: install ## ruff, format check, mypy strict
 	@echo "==> ruff check"

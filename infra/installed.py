@@ -61,9 +61,7 @@ class Installed:
         wanted = needed(WORKER)
         found = None if write_lock else lock.read(project.packages, wanted, self._platform)
         if found is None:
-            root = project.packages.root
-            theirs = uv.export(root) if (root / "uv.lock").is_file() else ""
-            preferred = merged(theirs, uv.export(ROOT))
+            preferred = merged(uv.locked(project.packages.root), uv.export(ROOT))
             try:
                 found = resolve(project.packages, wanted, self._platform, preferred=preferred, python=self._python)
             except PackagesConflict as error:

@@ -106,7 +106,7 @@ def test_the_readme_knows_every_way_to_fail() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:tests|benchmarks|docs|examples|functions|src|infra|deploy)/[\w/.-]*)`", text):
+    for path in re.findall(r"`((?:tests|benchmarks|compat|docs|examples|functions|src|infra|deploy)/[\w/.-]*)`", text):
         assert (ROOT / path).exists(), path
 
 

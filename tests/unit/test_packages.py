@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ from packaging.requirements import Requirement
 
 from graphjobs.core import langgraph_json
 from graphjobs.packages import resolution, uv
-from graphjobs.packages.needed import needed
+from graphjobs.packages.install import install_project
+from graphjobs.packages.needed import EXTRAS, needed, unmet
 from graphjobs.packages.project import (
     ProjectPackages,
     ProjectPackagesInvalid,
@@ -189,4 +193,57 @@ def test_local_packages_and_what_is_left_out_are_told_from_pins(
     found = resolve(ProjectPackages(tmp_path), [], TARGET)
     assert found == resolution.Resolution(
         {"git": "git @ git+https://example.com/x@abc"}, (tmp_path, tmp_path / "shared lib"), ("langgraph-cli",)
+    )
+
+
+def test_an_installation_prefers_the_projects_lock_but_for_what_graphjobs_itself_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_project(tmp_path, {"requirements.txt": "humanize\n", "uv.lock": ""})
+    monkeypatch.setattr(uv, "freeze", lambda python: "humanize==4.0.0\nlanggraph==1.2.22\nmoto==5.1.0\nhttpx==0.28.0\n")
+    monkeypatch.setattr(uv, "export", lambda root: "humanize==4.12.1\nlanggraph==1.0.0\nhttpx==0.27.0\nnumpy==2.4.0\n")
+    chosen: list[str] = []
+
+    def compile_pins(files: Files, platform: Platform, **_: Any) -> str:
+        chosen.append(files.chosen.read_text())
+        return ""
+
+    monkeypatch.setattr(uv, "compile_pins", compile_pins)
+    install_project(path, lambda line: None)
+    assert sorted(chosen[0].split()) == [
+        "httpx==0.27.0",
+        "humanize==4.12.1",
+        "langgraph==1.2.22",
+        "moto==5.1.0",
+        "numpy==2.4.0",
+    ]
+
+
+def distributions(folder: Path, **versions: str) -> None:
+    """Packages of these versions, as far as anybody asks: what comes first on the path is what is there."""
+    for name, number in versions.items():
+        (folder / f"{name}-{number}.dist-info").mkdir()
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n"
+        (folder / f"{name}-{number}.dist-info" / "METADATA").write_text(text)
+
+
+def test_an_environment_is_told_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert unmet(*EXTRAS) == []
+    distributions(tmp_path, langgraph="1.1.6", orjson="3.99")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert unmet(*EXTRAS) == ["langgraph <1.3,>=1.2.22, and there is 1.1.6"]
+
+
+def test_a_start_with_an_old_langgraph_is_one_line(tmp_path: Path) -> None:
+    """Given an environment with langgraph 1.1.6, when the instance is started, then it says what is needed and ends."""
+    distributions(tmp_path, langgraph="1.1.6")
+    path = write_project(tmp_path / "mine", {})
+    command = [sys.executable, "-m", "graphjobs.cli.main", "local", "--until-eof", "--config", str(path)]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environ, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line == (
+        "graphjobs needs in this environment langgraph <1.3,>=1.2.22, and there is 1.1.6. "
+        f"graphjobs install {path} finds versions that serve the project too."
     )

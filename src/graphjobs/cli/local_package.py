@@ -16,5 +16,6 @@ def local_module(name: str) -> ModuleType:
         return import_module(name)
     except ImportError as error:
         raise ConfigurationError(
-            f"The local instance is not installed ({error}): run `uv sync` in the graphjobs repository."
+            f"The local instance is not installed ({error}): run `make install` in the graphjobs repository, or "
+            "install graphjobs[local]."
         ) from error

@@ -16,6 +16,7 @@ from graphjobs.core.settings import Settings, SettingsError
 from graphjobs.local.process import StartFailed
 from graphjobs.local.state import FolderTaken
 from graphjobs.local.supervisor import Plan, PortTaken, Supervisor
+from graphjobs.packages.needed import EXTRAS, unmet
 
 DEFAULT_STATE_DIR = ".graphjobs"
 USAGE = 2
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until stopped; returns the exit code."""
+    lacking = unmet(*EXTRAS)
+    if lacking:
+        remedy = f"graphjobs install {arguments.config} finds versions that serve the project too."
+        print(f"graphjobs needs in this environment {'; '.join(lacking)}. {remedy}", file=sys.stderr)
+        return 1
     try:
         wanted = plan(arguments)
         supervisor = Supervisor(wanted, _to_stderr if arguments.json else _to_stdout)

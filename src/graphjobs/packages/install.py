@@ -1,25 +1,25 @@
 """A project's packages into the environment that runs `graphjobs local`.
 
-Versions that are installed already are kept where the project has nothing against them; what graphjobs needs is
-demanded. The project's own packages are installed editable, so that a change of them is seen at the next job.
+What graphjobs needs is demanded, and stays at the version that is installed where the project has nothing against it.
+Of the rest, the versions of the project's ``uv.lock`` are preferred, as in a bundle, then those that are installed. The
+project's own packages are installed editable, so that a change of them is seen at the next job.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from packaging.requirements import Requirement
+
 from graphjobs.core import langgraph_json
 from graphjobs.packages import uv
-from graphjobs.packages.needed import needed
+from graphjobs.packages.needed import EXTRAS, needed
 from graphjobs.packages.project import is_built, project_packages
-from graphjobs.packages.resolution import pins, resolve
+from graphjobs.packages.resolution import merged, normal, pins, resolve
 from graphjobs.packages.uv import Platform, UvError
-
-EXTRAS: Final = ("api", "stream", "worker", "local")
-"""What `graphjobs local` needs to go on working."""
 
 FILE: Final = "langgraph.json"
 
@@ -34,8 +34,9 @@ def install_project(path: Path, say: Callable[[str], None]) -> None:
     """
     file = langgraph_json.read(path / FILE if path.is_dir() else path)
     packages = project_packages(file)
-    here = uv.freeze(sys.executable)
-    resolution = resolve(packages, needed(*EXTRAS), Platform.of_host(), preferred=here, python=sys.executable)
+    here, wanted = uv.freeze(sys.executable), needed(*EXTRAS)
+    preferred = merged(_without(uv.locked(packages.root), wanted), here)
+    resolution = resolve(packages, wanted, Platform.of_host(), preferred=preferred, python=sys.executable)
     present = pins(here)
     changed = [name for name, pin in resolution.pins.items() if _exact(pin) not in map(_exact, present.get(name, ()))]
     for name in resolution.left_out:
@@ -53,6 +54,12 @@ def install_project(path: Path, say: Callable[[str], None]) -> None:
             # Without a [build-system] it is often a list of requirements beside modules, and no package at all.
             say(f"{folder} has no [build-system] and is no package: its modules are found where they are.")
     say(f"The packages of {file.path} are installed.")
+
+
+def _without(lock: str, requirements: Iterable[str]) -> str:
+    """A requirements file without the packages that `requirements` name."""
+    names = {normal(Requirement(text).name) for text in requirements}
+    return "".join(f"{entry}\n" for name, entries in pins(lock).items() if name not in names for entry in entries)
 
 
 def _exact(pin: str) -> str:

@@ -67,6 +67,11 @@ def export(root: Path, *groups: str) -> str:
     return _run(["export", *which, "--frozen", "--no-emit-local", "--no-header", "--no-annotate"], root)
 
 
+def locked(root: Path) -> str:
+    """As `export` of everything, if there is a ``uv.lock`` in `root`; else empty."""
+    return export(root) if (root / "uv.lock").is_file() else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """What `compile_pins` reads and writes.
