@@ -24,6 +24,7 @@ ROUTES = [
     ("GET", "/jobs"),
     ("GET", "/jobs/{job_id}/status"),
     ("POST", "/jobs/{job_id}/cancel"),
+    ("DELETE", "/jobs/{job_id}"),
     ("POST", "/jobs/{job_id}/stream-ticket"),
 ]
 JOB_ROUTES = [route for route in ROUTES if "{job_id}" in route[1]]

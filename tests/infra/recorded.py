@@ -38,6 +38,11 @@ def needed(service: str, operation: str, params: dict[str, Any]) -> Pairs:
     if service == "dynamodb":
         return _of_dynamodb(operation, params)
     if service == "s3":
+        if operation == "ListObjectsV2":
+            return {("s3:ListBucket", "bucket")}
+        if operation == "DeleteObjects":
+            prefixes = {each["Key"].partition("/")[0] for each in params["Delete"]["Objects"]}
+            return {("s3:DeleteObject", f"bucket/{prefix}/*") for prefix in prefixes}
         where = f"bucket/{params['Key'].partition('/')[0]}/*"
         pairs = {(f"s3:{operation.replace('HeadObject', 'GetObject')}", where)}
         return pairs | ({("s3:PutObjectTagging", where)} if "Tagging" in params else set())

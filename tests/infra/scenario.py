@@ -204,7 +204,7 @@ def run(folder: Path) -> Recording:
     path = list(sys.path)
     with backend() as aws:
         day = Scenario(aws, folder)
-        jobs = [day.submit(name) for name in ("large", "failing")]
+        jobs = [day.submit(name) for name in ("large", "failing", "large")]
         day.work()
         day.submit("waiting")
         day.work(remaining_ms=3_000)  # too little time: sent on
@@ -222,6 +222,7 @@ def run(folder: Path) -> Recording:
         day.stream(live.job.job_id)
         day.request("cancel_job", "POST", f"/jobs/{day.running().job.job_id}/cancel")
         day.request("cancel_job", "POST", f"/jobs/{day.lost().job_id}/cancel")
+        day.request("cancel_job", "DELETE", f"/jobs/{jobs[2]}")
         day.lost()
         aws.clock.now = now_ms() - 60_000
         aws.new_job()

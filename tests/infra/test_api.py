@@ -16,6 +16,7 @@ ROUTES = {
     "GET /jobs": "list_jobs",
     "GET /jobs/{job_id}/status": "job_status",
     "POST /jobs/{job_id}/cancel": "cancel_job",
+    "DELETE /jobs/{job_id}": "cancel_job",
     "POST /jobs/{job_id}/stream-ticket": "stream_ticket",
 }
 
@@ -85,7 +86,7 @@ def test_browsers_may_send_and_read_the_headers_of_the_contract(template: Templa
     cors = template.only("AWS::ApiGatewayV2::Api")["Properties"]["CorsConfiguration"]
     assert set(cors["AllowHeaders"]) == {"authorization", "content-type", "idempotency-key"}
     assert set(cors["ExposeHeaders"]) == {"idempotent-replayed", "retry-after"}
-    assert set(cors["AllowMethods"]) == {"GET", "POST"}
+    assert set(cors["AllowMethods"]) == {"DELETE", "GET", "POST"}
     assert cors["AllowOrigins"] == ["*"]
     assert "CorsConfiguration" not in elsewhere.only("AWS::ApiGatewayV2::Api")["Properties"]
 

@@ -79,12 +79,20 @@ ALLOWED = {
         sqs:SendMessage                 queue
     """,
     "reconcile": """
-        dynamodb:Query      jobs/index/active
-        dynamodb:GetItem    jobs
-        dynamodb:UpdateItem jobs
-        dynamodb:PutItem    events
-        dynamodb:Query      events
-        sqs:SendMessage     queue
+        dynamodb:Query          jobs/index/active
+        dynamodb:DeleteItem     jobs
+        dynamodb:GetItem        jobs
+        dynamodb:UpdateItem     jobs
+        dynamodb:BatchWriteItem events
+        dynamodb:PutItem        events
+        dynamodb:Query          events
+        dynamodb:BatchWriteItem checkpoints
+        dynamodb:Query          checkpoints
+        s3:ListBucket           bucket
+        s3:DeleteObject         bucket/events/*
+        s3:DeleteObject         bucket/inputs/*
+        s3:DeleteObject         bucket/checkpoints/*
+        sqs:SendMessage         queue
     """,
     "empty_bucket": """
         s3:ListBucket       bucket
@@ -161,11 +169,16 @@ def test_the_configured_policies_are_the_workers_and_nobody_elses(elsewhere: Tem
     assert managed == {worker: policies}
 
 
-def test_a_production_stage_has_no_function_that_deletes(production: Template) -> None:
-    """But messages, and what a graph itself asks the store to forget."""
-    allowed = {entry for name in production.functions() for entry in production.role(name)}
-    deletes = {(action, resource) for action, resource in allowed if "Delete" in action}
-    assert {entry for entry in deletes if entry[0] != "sqs:DeleteMessage"} == {("dynamodb:DeleteItem", "store")}
+def test_in_production_only_the_reconciler_deletes(production: Template) -> None:
+    """What a user has deleted; beside it messages, and what a graph itself asks the store to forget."""
+    deletes = {
+        name: {pair for pair in production.role(name) if "Delete" in pair[0] or "BatchWrite" in pair[0]}
+        for name in production.functions()
+    }
+    deletes = {name: {pair for pair in pairs if pair[0] != "sqs:DeleteMessage"} for name, pairs in deletes.items()}
+    assert deletes.pop("worker") == {("dynamodb:DeleteItem", "store")}
+    assert ("s3:DeleteObject", "bucket/events/*") in deletes.pop("reconcile")
+    assert not any(deletes.values())
 
 
 def allowed(template: Template) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from graphjobs.api.submission import Submission
 from graphjobs.aws.cancel import JobGone, cancel
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.erasure import Erasure
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
@@ -72,7 +73,9 @@ class World:
         self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, aws.clock)
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
-        self.reconciler = Reconciler(self.jobs, self.transitions, self.queue, aws.settings, self.logger, aws.clock)  # type: ignore[arg-type]
+        erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.settings)
+        parts: Any = (self.jobs, self.transitions, self.queue, erasure, aws.settings, self.logger, aws.clock)
+        self.reconciler = Reconciler(*parts)
         self.witness.judge = self.conversations = Judge(self)
         self.requests: list[tuple[str, JobRequest]] = []
         self.workers: list[ModelWorker] = []

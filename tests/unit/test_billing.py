@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from benchmarks.billing import Meter, blocks, changed_names
-from graphjobs.aws.job_store import Idempotency, JobStore
+from graphjobs.aws.job_items import Idempotency
+from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.schema import JOBS_TABLE
 from graphjobs.core.job import Job, Status
 from tests.support.backend import Backend, backend

@@ -1,6 +1,6 @@
-"""The functions behind the HTTP API, one module per route, and what creating a job means.
+"""The functions behind the HTTP API, a module per function, and what creating a job means.
 
-* `cancel_job`: `POST /jobs/{job_id}/cancel`
+* `cancel_job`: `POST /jobs/{job_id}/cancel`, `DELETE /jobs/{job_id}`
 * `create_job`: `POST /jobs`
 * `job_request`: its body
 * `job_status`: `GET /jobs/{job_id}/status`

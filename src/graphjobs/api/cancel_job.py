@@ -1,4 +1,7 @@
-"""``POST /jobs/{job_id}/cancel``: end a job, or ask its worker to. Safe to repeat."""
+"""``POST /jobs/{job_id}/cancel`` ends a job, or asks its worker to; ``DELETE /jobs/{job_id}`` has it erased as well.
+
+Both are safe to repeat.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from graphjobs.aws.backend import Backend
-from graphjobs.aws.cancel import cancel
+from graphjobs.aws.cancel import cancel, delete
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Transitions
 from graphjobs.core.job import Status
@@ -48,6 +51,18 @@ def cancel_job(
         record(metrics, Metric.JOBS_CANCELLED)
     logger.info("cancel", extra={"job_id": job_id, "before": before.status.value, "after": after.status.value})
     return json_answer(200 if after.status.terminal else 202, summary(after))
+
+
+@app.delete("/jobs/<job_id>")
+def delete_job(job_id: str) -> Response[str]:
+    """202: the job is gone for everybody, and the reconciler erases it once it has ended. 404 from then on."""
+    jobs, transitions = wiring()
+    before = own_job(app, jobs, job_id)
+    after = delete(before, jobs, transitions)
+    if after.status is Status.CANCELLED and not before.status.terminal:
+        record(metrics, Metric.JOBS_CANCELLED)
+    logger.info("delete", extra={"job_id": job_id, "before": before.status.value, "after": after.status.value})
+    return json_answer(202, summary(after))
 
 
 handler = api_handler(app, metrics)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws.cancel import JobGone, cancel
-from graphjobs.aws.job_store import Idempotency, JobStore, lost_a_race
+from graphjobs.aws.job_items import Idempotency
+from graphjobs.aws.job_store import JobStore, lost_a_race
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.transition import Contended, Transitions
 from graphjobs.core import turns
@@ -90,7 +91,7 @@ class Joining:
             return thread, []
         first = self.jobs.get(f"job-{thread_id}")
         if first is not None and not first.expired(now):
-            if first.owner != job.owner or first.thread_id not in (None, thread_id):
+            if first.deleting or first.owner != job.owner or first.thread_id not in (None, thread_id):
                 raise thread_not_found()
             return self._adopted(first, now)
         if asked.if_not_exists != "create":

@@ -14,7 +14,8 @@ from typing import Final
 
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.joining import Joining
-from graphjobs.aws.job_store import Idempotency, JobStore, KeyReused, RowChanged
+from graphjobs.aws.job_items import Idempotency
+from graphjobs.aws.job_store import JobStore, KeyReused, RowChanged
 from graphjobs.aws.owner_limit import OwnerLimitReached
 from graphjobs.aws.queue import MAX_DELAY_SECONDS, RESEND_AFTER_MS, UNSENT_GRACE_MS, JobQueue
 from graphjobs.core.job import Job, Status, new_job_id

@@ -1,12 +1,14 @@
 """Adapters to AWS: DynamoDB, SQS, S3.
 
 * `backend`: stores and clients, put together from settings
-* `cancel`: cancel
+* `cancel`: cancel and delete
 * `checkpoint_table`: checkpoints as items and S3 objects
 * `claims`: claim, finish, release
 * `clients`: clients, time-outs, which errors may pass
 * `dynamo_log`: the log in DynamoDB
+* `erasure`: what is kept of a job, and how it is erased
 * `input_bodies`: large inputs in S3
+* `job_items`: keys of a job's items
 * `job_store`: rows, inputs, idempotency records: conditional reads and writes
 * `owner_limit`: how many jobs an owner has that have not ended
 * `payload_store`: large slot bodies in S3

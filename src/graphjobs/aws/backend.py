@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphjobs.aws import clients
 from graphjobs.aws.dynamo_log import DynamoEventLog
+from graphjobs.aws.erasure import Erasure
 from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
@@ -55,6 +56,11 @@ class Backend:
     def threads(self) -> ThreadStore:
         """The rows of threads."""
         return ThreadStore(self.dynamodb, self._settings.jobs_table, self._settings.thread_retention_seconds)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """What erases deleted jobs."""
+        return Erasure(self.dynamodb, clients.s3(self._config), self.threads, self._settings)
 
     @cached_property
     def queue(self) -> JobQueue:

@@ -37,7 +37,7 @@ class Claim:
     @property
     def thread(self) -> str:
         """The checkpoint thread: the mark's, else one that no earlier claim has written to."""
-        return self.mark.thread if self.mark else f"{self.job.job_id}:{self.job.epoch}"
+        return self.mark.thread if self.mark else self.job.checkpoint_thread(self.job.epoch)
 
 
 class Claims:

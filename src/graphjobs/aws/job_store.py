@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from graphjobs.aws.clients import CONFLICT_CODES, error_code
 from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
+from graphjobs.aws.job_items import RECORD, Idempotency, input_key, job_id_of, row_key, webhook_key
 from graphjobs.aws.owner_limit import OwnerLimit, OwnerLimitReached
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
@@ -34,7 +34,7 @@ CREATE_PATIENCE: Final = Retry(tries=10, seconds=8)
 WEBHOOK: Final = "webhook"
 """Attribute of a row whose caller named a webhook."""
 
-UNSET: Final = ("thread_id", "rollback")
+UNSET: Final = ("thread_id", "rollback", "deleting")
 """What others may add to a row without changing its state: a row that was read without them is still without them."""
 
 MAX_LIST_PAGES: Final = 10
@@ -46,21 +46,7 @@ class RowChanged(Exception):
 
 
 class KeyReused(Exception):
-    """An idempotency key was used before with another body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """A caller's key and the digest of the body that came with it."""
-
-    owner: str
-    key: str
-    body_hash: str
-
-    @property
-    def record_key(self) -> str:
-        """Key of the record: hashed, since a caller's key may be of any length and form."""
-        return "idem#" + hashlib.sha256(f"{self.owner}\0{self.key}".encode()).hexdigest()
+    """An idempotency key was used before, with another body or for a job that is deleted."""
 
 
 class JobStore:
@@ -88,20 +74,20 @@ class JobStore:
         Returns the job and whether it is new; an earlier one under the same key and body is not new.
 
         Raises:
-            KeyReused: the key was used with another body.
+            KeyReused: the key was used with another body, or for a job that is deleted.
             OwnerLimitReached: the owner has `job.owner_limit` jobs that have not ended.
             ClientError, BotoCoreError: as DynamoDB answers; nothing was stored, or all of it was.
         """
         expires = {"expires_at": {"N": str(job.expires_at)}}
-        row = {"pk": _row_key(job.job_id), **row_attributes(job), **_index_keys(job)}
+        row = {"pk": row_key(job.job_id), **row_attributes(job), **_index_keys(job)}
         items: list[dict[str, Any]] = [
             {"Item": row, "ConditionExpression": "attribute_not_exists(pk)"},
-            {"Item": {"pk": _input_key(job.job_id), **self._input_attributes(job.job_id, body), **expires}},
+            {"Item": {"pk": input_key(job.job_id), **self._input_attributes(job.job_id, body), **expires}},
         ]
         if webhook is not None:
             # An item of its own, since the row must stay small; the row says that there is one.
             row[WEBHOOK] = {"BOOL": True}
-            items.append({"Item": {"pk": _webhook_key(job.job_id), "url": {"S": webhook}, **expires}})
+            items.append({"Item": {"pk": webhook_key(job.job_id), "url": {"S": webhook}, **expires}})
         if idempotency is not None:
             record = {
                 "pk": {"S": idempotency.record_key},
@@ -109,6 +95,7 @@ class JobStore:
                 "body_hash": {"S": idempotency.body_hash},
                 **expires,
             }
+            items[1]["Item"][RECORD] = record["pk"]
             items.append(
                 {
                     "Item": record,
@@ -147,7 +134,7 @@ class JobStore:
         """The job that was created under the key; None if there is none.
 
         Raises:
-            KeyReused: the key was used with another body.
+            KeyReused: the key was used with another body, or for a job that is deleted.
         """
         answer = self._client.get_item(
             TableName=self._table, Key={"pk": {"S": idempotency.record_key}}, ConsistentRead=True
@@ -155,23 +142,24 @@ class JobStore:
         record = answer.get("Item")
         if record is None or int(record["expires_at"]["N"]) * 1000 <= now:
             return None
-        if record["body_hash"]["S"] != idempotency.body_hash:
+        job = self.get(record["job_id"]["S"])
+        if record["body_hash"]["S"] != idempotency.body_hash or (job is not None and job.deleting):
             raise KeyReused(idempotency.key)
-        return self.get(record["job_id"]["S"])
+        return job
 
     def get(self, job_id: str) -> Job | None:
         """The row, read consistently; None if there is none. Half a kilobyte: one read unit."""
-        answer = self._client.get_item(TableName=self._table, Key={"pk": _row_key(job_id)}, ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._table, Key={"pk": row_key(job_id)}, ConsistentRead=True)
         return job_from_item(answer["Item"]) if "Item" in answer else None
 
     def peek(self, job_id: str) -> Job | None:
         """The row, perhaps a moment old: half a read unit."""
-        answer = self._client.get_item(TableName=self._table, Key={"pk": _row_key(job_id)})
+        answer = self._client.get_item(TableName=self._table, Key={"pk": row_key(job_id)})
         return job_from_item(answer["Item"]) if "Item" in answer else None
 
     def input(self, job_id: str) -> str | None:
         """The JSON text that the job was created with."""
-        answer = self._client.get_item(TableName=self._table, Key={"pk": _input_key(job_id)}, ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._table, Key={"pk": input_key(job_id)}, ConsistentRead=True)
         item = answer.get("Item")
         if item is None:
             return None
@@ -191,7 +179,7 @@ class JobStore:
 
     def webhook(self, job_id: str) -> str | None:
         """The URL that is told of the job's end; None if there is none, or the job is gone."""
-        answer = self._client.get_item(TableName=self._table, Key={"pk": _webhook_key(job_id)})
+        answer = self._client.get_item(TableName=self._table, Key={"pk": webhook_key(job_id)})
         return answer["Item"]["url"]["S"] if "Item" in answer else None
 
     def update(self, before: Job, after: Job, *, guard: tuple[str, ...] = GUARD) -> Job:
@@ -223,7 +211,7 @@ class JobStore:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
         return {
             "TableName": self._table,
-            "Key": {"pk": _row_key(before.job_id)},
+            "Key": {"pk": row_key(before.job_id)},
             "UpdateExpression": expression.strip(),
             "ConditionExpression": " AND ".join(
                 [f"#{name} = :old_{name}" for name in guard] + [f"attribute_not_exists(#{name})" for name in absent]
@@ -246,7 +234,7 @@ class JobStore:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key={"pk": _row_key(job.job_id)},
+                Key={"pk": row_key(job.job_id)},
                 UpdateExpression="SET lease_until = :lease, due_at = :due",
                 ConditionExpression="epoch = :epoch AND #status IN (:running, :cancelling)",
                 ExpressionAttributeNames={"#status": "status"},
@@ -273,7 +261,7 @@ class JobStore:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key={"pk": _row_key(job_id)},
+                Key={"pk": row_key(job_id)},
                 UpdateExpression="SET watched_until = :until",
                 ConditionExpression="attribute_exists(active)",
                 ExpressionAttributeValues={":until": {"N": str(until)}},
@@ -315,7 +303,7 @@ class JobStore:
                 return jobs[:limit], (last.job_id, _created(last))
             if start is None:
                 return jobs, None
-        return jobs, (_job_id(start["pk"]["S"]), start["created"]["S"])
+        return jobs, (job_id_of(start["pk"]["S"]), start["created"]["S"])
 
     def due(self, shard: int, now: int, *, limit: int, after: Any = None) -> tuple[list[str], Any]:
         """Ids of up to `limit` jobs of one shard of the active index that are due, the most overdue first.
@@ -330,7 +318,7 @@ class JobStore:
             "Limit": limit,
         }
         answer = self._client.query(**query | ({"ExclusiveStartKey": after} if after else {}))
-        return [_job_id(item["pk"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+        return [job_id_of(item["pk"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
 
 def _readable(items: list[dict[str, Any]]) -> Iterator[Job]:
@@ -353,8 +341,9 @@ def lost_a_race(error: ClientError) -> bool:
 
 
 def _index_keys(job: Job) -> dict[str, Any]:
-    keys = {"created": {"S": _created(job)}}
-    if not job.status.terminal:
+    # A job that is deleted is in no list, and is due until it is erased.
+    keys = {} if job.deleting else {"created": {"S": _created(job)}}
+    if not job.status.terminal or job.deleting:
         digest = hashlib.sha256(job.job_id.encode()).digest()
         keys["active"] = {"S": str(digest[0] % ACTIVE_SHARDS)}
         keys["due_at"] = {"N": str(job.due_at)}
@@ -367,20 +356,4 @@ def _created(job: Job) -> str:
 
 def _list_start(owner: str, after: tuple[str, str]) -> dict[str, Any]:
     job_id, created = after
-    return {"pk": _row_key(job_id), "owner": {"S": owner}, "created": {"S": created}}
-
-
-def _row_key(job_id: str) -> dict[str, str]:
-    return {"S": f"job#{job_id}"}
-
-
-def _webhook_key(job_id: str) -> dict[str, str]:
-    return {"S": f"webhook#{job_id}"}
-
-
-def _input_key(job_id: str) -> dict[str, str]:
-    return {"S": f"input#{job_id}"}
-
-
-def _job_id(pk: str) -> str:
-    return pk.removeprefix("job#")
+    return {"pk": row_key(job_id), "owner": {"S": owner}, "created": {"S": created}}

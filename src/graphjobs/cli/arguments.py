@@ -75,6 +75,10 @@ def argument_parser() -> ArgumentParser:
     cancel.add_argument("job_id", metavar="JOB_ID")
     cancel.set_defaults(command="cancel")
 
+    delete = verbs.add_parser("delete", help="delete a job and all that is kept of it", parents=[target])
+    delete.add_argument("job_id", metavar="JOB_ID")
+    delete.set_defaults(command="delete")
+
     listing = verbs.add_parser("list", help="list your jobs, newest first", parents=[target])
     listing.add_argument("--status", help="only jobs of this status")
     listing.add_argument("--limit", type=positive, metavar="N", help="at most so many (default: the service's, 20)")

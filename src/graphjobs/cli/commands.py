@@ -67,6 +67,16 @@ def cancel(client: Client, args: Namespace, notices: Notices) -> int:
     return 0
 
 
+def delete(client: Client, args: Namespace, notices: Notices) -> int:
+    """Delete a job."""
+    job = client.delete(args.job_id)
+    if args.json:
+        _print_json(job)
+    else:
+        print(f"{args.job_id} deleted")
+    return 0
+
+
 def list_jobs(client: Client, args: Namespace, notices: Notices) -> int:
     """Show the caller's jobs, newest first, one page of them."""
     page = client.list(status=args.status, limit=args.limit, cursor=args.cursor)

@@ -82,6 +82,11 @@ class AsyncClient:
         answer: JobSummary = await self._call(calls.cancel(job_id))
         return answer
 
+    async def delete(self, job_id: str) -> JobSummary:
+        """See `Client.delete`."""
+        answer: JobSummary = await self._call(calls.delete(job_id))
+        return answer
+
     async def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> JobList:
         """See `Client.list`."""
         answer: JobList = await self._call(calls.list_jobs(status, limit, cursor))

@@ -42,6 +42,11 @@ def cancel(job_id: str) -> Call:
     return Call("POST", f"/jobs/{_segment(job_id)}/cancel")
 
 
+def delete(job_id: str) -> Call:
+    """``DELETE /jobs/{job_id}``."""
+    return Call("DELETE", f"/jobs/{_segment(job_id)}")
+
+
 def list_jobs(status: str | None, limit: int | None, cursor: str | None) -> Call:
     """``GET /jobs``."""
     return Call("GET", "/jobs", params=_given({"status": status, "limit": limit, "cursor": cursor}))

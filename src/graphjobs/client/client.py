@@ -101,6 +101,14 @@ class Client:
         answer: JobSummary = self._call(calls.cancel(job_id))
         return answer
 
+    def delete(self, job_id: str) -> JobSummary:
+        """Delete the job and all that is kept of it; one that still runs is ended first.
+
+        It is gone for everybody at once, and erased by the service within about a minute of its end.
+        """
+        answer: JobSummary = self._call(calls.delete(job_id))
+        return answer
+
     def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> JobList:
         """One page of the caller's jobs, newest first."""
         answer: JobList = self._call(calls.list_jobs(status, limit, cursor))

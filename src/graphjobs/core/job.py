@@ -88,6 +88,7 @@ class Job:
         waiting: whether other jobs of its thread come first: it is not to be claimed.
         start: the checkpoint that it begins with; None to begin with nothing.
         rollback: whether its cancel takes back whatever it did to its thread.
+        deleting: whether its owner has deleted it: gone for everybody; once it has ended, all of it is erased.
         not_before: when it may begin, if that was asked for.
         owner_limit: how many jobs its owner may have that have not ended; 0: no limit, and it is not counted.
         start_failures: times since the last claim that a worker could not be started for it.
@@ -117,6 +118,7 @@ class Job:
     waiting: bool = False
     start: Position | None = None
     rollback: bool = False
+    deleting: bool = False
     not_before: int | None = None
     owner_limit: int = 0
     start_failures: int = 0
@@ -127,6 +129,10 @@ class Job:
     def thread(self) -> str:
         """The id of its thread: without one given, the UUID in its own id names a thread of its own."""
         return self.thread_id or self.job_id.removeprefix("job-")
+
+    def checkpoint_thread(self, epoch: int) -> str:
+        """The checkpoint thread of the claim `epoch`: no two claims share one."""
+        return f"{self.job_id}:{epoch}"
 
     def expired(self, now: int) -> bool:
         """Whether the row is past its TTL: gone for everybody, deleted by DynamoDB or not."""
@@ -174,7 +180,7 @@ VERSION: Final = 1
 _COUNTS = ("owner_limit", "start_failures")
 """Most often 0, which is not stored."""
 
-_FLAGS = ("waiting", "rollback")
+_FLAGS = ("waiting", "rollback", "deleting")
 
 
 def row_attributes(job: Job) -> dict[str, Any]:
@@ -228,4 +234,5 @@ def job_from_item(item: dict[str, Any]) -> Job:
         waiting="waiting" in item,
         rollback="rollback" in item,
         **{name: int(item[name]["N"]) for name in _COUNTS if name in item},
+        deleting="deleting" in item,
     )

@@ -3,7 +3,8 @@
 Each rule is a pure function of the job as it was read and of the time; `Transitions.commit` carries out what it wants
 and asks again if somebody else was first. What the rules hold true:
 
-* A terminal row never changes, and only a change that ends with the event ``done`` makes a row terminal.
+* Only a change that ends with the event ``done`` makes a row terminal. A terminal row never changes, but for the mark
+  that it is deleted.
 * Only a claim adds to `epoch`, the fence, and it always writes a slot: the previous owner's next key is taken.
 * Whoever holds the job (a lease in force) is the only one who may end it.
 """
@@ -174,6 +175,21 @@ def start_failed(at: Situation, policy: Policy, cause: ends.Cause | None) -> Cha
     return ending(replace(at, job=counted), ends.failed(ends.WORKER_INIT, cause))
 
 
+def delete(at: Situation) -> Change | Refusal:
+    """Mark a job as deleted, and end it as `cancel` does if it has not ended.
+
+    Nobody sees it any more. Once it has ended it is due at once: the reconciler erases it.
+    """
+    if at.job.deleting:
+        return Refusal.FINE
+    job = replace(at.job, deleting=True)
+    if job.status.terminal:
+        return Change(replace(job, due_at=at.now))
+    if job.held(at.now):
+        return Change(replace(job, status=Status.CANCELLING))
+    return ending(replace(at, job=job), ends.CANCELLED)
+
+
 def expire(at: Situation, policy: Policy) -> Change | Refusal:
     """End a job that nobody holds and that must not run again."""
     refusal = _unavailable(at.job, at.now)
@@ -219,7 +235,7 @@ def ending(at: Situation, outcome: Outcome) -> Change:
         status=outcome.status,
         finished_at=at.now,
         lease_until=0,
-        due_at=0,
+        due_at=at.now if job.deleting else 0,
         released=None,
         mark=None,
         waiting=False,

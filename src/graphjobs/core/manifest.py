@@ -111,7 +111,7 @@ _ALL: Final = (
     FunctionSpec(
         name="cancel_job",
         module="graphjobs.api.cancel_job",
-        routes=(("POST", "/jobs/{job_id}/cancel"),),
+        routes=(("POST", "/jobs/{job_id}/cancel"), ("DELETE", "/jobs/{job_id}")),
         needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
         reads=("thread_retention_seconds",),
         may={
@@ -207,12 +207,18 @@ _ALL: Final = (
     FunctionSpec(
         name="reconcile",
         module="graphjobs.reconcile.handler",
-        needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
+        needs=("jobs_table", "events_table", "checkpoints_table", "queue_url", "payload_bucket"),
         reads=("lease_seconds", "heartbeat_seconds", "max_attempts", "max_handoffs", "thread_retention_seconds"),
         may={
-            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+            "jobs": ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
             "jobs/index/active": ("dynamodb:Query",),
-            "events": ("dynamodb:PutItem", "dynamodb:Query"),
+            "events": ("dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"),
+            # To erase what was deleted.
+            "checkpoints": ("dynamodb:BatchWriteItem", "dynamodb:Query"),
+            "bucket": ("s3:ListBucket",),
+            "bucket/events/*": ("s3:DeleteObject",),
+            "bucket/inputs/*": ("s3:DeleteObject",),
+            "bucket/checkpoints/*": ("s3:DeleteObject",),
             "queue": ("sqs:SendMessage",),
         },
         group="reconcile",

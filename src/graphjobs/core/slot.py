@@ -13,6 +13,9 @@ from typing import Any, Final
 from graphjobs.core.event import StoredEvent
 from graphjobs.core.version import NewerVersion, stamp, version_of
 
+PREFIX: Final = "events"
+"""Of large bodies in the payload bucket."""
+
 COMPRESS_ABOVE: Final = 600
 MAX_INLINE_BYTES: Final = 200 * 1024
 """A stored body above this goes to S3 before the slot is put, so that a slot stays under 256 KB."""
@@ -169,5 +172,5 @@ def freeze(job_id: str, seq: int, lines: Sequence[str], *, nonce: str, mark: Mar
         body = zlib.compress(text.encode(), 1)
     slot = Slot(job_id, seq, len(lines), nonce, body, mark, expires_at)
     if len(slot.stored_bytes) > MAX_INLINE_BYTES:
-        return replace(slot, object_key=f"events/{job_id}/{seq:012d}-{nonce}")
+        return replace(slot, object_key=f"{PREFIX}/{job_id}/{seq:012d}-{nonce}")
     return slot

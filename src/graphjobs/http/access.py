@@ -16,13 +16,13 @@ def readable_job(jobs: JobStore, job_id: str, owner: str | None, now: int) -> Jo
     """The job, for `owner`; for None, who has shown the ticket of just this job, whosever it is.
 
     Raises:
-        Problem: 404 if it does not exist, has expired or is another owner's; nobody can tell which. 503 while an
-            older release than the one that wrote it is in force.
+        Problem: 404 if it does not exist, has expired, was deleted or is another owner's; nobody can tell which. 503
+            while an older release than the one that wrote it is in force.
     """
     try:
         job = jobs.get(job_id) if is_job_id(job_id) else None
     except NewerVersion:
         raise unavailable() from None
-    if job is None or job.expired(now) or (owner is not None and job.owner != owner):
+    if job is None or job.deleting or job.expired(now) or (owner is not None and job.owner != owner):
         raise job_not_found()
     return job

@@ -30,6 +30,7 @@ def reconciler() -> Reconciler:
         backend.jobs,
         backend.transitions,
         backend.queue,
+        backend.erasure,
         settings,
         logger,
         on_end=lambda job: record(metrics, ENDS[job.status]),

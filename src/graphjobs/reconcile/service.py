@@ -1,10 +1,10 @@
 """The reconciler: what makes "every accepted job ends" true whatever crashes.
 
 It looks at the jobs that are due in the sparse index, a page at a time, and does for each the one thing that its
-row asks for: send a message (never sent, lost, or its worker was lost), or end it (past the deadline, out of
-attempts, cancelled while nobody ran it). Each step is conditional on the row as read, so two runs at once are as
-good as one; the worker acknowledges an extra message. It sends at most `MAX_SENDS` messages per run, but
-ends all that must end. What fails is counted and left due; the rest of the run goes on.
+row asks for: send a message (never sent, lost, or its worker was lost), end it (past the deadline, out of
+attempts, cancelled while nobody ran it), or erase it (deleted). Each step is conditional on the row as read, so two
+runs at once are as good as one; the worker acknowledges an extra message. It sends at most `MAX_SENDS` messages per
+run, but ends all that must end. What fails is counted and left due; the rest of the run goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs.aws.erasure import Erasure
 from graphjobs.aws.job_store import GUARD, JobStore, RowChanged
 from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
 from graphjobs.aws.schema import ACTIVE_SHARDS
@@ -46,6 +47,7 @@ class Done(StrEnum):
     NOTHING = "nothing"
     SENT = "sent"
     ENDED = "ended"
+    ERASED = "erased"
     WAITING = "waiting"
     """Its message is left to a later run: this one has sent enough."""
     FAILED = "failed"
@@ -59,6 +61,7 @@ class Reconciler:
     jobs: JobStore
     transitions: Transitions
     queue: JobQueue
+    erasure: Erasure
     settings: Settings
     logger: Logger
     clock: Clock = now_ms
@@ -102,8 +105,10 @@ class Reconciler:
     def _treat(self, job_id: str, may_send: bool) -> Done:
         job = self.jobs.get(job_id)
         now = self.clock()
-        if job is None or job.status.terminal or job.held(now) or job.due_at > now:
+        if job is None or job.held(now) or job.due_at > now:
             return Done.NOTHING
+        if job.status.terminal:
+            return self._erase(job, now) if job.deleting else Done.NOTHING
         if lifecycle.verdict(job, now, self._policy) is None:
             if job.waiting:
                 return Done.NOTHING
@@ -120,6 +125,13 @@ class Reconciler:
         self.logger.warning("ended a stuck job", extra=extra)
         self.on_end(job)
         return Done.ENDED
+
+    def _erase(self, job: Job, now: int) -> Done:
+        again = self.erasure.erase(job, now)
+        if again is not None:
+            self._note(job, replace(job, due_at=again))
+        self.logger.info("erased", extra={"job_id": job.job_id, "again_at": again})
+        return Done.ERASED
 
     @property
     def _policy(self) -> Policy:

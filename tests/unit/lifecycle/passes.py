@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphjobs.aws.erasure import Erasure
 from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue, job_id_of
 from graphjobs.core.job import Job
 from graphjobs.observability import logger
@@ -20,7 +21,8 @@ class Pass:
         shaky = Shaky(aws)
         self.dynamodb, self.sqs = shaky.faults, Faults(aws.sqs)
         queue = JobQueue(self.sqs.client, aws.settings.queue_url)
-        self.reconciler = Reconciler(shaky.jobs, shaky.transitions, queue, aws.settings, LOGGER, aws.clock)
+        erasure = Erasure(shaky.faults.client, aws.s3, aws.threads, aws.settings)
+        self.reconciler = Reconciler(shaky.jobs, shaky.transitions, queue, erasure, aws.settings, LOGGER, aws.clock)
 
     def run(self) -> dict[str, int]:
         """One pass; returns what it did, without what it did not."""

@@ -1,0 +1,142 @@
+"""Erasing a job that is deleted: every place where something of it is kept, in the one order that survives a crash.
+
+Where something of a job is: its input, webhook and idempotency record (Jobs table), its slots (Events table), its
+checkpoints (Checkpoints table), the objects of all three (bucket), and its row. The row is last: whoever finds it can
+begin again. A job whose thread is a conversation leaves its checkpoints there: they are the conversation's state.
+
+A worker that was lost may wake up and write a slot or a checkpoint after that. So the row stays, as a mark without
+content, for as long as an invocation can live, and then everything is looked for once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from graphjobs.aws import checkpoint_table, input_bodies
+from graphjobs.aws.checkpoint_table import CheckpointTable
+from graphjobs.aws.clients import error_code
+from graphjobs.aws.job_items import RECORD, input_key, row_key, webhook_key
+from graphjobs.core import slot
+from graphjobs.core.job import Job
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+    from graphjobs.aws.thread_store import ThreadStore
+    from graphjobs.core.settings import Settings
+
+ZOMBIE_MS: Final = 20 * 60_000
+"""How long after a job's end something may still write for it: Lambda ends an invocation after 15 minutes."""
+
+BATCH_WRITE: Final = 25
+OBJECTS: Final = 1000
+"""What one `DeleteObjects` takes."""
+
+
+class ObjectsLeft(RuntimeError):
+    """S3 has kept objects that it was told to delete."""
+
+
+class Erasure:
+    """Erases jobs, whole. Every step may be made again."""
+
+    def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, threads: ThreadStore, settings: Settings) -> None:
+        self._dynamodb = dynamodb
+        self._s3 = s3
+        self._threads = threads
+        self._jobs_table = settings.jobs_table
+        self._events_table = settings.events_table
+        self._bucket = settings.payload_bucket
+        self._checkpoints = CheckpointTable(dynamodb, settings.checkpoints_table, s3, self._bucket, ttl_seconds=0)
+
+    def erase(self, job: Job, now: int) -> int | None:
+        """Erase everything of `job`, which is deleted and has ended.
+
+        Returns:
+            When it must be done once more (epoch milliseconds); None if nothing is left, not even the row.
+
+        Raises:
+            ObjectsLeft, CheckpointsUnavailable, ClientError, BotoCoreError: the backend fails; the row is still there.
+        """
+        self._slots(job.job_id)
+        prefixes = [f"{slot.PREFIX}/{job.job_id}/", f"{input_bodies.PREFIX}/{job.job_id}."]
+        if job.thread_id is None and self._threads.get(job.thread) is None:
+            for epoch in range(1, job.epoch + 1):
+                self._checkpoints.delete(job.checkpoint_thread(epoch))
+            prefixes.append(f"{checkpoint_table.PREFIX}/{job.job_id}:")
+        for prefix in prefixes:
+            self._objects(prefix)
+        self._beside(job.job_id)
+        again = (job.finished_at or now) + ZOMBIE_MS
+        if now < again:
+            return again
+        self._dynamodb.delete_item(
+            TableName=self._jobs_table,
+            Key={"pk": row_key(job.job_id)},
+            ConditionExpression="attribute_not_exists(pk) OR attribute_exists(deleting)",
+        )
+        return None
+
+    def _slots(self, job_id: str) -> None:
+        query: dict[str, Any] = {
+            "TableName": self._events_table,
+            "KeyConditionExpression": "job_id = :job",
+            "ExpressionAttributeValues": {":job": {"S": job_id}},
+            "ProjectionExpression": "job_id, seq",
+            "ConsistentRead": True,
+        }
+        keys = (item for page in _pages(self._dynamodb, query) for item in page)
+        while some := list(islice(keys, BATCH_WRITE)):
+            left: Any = {self._events_table: [{"DeleteRequest": {"Key": key}} for key in some]}
+            while left:
+                left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems")
+
+    def _objects(self, prefix: str) -> None:
+        """By prefix, since a write that crashed has left objects that no item names."""
+        pages: Iterable[Any] = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            if found := [{"Key": each["Key"]} for each in page.get("Contents", [])]:
+                answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})  # type: ignore[typeddict-item]
+                if failed := answer.get("Errors"):
+                    raise ObjectsLeft(f"{len(failed)} objects under {prefix} were not deleted: {failed[0].get('Code')}")
+
+    def _beside(self, job_id: str) -> None:
+        answer = self._dynamodb.get_item(
+            TableName=self._jobs_table,
+            Key={"pk": input_key(job_id)},
+            ProjectionExpression="#record",
+            ExpressionAttributeNames={"#record": RECORD},
+            ConsistentRead=True,
+        )
+        record = answer.get("Item", {}).get(RECORD)
+        if record:
+            self._forget(record, job_id)
+        for key in (webhook_key(job_id), input_key(job_id)):  # the input last: it knows the record
+            self._dynamodb.delete_item(TableName=self._jobs_table, Key={"pk": key})
+
+    def _forget(self, record: Any, job_id: str) -> None:
+        """Delete an idempotency record, unless it has expired and is another job's by now."""
+        try:
+            self._dynamodb.delete_item(
+                TableName=self._jobs_table,
+                Key={"pk": record},
+                ConditionExpression="job_id = :job",
+                ExpressionAttributeValues={":job": {"S": job_id}},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+
+def _pages(dynamodb: DynamoDBClient, query: dict[str, Any]) -> Iterator[list[Any]]:
+    while True:
+        answer = dynamodb.query(**query)
+        yield answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        query = query | {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
