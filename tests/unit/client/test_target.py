@@ -167,7 +167,7 @@ def test_without_the_local_package_one_line_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, name, None)
     assert main(argv) == 2
     err = capsys.readouterr().err
-    assert "run `uv sync`" in err
+    assert "run `make install`" in err
     assert err.count("\n") == 1
 
 
