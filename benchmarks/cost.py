@@ -104,7 +104,7 @@ def run_one_job(meter: Meter, *, watched: bool) -> Ran:
 
         settings = Settings.from_env(os.environ)
         parts = Backend(settings)
-        joining = Joining(parts.jobs, parts.threads, parts.log, parts.transitions, now_ms)
+        joining = Joining(parts.jobs, parts.threads, parts.log, parts.transitions, parts.history, now_ms)
         submission = Submission(parts.jobs, parts.queue, settings, joining)
         the_worker = worker()
         meter.attach(the_worker.saver.table.dynamodb.meta.events)  # of a session of its own

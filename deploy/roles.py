@@ -21,7 +21,7 @@ Client = Callable[[str], Any]
 
 REFUSED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException"})
 NOWHERE: Final = "no-such-item"
-PREFIXES: Final = ("events", "checkpoints", "inputs")
+PREFIXES: Final = ("events", "checkpoints", "inputs", "states")
 """Of the objects in the bucket."""
 NEVER: Final = 100_000
 """Seconds of delay, which no message may have."""

@@ -50,6 +50,7 @@ WILDCARDS: Final = {
     "bucket/events/*": "The objects of one prefix; their names are made at run time.",
     "bucket/inputs/*": "The objects of one prefix; their names are made at run time.",
     "bucket/checkpoints/*": "The objects of one prefix; their names are made at run time.",
+    "bucket/states/*": "The objects of one prefix; their names are made at run time.",
     "bucket/*": "Emptying a bucket is deleting whatever is in it.",
     "bedrock": "An inference profile calls its model in whichever of its regions has room.",
 }

@@ -19,8 +19,8 @@ from infra.config import Config
 from infra.findings import accept
 
 DAY: Final = 86_400
-PREFIXES: Final = ("events", "inputs", "checkpoints")
-"""Of the bucket's objects: bodies of slots, and inputs and checkpoints too large for an item."""
+PREFIXES: Final = ("events", "inputs", "checkpoints", "states")
+"""Of the bucket's objects: bodies of slots, and inputs, checkpoints and states too large for an item."""
 
 TYPES: Final = {
     "S": dynamodb.AttributeType.STRING,
@@ -92,6 +92,7 @@ class Storage(Construct):
             "events": longest + config.retention_days,
             "inputs": longest + config.retention_days,
             "checkpoints": longest + max(config.retention_days, config.thread_retention_days),
+            "states": longest + config.thread_retention_days,
         }
         bucket = s3.Bucket(
             self,

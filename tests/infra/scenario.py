@@ -135,10 +135,10 @@ class Scenario:
         content: dict[str, Any] = json.loads(answer["body"])
         return content
 
-    def submit(self, graph: str) -> str:
+    def submit(self, graph: str, **more: str) -> str:
         """A job, accepted."""
         # Of one graph the input is more than an item holds.
-        body = {"input": {"again": "x" * (300_000 if graph == "large" else 1)}, "graph": graph}
+        body = {"input": {"again": "x" * (300_000 if graph == "large" else 1)}, "graph": graph, **more}
         key = uuid.uuid4().hex
         for _ in range(2):
             answer = self.request("create_job", "POST", "/jobs", body, **{"idempotency-key": key})
@@ -155,6 +155,16 @@ class Scenario:
         second = self.turn(thread_id, multitask_strategy="interrupt")
         self.turn(thread_id)
         self.request("cancel_job", "POST", f"/jobs/{second}/cancel")
+        self.work()
+
+    def look_back(self, thread_id: str) -> None:
+        """What a thread was in, is looked at; while a job runs too; and a job begins at an older checkpoint."""
+        own = str(uuid.uuid4())
+        self.request("threads", "POST", "/threads", {"thread_id": own, "metadata": {"title": "mine"}})
+        self.request("threads", "GET", f"/threads/{thread_id}")
+        pages: Any = self.request("threads", "POST", f"/threads/{thread_id}/history", {"limit": 5})
+        self.turn(thread_id, checkpoint_id=pages[-1]["checkpoint_id"])
+        self.request("threads", "GET", f"/threads/{thread_id}/state")
         self.work()
 
     def work(self, *, remaining_ms: int = 900_000) -> None:
@@ -206,12 +216,14 @@ def run(folder: Path) -> Recording:
         day = Scenario(aws, folder)
         jobs = [day.submit(name) for name in ("large", "failing", "large")]
         day.work()
-        day.submit("waiting")
+        aside = str(uuid.uuid4())
+        day.submit("waiting", thread_id=aside, if_not_exists="create")
         day.work(remaining_ms=3_000)  # too little time: sent on
         day.work()
         for job_id in jobs:
             day.request("job_status", "GET", f"/jobs/{job_id}/status")
         day.converse(jobs[0].removeprefix("job-"))  # of a job that was created without one
+        day.look_back(aside)
         day.request("list_jobs", "GET", "/jobs")
         day.request("stream_ticket", "POST", f"/jobs/{jobs[0]}/stream-ticket")
         day.stream(jobs[0])

@@ -22,6 +22,7 @@ ALLOWED = {
         dynamodb:UpdateItem             jobs
         dynamodb:PutItem                events
         dynamodb:Query                  events
+        dynamodb:Query                  checkpoints
         s3:PutObject                    bucket/inputs/*
         sqs:SendMessage                 queue
         secretsmanager:GetSecretValue   ticket_secret
@@ -44,6 +45,14 @@ ALLOWED = {
     "stream_ticket": """
         dynamodb:GetItem                jobs
         secretsmanager:GetSecretValue   ticket_secret
+    """,
+    "threads": """
+        dynamodb:GetItem        jobs
+        dynamodb:UpdateItem     jobs
+        dynamodb:Query          events
+        dynamodb:BatchGetItem   checkpoints
+        dynamodb:Query          checkpoints
+        s3:GetObject            bucket/states/*
     """,
     "stream": """
         dynamodb:GetItem                jobs
@@ -72,6 +81,8 @@ ALLOWED = {
         s3:GetObject                    bucket/inputs/*
         s3:GetObject                    bucket/checkpoints/*
         s3:PutObject                    bucket/checkpoints/*
+        s3:GetObject                    bucket/states/*
+        s3:PutObject                    bucket/states/*
         sqs:ChangeMessageVisibility     queue
         sqs:DeleteMessage               queue
         sqs:GetQueueAttributes          queue

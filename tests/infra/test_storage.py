@@ -9,6 +9,7 @@ import pytest
 from graphjobs.aws import schema
 from graphjobs.aws.checkpoint_table import PREFIX as CHECKPOINT_PREFIX
 from graphjobs.aws.input_bodies import PREFIX as INPUT_PREFIX
+from graphjobs.aws.state_store import PREFIX as STATE_PREFIX
 from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.slot import freeze
 from tests.infra.template import Template
@@ -101,13 +102,18 @@ def test_an_object_outlives_the_slots_and_checkpoints_that_name_it(
     for rule in rules:
         assert rule["Status"] == "Enabled"
         # The head of a thread is needed for as long as the thread is kept.
-        thread_days = 31 if rule["Prefix"] == f"{CHECKPOINT_PREFIX}/" else 0
+        thread_days = 31 if rule["Prefix"] in (f"{CHECKPOINT_PREFIX}/", f"{STATE_PREFIX}/") else 0
         assert rule["ExpirationInDays"] >= max(job_days, thread_days) + a_day_more
         assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
     line = '{"seq":1,"type":"x","ts":"","data":"' + "".join(chr(33 + i * i % 90) for i in range(9)) + '"}'
     written = freeze("job-1", 1, [line], nonce="n", mark=None, expires_at=0)
     assert written.object_key is None, "small bodies are not in the bucket"
-    assert {rule["Prefix"] for rule in rules} == {"events/", f"{INPUT_PREFIX}/", f"{CHECKPOINT_PREFIX}/"}
+    assert {rule["Prefix"] for rule in rules} == {
+        "events/",
+        f"{INPUT_PREFIX}/",
+        f"{CHECKPOINT_PREFIX}/",
+        f"{STATE_PREFIX}/",
+    }
 
 
 def test_nobody_outside_reaches_the_bucket_and_nobody_without_tls(template: Template) -> None:

@@ -70,7 +70,7 @@ class World:
         self.queue = JobQueue(self.sqs.client, "queue")
         self.threads = ThreadStore(self.faults.client, "jobs", aws.settings.thread_retention_seconds)
         self.transitions = transitions_of(self.faults.client, self.jobs, self.log, aws.clock, self.queue.announce)
-        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, aws.clock)
+        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, aws.history, aws.clock)
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
         erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.settings)

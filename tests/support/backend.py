@@ -13,6 +13,8 @@ from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.state_store import StateStore
+from graphjobs.aws.thread_history import ThreadHistory
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
 from graphjobs.core.event import Event
@@ -38,6 +40,8 @@ class Backend:
     claims: Claims
     queue: JobQueue
     threads: ThreadStore
+    states: StateStore
+    history: ThreadHistory
     environ: dict[str, str] = field(default_factory=dict)
 
     def new_job(self, *, owner: str = "user-1", graph: str = "chat", timeout: int = 3600, **changes: Any) -> Job:
@@ -103,6 +107,7 @@ def backend(**settings: Any) -> Iterator[Backend]:
         log = DynamoEventLog(dynamodb, "events", PayloadStore(s3, "payloads"))
         queue = JobQueue(sqs, values.queue_url)
         transitions = transitions_of(dynamodb, jobs, log, clock, queue.announce)
+        states = StateStore(dynamodb, "checkpoints", lambda: s3, "payloads", values.thread_retention_seconds)
         yield Backend(
             settings=values,
             clock=clock,
@@ -116,5 +121,7 @@ def backend(**settings: Any) -> Iterator[Backend]:
             claims=Claims(jobs, transitions, values, clock=clock),
             queue=queue,
             threads=ThreadStore(dynamodb, "jobs", values.thread_retention_seconds),
+            states=states,
+            history=ThreadHistory(jobs, log, states),
             environ=environ,
         )

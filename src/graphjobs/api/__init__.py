@@ -8,5 +8,8 @@
 * `list_jobs`: `GET /jobs`
 * `stream_ticket`: `POST /jobs/{job_id}/stream-ticket`
 * `submission`: accepting a job
+* `thread_request`: the bodies of the routes of threads
+* `thread_rows`: making a thread and changing its metadata
+* `threads`: threads and their states
 * `turn_request`: the members of that body that make a job a turn of a thread
 """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import re
 from functools import lru_cache
@@ -21,8 +19,9 @@ from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
 from graphjobs.http.job_answer import accepted
+from graphjobs.http.json_body import refused_body
 from graphjobs.http.problem import Problem
-from graphjobs.http.resolver import api_handler, api_url, http_app, json_answer, not_json, owner_of
+from graphjobs.http.resolver import api_handler, api_url, http_app, json_answer, owner_of
 from graphjobs.observability import Metric, record
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
@@ -39,7 +38,8 @@ def wiring() -> tuple[Settings, Submission, StreamUrls]:
     """What this function is made of, built once per process."""
     settings = FUNCTIONS["create_job"].settings(os.environ)
     backend = Backend(settings)
-    joining = Joining(backend.jobs, backend.threads, backend.log, backend.transitions, now_ms)
+    parts = backend.jobs, backend.threads, backend.log, backend.transitions, backend.history
+    joining = Joining(*parts, now_ms)
     return settings, Submission(backend.jobs, backend.queue, settings, joining), stream_urls(settings)
 
 
@@ -63,40 +63,8 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _unreadable(event: dict[str, Any]) -> Problem | None:
-    """Why the body is no JSON object, if it is none.
-
-    Before the resolver, which takes forms as well, and knows of fewer ways in which a text is not JSON.
-    """
-    media_type = event.get("headers", {}).get("content-type", "").partition(";")[0].strip()
-    if media_type not in ("", "application/json"):
-        return not_json()
-    try:
-        body = event.get("body") or "null"
-        value = json.loads(base64.b64decode(body).decode() if event.get("isBase64Encoded") else body)
-    except (ValueError, RecursionError) as error:
-        # Also bytes that are not UTF-8, a number of too many digits, and brackets nested too deep.
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        return Problem(400, "invalid_json", f"The body is not JSON: {reason}.")
-    if not isinstance(value, dict):
-        # The resolver would take the first item of a list for the body.
-        return Problem(400, "invalid_request", "The body is not a JSON object.")
-    return None
-
-
-def _size(event: dict[str, Any]) -> int:
-    """Bytes of the body as the caller sent it, which the HTTP API may have put into base64."""
-    body = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        return len(body.rstrip("=")) * 3 // 4
-    return len(body.encode("utf-8", "surrogatepass"))
-
-
 def _refusal(event: dict[str, Any]) -> Problem | None:
-    limit = wiring()[0].max_body_bytes
-    if _size(event) > limit:
-        return Problem(413, "body_too_large", f"The body is over {limit} bytes.")
-    return _unreadable(event)
+    return refused_body(event, wiring()[0].max_body_bytes)
 
 
 handler = api_handler(app, metrics, refusal=_refusal)

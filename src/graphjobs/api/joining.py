@@ -16,12 +16,13 @@ from graphjobs.core import turns
 from graphjobs.core.job import Job
 from graphjobs.core.thread import Position, Thread
 from graphjobs.core.times import Clock
-from graphjobs.core.turns import Joined, NotJoined
-from graphjobs.http.problem import Problem
+from graphjobs.core.turns import Fork, Joined, NotJoined
+from graphjobs.http.problem import Problem, checkpoint_not_found, thread_not_found
 
 if TYPE_CHECKING:
     from graphjobs.api.job_request import JobRequest
     from graphjobs.aws.dynamo_log import DynamoEventLog
+    from graphjobs.aws.thread_history import ThreadHistory
     from graphjobs.aws.thread_store import ThreadStore
 
 PATIENCE: Final = Retry(tries=12, seconds=10)
@@ -42,6 +43,7 @@ class Joining:
     threads: ThreadStore
     log: DynamoEventLog
     transitions: Transitions
+    history: ThreadHistory
     clock: Clock
 
     def accept(self, job: Job, stored: str, asked: JobRequest, idempotency: Idempotency | None) -> tuple[Job, bool]:
@@ -76,6 +78,8 @@ class Joining:
     def _joined(self, thread: Thread, job: Job, asked: JobRequest) -> Joined:
         command = asked.command.stored() if asked.command else None
         fork = self._fork(thread, asked.checkpoint_id) if asked.checkpoint_id else None
+        if asked.graph is None and thread.graph:
+            job = replace(job, graph=thread.graph)
         joined = turns.join(thread, job, asked.multitask_strategy or "enqueue", command, fork)
         if isinstance(joined, NotJoined):
             raise Problem(409, joined.value, WHY_NOT[joined])
@@ -110,10 +114,17 @@ class Joining:
         mark = tail.mark if tail else None
         return turns.own_thread(first, Position(mark.thread, mark.checkpoint_id) if mark else None, now), []
 
-    def _fork(self, thread: Thread, checkpoint_id: str) -> Position:
+    def _fork(self, thread: Thread, checkpoint_id: str) -> Fork:
+        """Where to begin: any checkpoint of the thread that can be seen.
+
+        Its storage is there as long as its state is: both are kept for as long as a thread after its last turn.
+        """
         if thread.head is not None and thread.head.checkpoint_id == checkpoint_id:
-            return thread.head
-        raise Problem(404, "checkpoint_not_found", "The thread has no such checkpoint.")
+            return Fork(thread.head, thread.interrupts)
+        note = self.history.find(thread, checkpoint_id)
+        if note is None:
+            raise checkpoint_not_found()
+        return Fork(note.position, note.interrupts)
 
     def _end(self, job_id: str, *, rollback: bool) -> None:
         """End a job that was told to stop, if nobody runs it; should that fail, its next claim does it."""
@@ -123,8 +134,3 @@ class Joining:
                 cancel(job, self.jobs, self.transitions, clock=self.clock, rollback=rollback)
         except (ClientError, BotoCoreError, Contended, JobGone):
             return
-
-
-def thread_not_found() -> Problem:
-    """404, also for a thread of another owner."""
-    return Problem(404, "thread_not_found", "There is no such thread.")

@@ -23,6 +23,7 @@ def _thread_id(value: str) -> str:
     return value.lower()
 
 
+ThreadId = Annotated[str, AfterValidator(_thread_id)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Nodes = Annotated[list[Name], Field(max_length=100)] | Literal["*"]
 
@@ -61,7 +62,7 @@ class TurnRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    thread_id: Annotated[str, AfterValidator(_thread_id)] | None = None
+    thread_id: ThreadId | None = None
     if_not_exists: Literal["reject", "create"] | None = None
     multitask_strategy: Strategy | None = None
     command: CommandRequest | None = None

@@ -12,6 +12,8 @@ from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.state_store import StateStore
+from graphjobs.aws.thread_history import ThreadHistory
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
 
@@ -61,6 +63,23 @@ class Backend:
     def erasure(self) -> Erasure:
         """What erases deleted jobs."""
         return Erasure(self.dynamodb, clients.s3(self._config), self.threads, self._settings)
+
+    @cached_property
+    def states(self) -> StateStore:
+        """The states of threads."""
+        settings = self._settings
+        return StateStore(
+            self.dynamodb,
+            settings.checkpoints_table,
+            lambda: clients.s3(self._config),
+            settings.payload_bucket,
+            settings.thread_retention_seconds,
+        )
+
+    @cached_property
+    def history(self) -> ThreadHistory:
+        """What can be seen of threads."""
+        return ThreadHistory(self.jobs, self.log, self.states)
 
     @cached_property
     def queue(self) -> JobQueue:

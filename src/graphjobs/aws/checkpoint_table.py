@@ -123,7 +123,7 @@ class CheckpointTable:
         found: list[Item] = []
         for some in _chunks(wanted, BATCH_GET):
             request = {self._table: {"Keys": some, "ConsistentRead": True}}
-            for answer in _until_taken(lambda left: self.dynamodb.batch_get_item(RequestItems=left), request):
+            for answer in until_taken(lambda left: self.dynamodb.batch_get_item(RequestItems=left), request):
                 found += [self._item(each) for each in answer["Responses"].get(self._table, [])]
         return found
 
@@ -136,7 +136,7 @@ class CheckpointTable:
                 persistently(partial(self.s3.delete_object, Bucket=self._bucket, Key=key))
         requests = [{"DeleteRequest": {"Key": {"PK": each["PK"], "SK": each["SK"]}}} for each in items]
         for some in _chunks(requests, BATCH_WRITE):
-            for _ in _until_taken(lambda left: self.dynamodb.batch_write_item(RequestItems=left), {self._table: some}):
+            for _ in until_taken(lambda left: self.dynamodb.batch_write_item(RequestItems=left), {self._table: some}):
                 pass
 
     def _query(self, thread: str, prefix: str) -> Iterator[Mapping[str, Any]]:
@@ -188,7 +188,7 @@ def persistently(call: Callable[[], T]) -> T:
     raise CheckpointsUnavailable(str(failure)) from failure
 
 
-def _until_taken(send: Callable[[Any], Any], request: Any) -> Iterator[Any]:
+def until_taken(send: Callable[[Any], Any], request: Any) -> Iterator[Any]:
     """The answers to a batch, of which DynamoDB takes what it has capacity for; `send` again what it has left."""
     for _ in PATIENCE:
         answer = persistently(partial(send, request))

@@ -7,7 +7,12 @@ Jobs table, one item each, told apart by the prefix of ``pk``:
 * ``job#<job_id>``: the job row, under 1 KB, since every heartbeat bills all of it;
 * ``input#<job_id>``: what the graph is given, written once;
 * ``webhook#<job_id>``: the URL that is told of the job's end, where the caller gave one;
-* ``idem#<sha256(owner, key)>``: the idempotency record.
+* ``idem#<sha256(owner, key)>``: the idempotency record;
+* ``thread#<thread_id>``: the row of a thread.
+
+Whatever belongs to a thread: its row; the records of its states, each of which names a job and the checkpoint thread
+that it has saved on (``thread#<thread_id>`` in the Checkpoints table, large ones under ``states/`` in the bucket); and
+of each of its jobs the row, the input, the slots and the checkpoint threads ``<job_id>:<epoch>``.
 
 Events table: one item is a *slot* of 1..N consecutive events under the seq of its first event.
 """
@@ -84,7 +89,8 @@ JOBS_TABLE: Final[dict[str, Any]] = _table(("pk", "S")) | {
 EVENTS_TABLE: Final[dict[str, Any]] = _table(("job_id", "S"), ("seq", "N"))
 
 CHECKPOINTS_TABLE: Final[dict[str, Any]] = _table(("PK", "S"), ("SK", "S"))
-"""A checkpoint thread is one partition; see `graphjobs.aws.checkpoint_table`."""
+"""A checkpoint thread is one partition (`graphjobs.aws.checkpoint_table`), and so are the states of a thread
+(`graphjobs.aws.state_store`)."""
 
 STORE_TABLE: Final[dict[str, Any]] = _table(("PK", "S"), ("SK", "S"))
 """LangGraph's store: the first label of a namespace; its other labels and the item's key. TTL on `TTL_ATTRIBUTE`."""

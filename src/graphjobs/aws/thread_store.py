@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from graphjobs.aws.clients import error_code
+from graphjobs.aws.job_store import RowChanged
 from graphjobs.core.thread import Thread, position_attribute, thread_attributes, thread_from_item
 from graphjobs.core.turns import Turn
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ThreadStore:
-    """Thread rows; they are changed by transactions alone, each conditional on the revision that was read."""
+    """Thread rows; each change of one is conditional on the revision that was read."""
 
     def __init__(self, client: DynamoDBClient, table: str, retention_seconds: int) -> None:
         self._client = client
@@ -30,13 +34,27 @@ class ThreadStore:
         expires = now // 1000 + self._retention_seconds
         return replace(thread, revision=thread.revision + 1, updated_at=now, expires_at=expires)
 
+    def commit(self, after: Thread) -> None:
+        """Store `after` by itself; see `change`.
+
+        Raises:
+            RowChanged: the row is no longer as it was read.
+            ClientError, BotoCoreError: as DynamoDB answers.
+        """
+        try:
+            self._client.update_item(**self.change(after))
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise RowChanged(after.thread_id) from error
+            raise
+
     def change(self, after: Thread) -> dict[str, Any]:
         """The update to `after`, as `touched` gave it; it fails unless the row has the revision before that.
 
         Revision 1 makes the row.
         """
         values = thread_attributes(after)
-        gone = [name for name in ("head", "turn", "interrupts", "waiting") if name not in values]
+        gone = [name for name in ("head", "branches", "turn", "interrupts", "waiting") if name not in values]
         condition = "revision = :before" if after.revision > 1 else "attribute_not_exists(pk) OR expires_at <= :now"
         before = after.revision - 1 if after.revision > 1 else after.updated_at // 1000
         return {

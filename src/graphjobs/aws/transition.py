@@ -23,6 +23,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -140,7 +141,7 @@ class Transitions:
             thread = turns.own_thread(job, None, now)
         else:
             return None, None
-        after, turn = turns.ended(thread, change.job, outcome)
+        after, turn = turns.ended(thread, replace(change.job, start=job.start), outcome)
         return self._threads.touched(after, now), turn
 
     def _write(

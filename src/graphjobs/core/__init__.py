@@ -6,12 +6,14 @@
 * `job`: the row: statuses, attributes, what may be said of it
 * `langgraph_json`: the one reader of `langgraph.json`
 * `lifecycle`: the rules of a job's life: claim, finish, release, cancel, expire
+* `lineage`: which states of a thread can be seen
 * `loading`: modules are loaded without garbage collection
 * `manifest`: every function: routes, settings, permissions, packages, metrics
 * `outcome`: how a job ends: codes, `error` and `done`
 * `run_request`: what a job asks of its graph; its rules and its stored form
 * `settings`: every environment variable
 * `slot`: a slot and its mark; freezing, deflating, the DynamoDB item
+* `state_record`: what a checkpoint of a thread holds, as JSON
 * `thread`: the row of a thread: its head, whose turn it is
 * `times`: time, in and out
 * `turns`: the rules of turns: how a job joins a thread, and what its end makes of it

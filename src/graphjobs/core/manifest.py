@@ -67,7 +67,15 @@ _ALL: Final = (
         name="create_job",
         module="graphjobs.api.create_job",
         routes=(("POST", "/jobs"),),
-        needs=("jobs_table", "events_table", "queue_url", "payload_bucket", "stream_url", "ticket_secret"),
+        needs=(
+            "jobs_table",
+            "events_table",
+            "checkpoints_table",
+            "queue_url",
+            "payload_bucket",
+            "stream_url",
+            "ticket_secret",
+        ),
         reads=(
             "graphs",
             "default_timeout_seconds",
@@ -81,6 +89,8 @@ _ALL: Final = (
             "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
             # The multitask strategies that end the jobs before.
             "events": ("dynamodb:PutItem", "dynamodb:Query"),
+            # The states that a job may begin at.
+            "checkpoints": ("dynamodb:Query",),
             "bucket/inputs/*": ("s3:PutObject",),
             "queue": ("sqs:SendMessage",),
             **_TICKETS,
@@ -129,6 +139,30 @@ _ALL: Final = (
         routes=(("POST", "/jobs/{job_id}/stream-ticket"),),
         needs=("jobs_table", "stream_url", "ticket_secret"),
         may={"jobs": ("dynamodb:GetItem",), **_TICKETS},
+        group="api",
+    ),
+    FunctionSpec(
+        name="threads",
+        module="graphjobs.api.threads",
+        routes=(
+            ("POST", "/threads"),
+            ("GET", "/threads/{thread_id}"),
+            ("PATCH", "/threads/{thread_id}"),
+            ("GET", "/threads/{thread_id}/state"),
+            ("GET", "/threads/{thread_id}/state/{checkpoint_id}"),
+            ("POST", "/threads/{thread_id}/state/checkpoint"),
+            ("GET", "/threads/{thread_id}/history"),
+            ("POST", "/threads/{thread_id}/history"),
+        ),
+        needs=("jobs_table", "events_table", "checkpoints_table", "payload_bucket"),
+        reads=("thread_retention_seconds",),
+        may={
+            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+            # How far the running job has got.
+            "events": ("dynamodb:Query",),
+            "checkpoints": ("dynamodb:BatchGetItem", "dynamodb:Query"),
+            "bucket/states/*": ("s3:GetObject",),
+        },
         group="api",
     ),
     FunctionSpec(
@@ -181,6 +215,7 @@ _ALL: Final = (
             "bucket/events/*": ("s3:PutObject",),
             "bucket/inputs/*": ("s3:GetObject",),
             "bucket/checkpoints/*": ("s3:GetObject", "s3:PutObject"),
+            "bucket/states/*": ("s3:GetObject", "s3:PutObject"),
             "queue": (
                 "sqs:ChangeMessageVisibility",
                 "sqs:DeleteMessage",

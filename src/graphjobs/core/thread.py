@@ -54,6 +54,7 @@ class Thread:
     Attributes:
         revision: +1 at every change; each change is conditional on it.
         head: the checkpoint that the next job begins with; None if no job has saved any.
+        branches: heads that were left when a job began at an older checkpoint, the newest last.
         interrupts: ids of the questions that are open at the head.
         resting: its status while nobody has the turn.
         turn: the job whose turn it is.
@@ -68,6 +69,7 @@ class Thread:
     expires_at: int
     revision: int = 0
     head: Position | None = None
+    branches: tuple[Position, ...] = ()
     interrupts: tuple[str, ...] = ()
     resting: ThreadStatus = ThreadStatus.IDLE
     turn: str | None = None
@@ -101,7 +103,11 @@ def position_attribute(position: Position) -> dict[str, Any]:
 
 def position_from_attribute(attribute: dict[str, Any] | None) -> Position | None:
     """The reverse of `position_attribute`."""
-    return Position(*(part["S"] for part in attribute["L"])) if attribute else None
+    return _position(attribute) if attribute else None
+
+
+def _position(attribute: dict[str, Any]) -> Position:
+    return Position(*(part["S"] for part in attribute["L"]))
 
 
 def thread_attributes(thread: Thread) -> dict[str, Any]:
@@ -123,6 +129,8 @@ def thread_attributes(thread: Thread) -> dict[str, Any]:
         item["head"] = position_attribute(thread.head)
     if thread.turn:
         item["turn"] = {"S": thread.turn}
+    if thread.branches:
+        item["branches"] = {"L": [position_attribute(each) for each in thread.branches]}
     for name in LISTS:
         if values := getattr(thread, name):
             item[name] = {"L": [{"S": value} for value in values]}
@@ -147,6 +155,7 @@ def thread_from_item(item: dict[str, Any]) -> Thread:
         graph=item["graph"]["S"],
         resting=ThreadStatus(item["resting"]["S"]),
         head=position_from_attribute(item.get("head")),
+        branches=tuple(_position(each) for each in item.get("branches", {"L": []})["L"]),
         turn=item.get("turn", {}).get("S"),
         metadata=json.loads(item["metadata"]["S"]),
     )

@@ -20,6 +20,9 @@ from graphjobs.core.thread import Position, Thread, ThreadStatus
 MAX_WAITING: Final = 20
 """Jobs that may wait for one thread."""
 
+MAX_BRANCHES: Final = 25
+"""Heads of a thread that were left and can still be seen; the oldest is forgotten for a new one."""
+
 INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
@@ -46,6 +49,14 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    """Where a job begins in place of its thread's head, and the questions that are open there."""
+
+    position: Position
+    interrupts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """The turn handed to a job that has waited: where it begins."""
 
@@ -54,17 +65,21 @@ class Turn:
 
 
 def join(
-    thread: Thread, job: Job, strategy: Strategy, command: Mapping[str, Any] | None, fork: Position | None
+    thread: Thread, job: Job, strategy: Strategy, command: Mapping[str, Any] | None, fork: Fork | None
 ) -> Joined | NotJoined:
-    """`job` as the next of `thread`; at once if nobody has the turn. `fork` is where it begins in place of the head."""
+    """`job` as the next of `thread`; at once if nobody has the turn.
+
+    An answer at a fork is for what was asked there, answered since or not: it makes a branch of its own.
+    """
     busy = thread.turn is not None
     if command is not None and "resume" in command:
-        refusal = _unanswerable(thread, command["resume"]) if fork is None else None
+        refusal = _unanswerable(fork.interrupts if fork else thread.interrupts, command["resume"])
         if busy or refusal is not None:
             return NotJoined.BUSY if busy else refusal or NotJoined.BUSY
-    job = replace(job, thread_id=thread.thread_id, start=fork)
+    start = fork.position if fork else None
+    job = replace(job, thread_id=thread.thread_id, start=start)
     if not busy:
-        start = fork or thread.head
+        start = start or thread.head
         return Joined(replace(thread, turn=job.job_id, graph=job.graph), replace(job, start=start))
     if strategy == "reject":
         return NotJoined.BUSY
@@ -75,14 +90,14 @@ def join(
     return Joined(replace(thread, waiting=(*thread.waiting, job.job_id), graph=job.graph), waits, stops)
 
 
-def _unanswerable(thread: Thread, resume: Any) -> NotJoined | None:
-    if not thread.interrupts:
+def _unanswerable(interrupts: tuple[str, ...], resume: Any) -> NotJoined | None:
+    if not interrupts:
         # Also where it was stopped, by a cancel or at a node: LangGraph would keep the answer for a question to come.
         return NotJoined.NO_SUCH_INTERRUPT
     named = names_interrupts(resume)
     if named is not None:
-        return None if named <= set(thread.interrupts) else NotJoined.NO_SUCH_INTERRUPT
-    return None if len(thread.interrupts) == 1 else NotJoined.AMBIGUOUS
+        return None if named <= set(interrupts) else NotJoined.NO_SUCH_INTERRUPT
+    return None if len(interrupts) == 1 else NotJoined.AMBIGUOUS
 
 
 def names_interrupts(resume: Any) -> set[str] | None:
@@ -96,13 +111,13 @@ def ended(thread: Thread, job: Job, outcome: Outcome) -> tuple[Thread, Turn | No
     """The thread after the end of `job` (its row before it), and who has the turn then, if somebody is waiting."""
     if job.job_id != thread.turn:
         return replace(thread, waiting=tuple(each for each in thread.waiting if each != job.job_id)), None
-    after = thread if job.rollback else _moved(thread, outcome)
+    after = thread if job.rollback else _moved(thread, job, outcome)
     following = after.waiting[0] if after.waiting else None
     turn = Turn(following, after.head) if following else None
     return replace(after, turn=following, waiting=after.waiting[1:]), turn
 
 
-def _moved(thread: Thread, outcome: Outcome) -> Thread:
+def _moved(thread: Thread, job: Job, outcome: Outcome) -> Thread:
     resting = RESTING.get(outcome.status, thread.resting)
     if outcome.position is None:
         # Nothing of this job was confirmed: the questions that were open still are.
@@ -110,8 +125,20 @@ def _moved(thread: Thread, outcome: Outcome) -> Thread:
     if outcome.status is Status.CANCELLED:
         resting = ThreadStatus.INTERRUPTED
     return replace(
-        thread, head=outcome.position, interrupts=tuple(each["id"] for each in outcome.interrupts), resting=resting
+        thread,
+        head=outcome.position,
+        branches=_branches(thread, job),
+        interrupts=tuple(each["id"] for each in outcome.interrupts),
+        resting=resting,
     )
+
+
+def _branches(thread: Thread, job: Job) -> tuple[Position, ...]:
+    """The heads that were left, once that of `job` is the head: the one before it, unless `job` has begun there."""
+    left = [each for each in thread.branches if each != job.start]
+    if thread.head is not None and job.start != thread.head:
+        left.append(thread.head)
+    return tuple(left[-MAX_BRANCHES:])
 
 
 RESTING: Final = {

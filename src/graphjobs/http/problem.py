@@ -71,6 +71,16 @@ def job_not_found() -> Problem:
     return Problem(404, "job_not_found", "There is no such job.")
 
 
+def thread_not_found() -> Problem:
+    """A thread that does not exist, has expired or is another owner's: the three look exactly alike."""
+    return Problem(404, "thread_not_found", "There is no such thread.")
+
+
+def checkpoint_not_found() -> Problem:
+    """A checkpoint that does not exist, has expired, or is of a job that came to nothing: they look exactly alike."""
+    return Problem(404, "checkpoint_not_found", "The thread has no such checkpoint.")
+
+
 def route_not_found() -> Problem:
     """A path that the API does not have."""
     return Problem(404, "not_found", "There is nothing at this address.")

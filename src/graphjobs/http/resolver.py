@@ -22,6 +22,7 @@ from graphjobs.aws.clients import is_transient
 from graphjobs.aws.transition import Contended
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
+from graphjobs.core.version import NewerVersion
 from graphjobs.http.access import readable_job
 from graphjobs.http.problem import (
     SECURITY_HEADERS,
@@ -79,7 +80,7 @@ def http_app(logger: Logger) -> APIGatewayHttpResolver:
         (Problem, refused),
         (RequestUnsupportedContentType, unsupported),
         (RequestValidationError, invalid),
-        ([ClientError, BotoCoreError, Contended, AuthUnavailable], failing),
+        ([ClientError, BotoCoreError, Contended, AuthUnavailable, NewerVersion], failing),
         (JobGone, gone),
         (Exception, broken),
     ]
@@ -135,7 +136,7 @@ def _readable(error: dict[str, Any]) -> dict[str, str]:
     return {"at": ".".join(where), "message": message.removeprefix("Value error, ").rstrip(".")}
 
 
-def json_text(body: dict[str, Any]) -> str:
+def json_text(body: dict[str, Any] | list[Any]) -> str:
     """The JSON text of an answer."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
@@ -148,7 +149,7 @@ def fits(text: str) -> bool:
     return len(text) * 6 <= MAX_RESPONSE_BYTES or len(json.dumps(text)) <= MAX_RESPONSE_BYTES
 
 
-def json_answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
+def json_answer(status: int, body: dict[str, Any] | list[Any], headers: dict[str, str] | None = None) -> Response[str]:
     """A JSON answer that no cache keeps."""
     return Response(
         status,

@@ -35,6 +35,7 @@
 * `slot_buffer`: what waits for the log; numbering, coalescing
 * `snapshot`: a checkpoint as bytes, value by value
 * `start`: what Lambda calls: the start of the worker, and what becomes of messages if it fails
+* `state_records`: stores the states of a run
 * `store`: LangGraph's store in DynamoDB
 * `store_index`: search by meaning: vectors of what is put, and how near they are
 * `surrogates`: halves of characters

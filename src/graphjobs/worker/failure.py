@@ -29,6 +29,14 @@ def failed(code: str, error: BaseException, *, where: str | None, detail: str) -
     return ends.failed(code, ends.Cause(kind, where, text or None))
 
 
+def in_state(error: object, detail: str) -> str:
+    """An error as LangGraph's API has it in a state: as Python writes it."""
+    if not isinstance(error, BaseException):
+        return str(error) if detail == MESSAGE else "Exception()"  # one that was read back from a checkpoint
+    kind = "Exception" if detail == NONE else type(error).__name__
+    return f"{kind}({_text(error)!r})" if detail == MESSAGE else f"{kind}()"
+
+
 def _text(error: BaseException) -> str:
     try:
         return redact(clean_text(str(error)))[:MAX_TEXT].strip()

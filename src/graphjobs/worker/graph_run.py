@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langgraph.errors import GraphDrained, GraphRecursionError
 
 from graphjobs.aws.claims import Claim
+from graphjobs.aws.state_store import StateStore
 from graphjobs.core import outcome as ends
 from graphjobs.core.event import EventTooLarge
 from graphjobs.core.outcome import Outcome
@@ -32,6 +33,7 @@ from graphjobs.worker.marks import Marks
 from graphjobs.worker.recorder import Recorder
 from graphjobs.worker.run_config import context_for, given_context, run_config
 from graphjobs.worker.seed import NoSuchCheckpoint, seed
+from graphjobs.worker.state_records import StateRecords
 from graphjobs.worker.user import User
 from graphjobs.worker.writer import LogWriter
 
@@ -54,13 +56,17 @@ class GraphRun:
         *,
         loader: GraphLoader,
         saver: ConfirmingSaver,
+        states: StateStore | None = None,
         store: BaseStore | None = None,
         writer: LogWriter,
         logger: Logger,
         error_detail: str = CLASS,
         on_loaded: Callable[[], object] = lambda: None,
     ) -> None:
-        """`on_loaded` is called once the graph's modules and factory have run, before the graph does."""
+        """`states` takes the states of a job on a thread; without it there are none to be read.
+
+        `on_loaded` is called once the graph's modules and factory have run, before the graph does.
+        """
         self._claim = claim
         self._request = request
         self._run_config = run_config(claim.job, claim.thread, request)
@@ -74,8 +80,11 @@ class GraphRun:
         self._recorder: Recorder | None = None
         self._control = OwnSteps()
         self._values: Any = None
+        self._part: dict[str, Any] = {}  # the newest checkpoint that the stream has told of; by the loop's thread
         self._newest = ""  # id of the newest checkpoint that the stream has told of; by the loop's thread
-        self._marks = Marks(claim.thread, writer.mark)
+        self._states = states
+        self._records = self._new_records() if claim.job.thread_id is not None else None
+        self._marks = Marks(claim.thread, self._records.confirmed if self._records else writer.mark)
 
     def drain(self) -> None:
         """Ask the graph to stop at the next step boundary; safe to repeat, from any thread."""
@@ -125,23 +134,60 @@ class GraphRun:
     async def _run(self, graph: Pregel[Any, Any, Any, Any]) -> Outcome:
         self._on_loaded()
         if self._claim.mark is None and self._claim.job.start is not None:
-            await self._seed(self._claim.job.start)
+            await self._seed(graph, self._claim.job.start)
+        if self._records is not None:
+            await self._records.begin()
         saves = SaverRun(self._claim.thread, self._begins_at or "", self._oldest_needed)
-        with self._saver.watching(saves, self._marks.saved):
-            recorder = await self._stream(graph)
-            encoded = encode(await self._result(graph))
+        try:
+            with self._saver.watching(saves, self._saved):
+                recorder = await self._streamed(graph)
+                encoded = encode(await self._result(graph))
+            await self._told(recorder)
+        finally:
+            if self._records is not None:
+                self._records.close()
         result = json.loads(encoded.text)
         outcome = ends.interrupted(result, recorder.interrupts) if recorder.interrupted else ends.completed(result)
         # Where the next job of the thread goes on: all saves are confirmed when the stream has ended.
         newest = self._newest or self._begins_at
         return replace(outcome, cut=encoded.cut, position=Position(self._claim.thread, newest) if newest else None)
 
-    async def _seed(self, start: Position) -> None:
+    async def _streamed(self, graph: Pregel[Any, Any, Any, Any]) -> Recorder:
+        try:
+            return await self._stream(graph)
+        except Exception:
+            # What was confirmed is to be named when the run is over, however it ends.
+            if self._records is not None:
+                await self._records.ended(self._recorder.outcomes if self._recorder else {}, well=False)
+            raise
+
+    async def _told(self, recorder: Recorder) -> None:
+        """Store the state that the run ends with; of a job without a thread only if it asks: then it has one."""
+        if self._records is None and recorder.interrupted:
+            self._records = self._new_records()
+            if self._records is not None:
+                self._records.reached(self._part)
+        if self._records is not None:
+            await self._records.ended(recorder.outcomes, well=True)
+
+    def _new_records(self) -> StateRecords | None:
+        if self._states is None:
+            return None
+        return StateRecords(self._states, self._claim, self._writer.mark, error_detail=self._error_detail)
+
+    def _saved(self, config: Any, checkpoint_id: str) -> None:
+        if self._records is not None:
+            self._records.saved(config, checkpoint_id)
+        self._marks.saved(config, checkpoint_id)
+
+    async def _seed(self, graph: Pregel[Any, Any, Any, Any], start: Position) -> None:
         """Begin on a copy of its own: what this run saves, answers among it, touches nobody else's checkpoints."""
         copy = partial(
             seed, self._saver, source=start.checkpoint_thread, checkpoint_id=start.checkpoint_id, to=self._claim.thread
         )
         await asyncio.get_running_loop().run_in_executor(None, copy)
+        if self._records is not None:
+            await self._records.found(graph, start, self._claim.thread)
 
     @property
     def _begins_at(self) -> str | None:
@@ -181,12 +227,17 @@ class GraphRun:
         return recorder
 
     def _reached(self, checkpoint: dict[str, Any]) -> None:
+        self._part = checkpoint
         self._values = checkpoint["values"]
         self._newest = str(checkpoint["config"]["configurable"]["checkpoint_id"])
-        if self._claim.mark is not None and checkpoint["metadata"]["source"] == "fork":
-            # LangGraph's copy of the checkpoint that this run resumes from. A run that resumed from the copy would be
-            # given the same task ids again, and find what subgraphs of this run have saved under them.
-            self._writer.mark(replace(self._claim.mark, boundary_seq=self._writer.last_seq))
+        # LangGraph's copy of the checkpoint that this run resumes from. A run that resumed from the copy would be
+        # given the same task ids again, and find what subgraphs of this run have saved under them.
+        mark = self._claim.mark
+        again = mark if mark is not None and checkpoint["metadata"]["source"] == "fork" else None
+        if self._records is not None:
+            self._records.reached(checkpoint, again=again.checkpoint_id if again else None)
+        if again is not None:
+            self._writer.mark(replace(again, boundary_seq=self._writer.last_seq))
         else:
             self._marks.reached(self._newest, self._writer.last_seq)
 

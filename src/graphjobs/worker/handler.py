@@ -55,6 +55,7 @@ def worker() -> Worker:
         keepalive=keepalive,
         loader=GraphLoader(config),
         saver=saver,
+        states=backend.states,
         # One loop a process: clients that a graph keeps between jobs are bound to it.
         loop=asyncio.new_event_loop(),
         logger=logger,

@@ -80,6 +80,8 @@ class Recorder:
         """Whether the graph waits for a person; by the loop's thread."""
         self.interrupts: list[dict[str, Any]] = []
         """What it asks: ``{id, value}`` each; by the loop's thread."""
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        """What the tasks of the step that is under way came to, by their ids; by the loop's thread."""
 
     def configurable(self, store: Any) -> dict[str, Any]:
         """Members of ``configurable`` by which a graph with `store` streams into this recorder."""
@@ -109,6 +111,7 @@ class Recorder:
         namespace, mode, data = part
         try:
             if mode == "checkpoints" and not namespace:
+                self.outcomes = {}
                 self._reached(data)
             elif mode == "tasks":
                 self._ended(namespace, data)
@@ -155,6 +158,8 @@ class Recorder:
         error = task.get("error")
         if error is not None and all(raised is not error for raised, _ in self._errors):
             self._errors.append((error, place_of((*namespace, f"{task['name']}:{task['id']}"), namespace).node))
+        if not namespace and "result" in task:
+            self.outcomes[task["id"]] = task
         if not namespace and task.get("interrupts"):
             self.interrupted = True
             self.interrupts += [jsonable({"id": each["id"], "value": each["value"]}) for each in task["interrupts"]]

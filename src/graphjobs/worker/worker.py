@@ -13,10 +13,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import BadMessage, JobQueue, job_id_of
+from graphjobs.aws.state_store import StateStore
 from graphjobs.core.change import Applied, Refusal
 from graphjobs.core.event_log import EventLog, Fenced
 from graphjobs.core.job import Job
-from graphjobs.core.outcome import INPUT_MISSING, failed
+from graphjobs.core.outcome import CHECKPOINT_GONE, INPUT_MISSING, failed
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
@@ -59,6 +60,7 @@ class Worker:
     keepalive: Keepalive
     loader: GraphLoader
     saver: ConfirmingSaver
+    states: StateStore
     loop: asyncio.AbstractEventLoop
     logger: Logger
     metrics: Metrics
@@ -127,6 +129,12 @@ class Worker:
             self._count_end(applied.job, applied.code)
             return
 
+        request = RunRequest.from_json(job_input)
+        if self._forks_from_nothing(claim, request):
+            applied = self.claims.finish(claim, failed(CHECKPOINT_GONE), claim.tail)
+            self._count_end(applied.job, applied.code)
+            return
+
         def on_stuck(ended: Ended) -> None:
             self._count(ended)
             self._leave(ended, receipt)
@@ -139,9 +147,10 @@ class Worker:
         writer = LogWriter(self.log, claim, flush_seconds=self.settings.flush_interval_ms / 1000, on_failure=on_failure)
         graph_run = GraphRun(
             claim,
-            RunRequest.from_json(job_input),
+            request,
             loader=self.loader,
             saver=self.saver,
+            states=self.states,
             store=self.store,
             writer=writer,
             logger=self.logger,
@@ -172,6 +181,14 @@ class Worker:
         self._count(ended)
         if not ended.clean:
             self._leave(ended, receipt)
+
+    def _forks_from_nothing(self, claim: Claim, request: RunRequest) -> bool:
+        """Whether the job was to begin at a checkpoint of one that has been rolled back while this one waited."""
+        start = claim.job.start
+        if request.checkpoint_id is None or start is None or claim.mark is not None:
+            return False
+        origin = self.jobs.get(start.checkpoint_thread.rpartition(":")[0])
+        return origin is not None and origin.rollback
 
     def _count(self, ended: Ended) -> None:
         if ended.stop is Stop.FENCED:

@@ -23,6 +23,7 @@ from graphjobs.aws.input_bodies import InputBodies
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.state_store import StateStore
 from graphjobs.core.job import Job
 from graphjobs.core.times import now_ms
 from graphjobs.testing import MemoryMetrics, MemoryQueue
@@ -149,6 +150,7 @@ class Rig:
             keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
             loader=GraphLoader(values.config),
             saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
+            states=StateStore(parts.dynamodb, "checkpoints", lambda: parts.s3, "payloads", 3600),
             loop=asyncio.new_event_loop(),
             logger=Logger(service=name, stream=text),
             metrics=metrics,  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ class Turns:
     def submit(self, **members: Any) -> Job:
         """The next job of the thread, as ``POST /jobs`` would make it; `Problem` if it is refused."""
         aws = self.workers.aws
-        joining = Joining(aws.jobs, aws.threads, aws.log, aws.transitions, aws.clock)
+        joining = Joining(aws.jobs, aws.threads, aws.log, aws.transitions, aws.history, aws.clock)
         settings = replace(aws.settings, graphs=(self.graph,))
         queue = JobQueue(MemoryQueue(), "queue")  # type: ignore[arg-type]
         request = JobRequest(thread_id=self.thread_id, **{"if_not_exists": "create"} | members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,13 @@ from graphjobs.core.job import Job, new_job_id
 from graphjobs.core.manifest import ROUTES
 from graphjobs.core.outcome import completed
 from tests.support.api.calls import Answer, Api
+from tests.support.api.threads import with_a_state
 from tests.support.stream.app import run, streams
 
 JOB_ROUTES = [(method, path) for method, path, _ in ROUTES if "{job_id}" in path]
 STREAM = ("GET", "/stream/{job_id}")
-OTHER_ROUTES = [("POST", "/jobs"), ("GET", "/jobs")]
+THREAD_ROUTES = [(method, path) for method, path, _ in ROUTES if "{thread_id}" in path]
+OTHER_ROUTES = [("POST", "/jobs"), ("GET", "/jobs"), ("POST", "/threads")]
 
 STATES: dict[str, Callable[[Api, Job], object]] = {
     "queued": lambda service, job: None,
@@ -38,7 +41,7 @@ def call(service: Api, route: tuple[str, str], job_id: str, user: str) -> Answer
 
 
 def test_the_table_has_every_route() -> None:
-    known = [*JOB_ROUTES, *OTHER_ROUTES]
+    known = [*JOB_ROUTES, *THREAD_ROUTES, *OTHER_ROUTES]
     assert sorted(known) == sorted((method, path) for method, path, _ in ROUTES)
 
 
@@ -58,6 +61,38 @@ def test_a_stranger_is_told_what_is_told_of_no_job(service: Api, route: tuple[st
         assert call(service, route, job.job_id, stranger) == missing, stranger
     assert (service.items(), service.aws.events(job.job_id)) == before
     assert call(service, route, job.job_id, "user-1").status in (200, 202)
+
+
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("PATCH", "/threads/{thread_id}"): {"metadata": {"mine": 1}},
+    ("POST", "/threads/{thread_id}/state/checkpoint"): {"checkpoint": {"checkpoint_id": "c1"}},
+    ("POST", "/threads/{thread_id}/history"): {},
+}
+
+
+@pytest.mark.parametrize("route", THREAD_ROUTES, ids=lambda route: " ".join(route))
+def test_a_stranger_is_told_of_a_thread_what_is_told_of_none(service: Api, route: tuple[str, str]) -> None:
+    thread_id = with_a_state(service.aws, owner="user-1")
+    before = service.items()
+
+    def ask(named: str, user: str) -> Answer:
+        path = route[1].format(thread_id=named, checkpoint_id="c1")
+        return service.call(route[0], path, body=BODIES.get(route), user=user)
+
+    missing = ask(str(uuid.uuid4()), "user-2")
+    assert (missing.status, missing.code) == (404, "thread_not_found")
+    for stranger in STRANGERS:
+        assert ask(thread_id, stranger) == missing, stranger
+    assert service.items() == before
+    assert ask(thread_id, "user-1").status == 200
+
+
+def test_a_stranger_cannot_take_a_threads_id(service: Api) -> None:
+    thread_id = with_a_state(service.aws, owner="user-1")
+    for body in ({"thread_id": thread_id}, {"thread_id": thread_id, "if_exists": "do_nothing"}):
+        assert service.call("POST", "/threads", body=body, user="user-2").code == "thread_not_found"
+    job = service.aws.new_job(owner="user-1")
+    assert service.call("POST", "/threads", body={"thread_id": job.thread}, user="user-2").code == "thread_not_found"
 
 
 def test_a_list_holds_nothing_of_a_stranger(service: Api) -> None:

@@ -1,0 +1,196 @@
+"""Records of the states of threads, in the Checkpoints table: all those of a thread are one partition.
+
+A body over `INLINE_BYTES` as stored is an object in S3, written before the item that names it: from there on that is
+cheaper than DynamoDB, and what must be read to tell which states are visible stays small.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from graphjobs.aws.checkpoint_table import until_taken
+from graphjobs.aws.clients import error_code
+from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
+from graphjobs.core.event_log import Fenced
+from graphjobs.core.job import EVENTS_KEEP_SECONDS
+from graphjobs.core.state_record import StateNote, StateRecord
+from graphjobs.core.thread import Position, position_attribute, position_from_attribute
+from graphjobs.core.version import ATTRIBUTE, NewerVersion, stamp, version_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+PREFIX: Final = "states"
+"""Of large bodies in the payload bucket, which expire by a rule on this prefix."""
+
+INLINE_BYTES: Final = 8 * 1024
+COMPRESS_ABOVE: Final = 600
+BATCH_GET: Final = 100
+READERS: Final = 8
+"""Bodies that are fetched from S3 at the same time."""
+
+VERSION: Final = 1
+"""Of a record's form; see `graphjobs.core.version`."""
+
+NOTE: Final = ("position", "parent", "job", "epoch", "asks", ATTRIBUTE, CHECKPOINT_TTL_ATTRIBUTE)
+"""Attributes of a record without its body."""
+
+
+class StateStore:
+    """The records of all threads. Its methods may be called from any thread of execution."""
+
+    def __init__(
+        self, client: DynamoDBClient, table: str, s3: Callable[[], S3Client], bucket: str, retention_seconds: int
+    ) -> None:
+        """`retention_seconds`: how long a thread is kept after its last turn; a record is kept a day longer.
+
+        What its checkpoint needs to be gone on from is kept longer than that: see `checkpoint_saver`.
+        """
+        self._client = client
+        self._table = table
+        self._make_s3 = s3
+        self._bucket = bucket
+        self._ttl_seconds = retention_seconds + EVENTS_KEEP_SECONDS
+
+    def put(self, thread_id: str, record: StateRecord) -> None:
+        """Store one, in the place of an earlier one of the same position, unless that is of a later claim.
+
+        Raises:
+            Fenced: a later claim has stored it.
+            ClientError, BotoCoreError: as DynamoDB or S3 answer; it may or may not be stored.
+        """
+        note, body = record.note, record.body.encode()
+        if deflated := len(body) > COMPRESS_ABOVE:
+            body = zlib.compress(body, 1)
+        item: dict[str, Any] = {
+            **_key(thread_id, note.position),
+            "position": position_attribute(note.position),
+            "job": {"S": note.job_id},
+            "epoch": {"N": str(note.epoch)},
+            CHECKPOINT_TTL_ATTRIBUTE: {"N": str(int(time.time()) + self._ttl_seconds)},
+            **stamp(VERSION),
+        }
+        if note.parent is not None:
+            item["parent"] = position_attribute(note.parent)
+        if note.interrupts:
+            item["asks"] = {"L": [{"S": each} for each in note.interrupts]}
+        if deflated:
+            item["deflated"] = {"BOOL": True}
+        if len(body) <= INLINE_BYTES:
+            item["body"] = {"B": body}
+        else:
+            item["object"] = {"S": f"{PREFIX}/{thread_id}/{'-'.join(note.position)}-{note.epoch}"}
+            self._s3.put_object(Bucket=self._bucket, Key=item["object"]["S"], Body=body)
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(PK) OR epoch <= :epoch",
+                ExpressionAttributeValues={":epoch": item["epoch"]},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise Fenced(f"The state {note.position} is a later claim's.") from error
+            raise
+
+    def get(self, thread_id: str, position: Position) -> StateRecord | None:
+        """One record, read consistently; None if there is none."""
+        found = self.get_all(thread_id, [position])
+        return found[0] if found else None
+
+    def get_all(self, thread_id: str, positions: Iterable[Position]) -> list[StateRecord]:
+        """The records of these, as far as there are any, in their order; read consistently.
+
+        Raises:
+            NewerVersion: a newer release has written one.
+            ClientError, BotoCoreError: as DynamoDB or S3 answer.
+        """
+        wanted = list(dict.fromkeys(positions))
+        items: dict[Position, Mapping[str, Any]] = {}
+        for first in range(0, len(wanted), BATCH_GET):
+            keys: Any = [_key(thread_id, each) for each in wanted[first : first + BATCH_GET]]
+            request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            for answer in until_taken(lambda left: self._client.batch_get_item(RequestItems=left), request):
+                found = filter(_live, answer["Responses"].get(self._table, []))
+                items |= {_position(each): each for each in found}
+        there = [items[each] for each in wanted if each in items]
+        if sum("object" in each for each in there) < 2:
+            return [self._record(each) for each in there]
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(self._record, there))
+
+    def notes(self, thread_id: str) -> dict[Position, StateNote]:
+        """All records of a thread without their bodies; read consistently.
+
+        One read unit per 4 KB of records, bodies in the item included.
+
+        Raises:
+            NewerVersion: a newer release has written one.
+            ClientError, BotoCoreError: as DynamoDB answers.
+        """
+        return {_position(item): _note(item) for item in self._query(thread_id) if _live(item)}
+
+    def _query(self, thread_id: str) -> Iterator[Mapping[str, Any]]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "PK = :thread",
+            "ExpressionAttributeValues": {":thread": _partition(thread_id)},
+            "ProjectionExpression": ", ".join(f"#{name}" for name in NOTE),
+            "ExpressionAttributeNames": {f"#{name}": name for name in NOTE},
+            "ConsistentRead": True,
+        }
+        while True:
+            answer = self._client.query(**request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return self._make_s3()
+
+    def _record(self, item: Mapping[str, Any]) -> StateRecord:
+        if "object" in item:
+            body = self._s3.get_object(Bucket=self._bucket, Key=item["object"]["S"])["Body"].read()
+        else:
+            body = bytes(item["body"]["B"])
+        return StateRecord(note=_note(item), body=(zlib.decompress(body) if "deflated" in item else body).decode())
+
+
+def _partition(thread_id: str) -> dict[str, str]:
+    return {"S": f"thread#{thread_id}"}
+
+
+def _key(thread_id: str, position: Position) -> dict[str, Any]:
+    return {"PK": _partition(thread_id), "SK": {"S": f"state#{position.checkpoint_id}#{position.checkpoint_thread}"}}
+
+
+def _live(item: Mapping[str, Any]) -> bool:
+    """Whether it is not past its TTL: DynamoDB deletes later than that."""
+    return int(item[CHECKPOINT_TTL_ATTRIBUTE]["N"]) > time.time()
+
+
+def _position(item: Mapping[str, Any]) -> Position:
+    thread, checkpoint_id = (part["S"] for part in item["position"]["L"])
+    return Position(thread, checkpoint_id)
+
+
+def _note(item: Mapping[str, Any]) -> StateNote:
+    if version_of(item) > VERSION:
+        raise NewerVersion(f"The state {_position(item)} was written by a newer release.")
+    return StateNote(
+        position=_position(item),
+        parent=position_from_attribute(item.get("parent")),
+        job_id=item["job"]["S"],
+        epoch=int(item["epoch"]["N"]),
+        interrupts=tuple(each["S"] for each in item.get("asks", {"L": []})["L"]),
+    )
