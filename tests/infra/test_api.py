@@ -18,6 +18,14 @@ ROUTES = {
     "POST /jobs/{job_id}/cancel": "cancel_job",
     "DELETE /jobs/{job_id}": "cancel_job",
     "POST /jobs/{job_id}/stream-ticket": "stream_ticket",
+    "POST /threads": "threads",
+    "GET /threads/{thread_id}": "threads",
+    "PATCH /threads/{thread_id}": "threads",
+    "GET /threads/{thread_id}/state": "threads",
+    "GET /threads/{thread_id}/state/{checkpoint_id}": "threads",
+    "POST /threads/{thread_id}/state/checkpoint": "threads",
+    "GET /threads/{thread_id}/history": "threads",
+    "POST /threads/{thread_id}/history": "threads",
 }
 
 
@@ -86,7 +94,7 @@ def test_browsers_may_send_and_read_the_headers_of_the_contract(template: Templa
     cors = template.only("AWS::ApiGatewayV2::Api")["Properties"]["CorsConfiguration"]
     assert set(cors["AllowHeaders"]) == {"authorization", "content-type", "idempotency-key"}
     assert set(cors["ExposeHeaders"]) == {"idempotent-replayed", "retry-after"}
-    assert set(cors["AllowMethods"]) == {"DELETE", "GET", "POST"}
+    assert set(cors["AllowMethods"]) == {"DELETE", "GET", "PATCH", "POST"}
     assert cors["AllowOrigins"] == ["*"]
     assert "CorsConfiguration" not in elsewhere.only("AWS::ApiGatewayV2::Api")["Properties"]
 
@@ -119,15 +127,14 @@ def test_the_access_log_fills_no_policy_of_the_region_and_has_a_name_of_its_own_
 
 def test_only_this_api_may_call_its_functions_each_by_its_own_route(template: Template) -> None:
     api = template.logical_id("AWS::ApiGatewayV2::Api", "")
-    allowed = {}
+    allowed = set()
     for item in template.of_type("AWS::Lambda::Permission").values():
         permission = item["Properties"]
         if permission["Principal"] == "apigateway.amazonaws.com":
             arn = arn_text(permission["SourceArn"])
             assert f":<{api}>/" in arn
-            allowed[template.called(permission["FunctionName"])] = arn.partition(f"<{api}>")[2]
-    paths = {name: key.partition(" ")[2] for key, name in ROUTES.items()}
-    assert allowed == {f"{name}:live": f"/*/*{path}" for name, path in paths.items()}
+            allowed.add((template.called(permission["FunctionName"]), arn.partition(f"<{api}>")[2]))
+    assert allowed == {(f"{name}:live", f"/*/*{key.partition(' ')[2]}") for key, name in ROUTES.items()}
 
 
 def test_the_generated_ticket_secret_is_one_that_the_functions_can_read(template: Template) -> None:

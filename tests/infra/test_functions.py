@@ -13,7 +13,7 @@ from infra.installed import ROOT
 from tests.infra.conftest import Synth
 from tests.infra.template import Template, construct
 
-API = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket")
+API = ("create_job", "job_status", "list_jobs", "cancel_job", "stream_ticket", "threads")
 OURS = (*API, "stream", "worker", "reconcile")
 
 
