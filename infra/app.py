@@ -101,7 +101,7 @@ def _advise(config: Config, region: str) -> None:
 def _bundles(config: Config, bundler: Bundler) -> dict[str, Bundle]:
     bundles = {}
     for name, spec in FUNCTIONS.items():
-        if spec.optional and not config.notifies:
+        if spec.part and spec.part not in config.parts:
             continue
         bundles[name] = bundler.bundle(name)
         print(bundles[name])

@@ -108,6 +108,8 @@ class Config:
     snap_start: bool = _key(flag, False)
     adapter_layer_version: int = _key(whole(1, 10_000), SNAP_START_LAYER, "Version of the Lambda Web Adapter layer.")
     adapter_layer_arn: str = _key(text(r"arn:[^:]+:lambda:[^:]+:\d{12}:layer:[^:]+:\d+", "arn:...:layer:name:1"), "")
+    stream_front: str = _key(one_of(("url", "rest_api")), "url", "rest_api: API Gateway in place of a function URL.")
+    web_acl_arn: str = _key(text(r"arn:[^:\s]+:wafv2:[^:\s]+:\d{12}:regional/webacl/[^\s]+", "arn:aws:wafv2:..."), "")
     stream_url: str = _key(text(_HTTP, "https://stream.example.com"), "", "An address in front of the function URL.")
 
     # Concurrency.
@@ -139,6 +141,7 @@ class Config:
         _check_auth(self)
         _check_life(self)
         _check_functions(self)
+        _check_front(self)
         _check_concurrency(self)
         if self.bedrock_resources and not self.model.startswith("bedrock"):
             raise ConfigError("bedrock_resources: is for a model of Bedrock only; set model.")
@@ -152,6 +155,11 @@ class Config:
     def notifies(self) -> bool:
         """Whether anybody is told of a job's status."""
         return bool(self.event_bus) or self.webhooks
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The optional parts that this deployment has; see `FunctionSpec.part`."""
+        return frozenset({"notify"} if self.notifies else ()) | frozenset({self.stream_front} - {"url"})
 
     @property
     def workers(self) -> int:
@@ -231,6 +239,11 @@ def _check_functions(config: Config) -> None:
         raise ConfigError(f"adapter_layer_version: snap_start needs {SNAP_START_LAYER} or newer.")
     if config.snap_start and config.worker_package == "image":
         raise ConfigError("worker_package: an image has no SnapStart; set snap_start=false or worker_package=zip.")
+
+
+def _check_front(config: Config) -> None:
+    if config.web_acl_arn and config.stream_front != "rest_api":
+        raise ConfigError("web_acl_arn: a function URL has no WAF; set stream_front=rest_api.")
 
 
 def _check_concurrency(config: Config) -> None:

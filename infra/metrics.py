@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -36,6 +37,7 @@ class Metrics:
         functions: Mapping[str, lambda_.Function],
         tables: Mapping[str, dynamodb.ITable],
         untold: sqs.Queue | None = None,
+        stream_api: rest.RestApi | None = None,
     ) -> None:
         self._namespace = namespace
         self._queue = queue
@@ -43,6 +45,7 @@ class Metrics:
         self._functions = functions
         self._tables = tables
         self._untold = untold
+        self._stream_api = stream_api
 
     def ours(
         self, name: str, statistic: str, service: str | None = None, period: Duration = FIVE_MINUTES
@@ -94,7 +97,7 @@ class Metrics:
         return self._functions[name].metric(metric, statistic=statistic, period=period, label=f"{name} {metric}")
 
     def stream_failures(self) -> cloudwatch.MathExpression:
-        """Streams that ended in an error of the function, or that its URL answered with 5xx.
+        """Streams that ended in an error of the function, or that its address answered with 5xx.
 
         The larger of the two numbers, since one failure is most often in both.
         """
@@ -102,11 +105,17 @@ class Metrics:
             expression="IF(FILL(errors, 0) > FILL(broken, 0), FILL(errors, 0), FILL(broken, 0))",
             using_metrics={
                 "errors": self.function("stream", "Errors"),
-                "broken": self._functions["stream"].metric("Url5xxCount", statistic="Sum", period=FIVE_MINUTES),
+                "broken": self._stream_answers("5"),
             },
             label="stream failures",
             period=FIVE_MINUTES,
         )
+
+    def _stream_answers(self, hundreds: str) -> cloudwatch.Metric:
+        """Answers of the stream's address with 4xx or 5xx."""
+        if self._stream_api is None:
+            return self._functions["stream"].metric(f"Url{hundreds}xxCount", statistic="Sum", period=FIVE_MINUTES)
+        return self._stream_api.metric(f"{hundreds}XXError", statistic="Sum", period=FIVE_MINUTES)
 
     def account_concurrency(self) -> cloudwatch.Metric:
         """Executions at once of all functions of the account in this region, ours and others."""
@@ -129,7 +138,7 @@ class Metrics:
         """Requests that the API or the stream's address answered with 4xx."""
         parts: dict[str, cloudwatch.IMetric] = {
             "api4xx": self.api("4xx"),
-            "stream4xx": self._functions["stream"].metric("Url4xxCount", statistic="Sum", period=FIVE_MINUTES),
+            "stream4xx": self._stream_answers("4"),
         }
         return cloudwatch.MathExpression(
             expression=_sum(parts), using_metrics=parts, label="refused requests", period=FIVE_MINUTES

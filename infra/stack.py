@@ -72,6 +72,7 @@ class GraphJobsStack(Stack):
             functions={name: made.function for name, made in functions.made.items()},
             tables=storage.tables,
             untold=notifications.dead_letters,
+            stream_api=stream.front.api if stream.front else None,
         )
         alarms = Alarms(self, "Alarms", config, metrics)
         dashboard = Dashboard(

@@ -1,6 +1,6 @@
-"""The stream: a web app behind AWS Lambda Web Adapter, on a function URL that streams its response.
+"""The stream: a web app behind AWS Lambda Web Adapter, on a function URL that streams its response, or an API Gateway.
 
-The URL lets everybody in, since the app itself verifies tokens and tickets: an authorizer of AWS's would want
+The function URL lets everybody in, since the app itself verifies tokens and tickets: an authorizer of AWS's would want
 requests to be signed with AWS credentials, which no browser has.
 """
 
@@ -14,7 +14,8 @@ from constructs import Construct
 
 from infra.config import ADAPTER_ACCOUNT, Config
 from infra.environment import Environment
-from infra.lambda_factory import LambdaFactory
+from infra.lambda_factory import LambdaFactory, Made
+from infra.rest_front import RestFront
 
 PORT: Final = "8080"
 LAYERS: Final = {"arm64": "LambdaAdapterLayerArm64", "x86_64": "LambdaAdapterLayerX86"}
@@ -38,24 +39,41 @@ class Stream(Construct):
         self, scope: Construct, id: str, config: Config, *, environment: Environment, functions: LambdaFactory
     ) -> None:
         super().__init__(scope, id)
+        rest = config.stream_front == "rest_api"
+        timeout = Duration.seconds(config.stream_window_seconds + MARGIN_SECONDS)
         made = functions.make(
             "stream",
             handler="run.sh",
             memory_mb=config.stream_memory_mb,
-            timeout=Duration.seconds(config.stream_window_seconds + MARGIN_SECONDS),
-            environment={**environment.of("stream"), **ADAPTER},
+            timeout=timeout,
+            environment={**environment.of("stream"), **ADAPTER, **(_behind_api_gateway(config) if rest else {})},
             layers=[lambda_.LayerVersion.from_layer_version_arn(self, "Adapter", self._layer(config))],
             snap_start=config.snap_start,
             reserved_concurrent_executions=config.reserved_for_viewers or None,
         )
         self.function = made.function
-        self._function_url = made.target.add_function_url(
+        self.front: RestFront | None = None
+        if rest:
+            self.front = RestFront(
+                self,
+                "Front",
+                config,
+                target=made.target,
+                timeout=timeout,
+                environment=environment,
+                functions=functions,
+                allowed_headers=ALLOWED_HEADERS,
+            )
+        made_url = self.front.url if self.front else self._function_url(config, made)
+        self.url = config.stream_url.rstrip("/") or made_url
+
+    def _function_url(self, config: Config, made: Made) -> str:
+        function_url = made.target.add_function_url(
             auth_type=lambda_.FunctionUrlAuthType.NONE,
             invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM,
             cors=self._cors(config),
         )
-        host = Fn.select(2, Fn.split("/", self._function_url.url))
-        self.url = config.stream_url.rstrip("/") or f"https://{host}"
+        return f"https://{Fn.select(2, Fn.split('/', function_url.url))}"
 
     def _layer(self, config: Config) -> str:
         if config.adapter_layer_arn:
@@ -77,3 +95,9 @@ class Stream(Construct):
             exposed_headers=["retry-after"],
             max_age=Duration.hours(1),
         )
+
+
+def _behind_api_gateway(config: Config) -> dict[str, str]:
+    # A function URL answers preflight requests and adds the headers by itself; here the app does the latter.
+    origins = {"GRAPHJOBS_STREAM_CORS_ORIGINS": ",".join(config.cors_origins)} if config.cors_origins else {}
+    return {**origins, "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH": "true"}

@@ -124,6 +124,22 @@ def elsewhere(synth: Synth) -> Template:
 
 
 @pytest.fixture(scope="session")
+def fronted(synth: Synth) -> Template:
+    """The template of a stage whose stream is behind an API Gateway."""
+    return synth(
+        stage="gov",
+        region="eu-west-1",
+        account_concurrency=1000,
+        stream_front="rest_api",
+        web_acl_arn="arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/all/11111111-2222-3333-4444-555555555555",
+        cors_origins=["https://app.example.com"],
+        stream_window_seconds=840,
+        throttle_rate=7,
+        throttle_burst=9,
+    )
+
+
+@pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """What the functions' code calls and prints."""
     from tests.infra.scenario import run

@@ -111,6 +111,12 @@ ALLOWED = {
     """,
 }
 
+BEHIND_API_GATEWAY = {
+    "authorize_stream": """
+        secretsmanager:GetSecretValue   ticket_secret
+    """,
+}
+
 TRACING = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 elsewhere_key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 WHERE_OTHERS_ARE_TOLD = {
@@ -154,6 +160,15 @@ def test_those_who_tell_others_have_roles_only_where_they_are_asked_for(
 ) -> None:
     assert name not in template.functions()
     assert production.role(name) == table(name, WHERE_OTHERS_ARE_TOLD)
+
+
+@pytest.mark.parametrize("name", BEHIND_API_GATEWAY)
+def test_an_authorizer_is_where_an_api_gateway_is_and_may_read_the_ticket_keys_alone(
+    template: Template, fronted: Template, name: str
+) -> None:
+    assert name not in template.functions()
+    assert fronted.role(name) == table(name, BEHIND_API_GATEWAY)
+    assert fronted.functions() == sorted([*ALLOWED, *BEHIND_API_GATEWAY])
 
 
 def test_every_function_has_a_row_and_a_role_of_its_own(template: Template) -> None:

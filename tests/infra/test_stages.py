@@ -13,14 +13,23 @@ from cfnlint.api import ManualArgs, lint
 from infra.app import build
 from tests.infra.template import Template
 
-ACCEPTED = {f"AwsSolutions-{rule}" for rule in ("COG2", "COG8", "IAM4", "IAM5", "L1", "S1", "SMG4", "SNS2", "SQS3")}
+RULES = (
+    "APIG2", "APIG3", "APIG4", "APIG6", "COG2", "COG4", "COG8", "IAM4", "IAM5", "L1", "S1", "SMG4", "SNS2", "SQS3",
+)  # fmt: skip
+ACCEPTED = {f"AwsSolutions-{rule}" for rule in RULES}
 
-STAGES = ("template", "production", "elsewhere")
+STAGES = ("template", "production", "elsewhere", "fronted")
 
 PHYSICAL = re.compile(
     r"(Function|Role|Policy|ManagedPolicy|Table|Queue|Bucket|LogGroup|Topic|Alarm|Dashboard|UserPool|Layer)Name"
 )
-LABELS = ("AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Authorizer", "AWS::Lambda::Alias")
+LABELS = (
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Authorizer",
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Authorizer",
+    "AWS::Lambda::Alias",
+)
 """Their `Name` is of the thing itself, not of the account."""
 
 
@@ -82,6 +91,13 @@ def test_every_accepted_finding_has_its_reason(which: str, request: pytest.Fixtu
     found: Template = request.getfixturevalue(which)
     rules = {rule.partition("::")[2].partition("[")[0] for rule, _ in found.accepted}
     assert rules <= ACCEPTED
-    configured = {"AwsSolutions-COG2", "AwsSolutions-COG8", "AwsSolutions-IAM4", "AwsSolutions-SQS3"}
+    configured = {
+        "AwsSolutions-APIG2",
+        "AwsSolutions-APIG3",
+        "AwsSolutions-APIG4",
+        "AwsSolutions-APIG6",
+        "AwsSolutions-COG4",
+    }
+    configured |= {"AwsSolutions-COG2", "AwsSolutions-COG8", "AwsSolutions-IAM4", "AwsSolutions-SQS3"}
     assert ACCEPTED - rules <= configured, "nothing is accepted that is not found"
     assert all(len(reason.split()) >= 4 for _, reason in found.accepted)

@@ -27,6 +27,7 @@ ABSENT = {
     **{spec.module: MODELS | SERVERS | TOKENS | {"moto"} for spec in FUNCTIONS.values() if "api" in spec.module},
     "graphjobs.notify.publish": MODELS | SERVERS | TOKENS | {"moto", "pydantic"},
     "graphjobs.notify.deliver": MODELS | SERVERS | TOKENS | {"moto", "pydantic"},
+    "graphjobs.stream.authorizer": MODELS | SERVERS | {"moto", "pydantic"},
     "graphjobs.reconcile.handler": MODELS | SERVERS | TOKENS | {"moto"},
     "graphjobs.stream.app": MODELS | {"moto", "httpx"},
     # It must work whatever becomes of LangGraph and the project.

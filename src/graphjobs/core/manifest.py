@@ -36,7 +36,7 @@ class FunctionSpec:
         metrics: what it writes, by the names in `graphjobs.observability`.
         memory_mb: where it is no context key of the deployment.
         timeout_seconds: where it is no context key of the deployment.
-        optional: whether only a deployment that asks for it has it.
+        part: of which deployments it is: those with ``notify`` or ``rest_api``; empty for all.
     """
 
     name: str
@@ -49,7 +49,12 @@ class FunctionSpec:
     metrics: tuple[str, ...] = ()
     memory_mb: int | None = None
     timeout_seconds: int | None = None
-    optional: bool = False
+    part: str = ""
+
+    @property
+    def optional(self) -> bool:
+        """Whether only a deployment that asks for it has it."""
+        return bool(self.part)
 
     def settings(self, environ: Mapping[str, str]) -> Settings:
         """The settings of this function.
@@ -263,10 +268,23 @@ _ALL: Final = (
     ),
 )
 
+_FRONT: Final = (
+    FunctionSpec(
+        name="authorize_stream",
+        part="rest_api",
+        module="graphjobs.stream.authorizer",
+        group="stream",
+        needs=("oidc_issuer", "oidc_audience", "ticket_secret"),
+        may=_TICKETS,
+        memory_mb=256,
+        timeout_seconds=10,
+    ),
+)
+
 _NOTIFICATIONS: Final = (
     FunctionSpec(
         name="publish_status",
-        optional=True,
+        part="notify",
         module="graphjobs.notify.publish",
         group="reconcile",
         reads=("event_bus", "webhooks_url"),
@@ -287,7 +305,7 @@ _NOTIFICATIONS: Final = (
     ),
     FunctionSpec(
         name="deliver_webhook",
-        optional=True,
+        part="notify",
         module="graphjobs.notify.deliver",
         group="reconcile",
         needs=("jobs_table", "webhooks_url", "webhook_secret", "webhook_hosts"),
@@ -307,7 +325,7 @@ _NOTIFICATIONS: Final = (
     ),
 )
 
-FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*_ALL, *_NOTIFICATIONS)}
+FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*_ALL, *_FRONT, *_NOTIFICATIONS)}
 """By name."""
 
 API: Final = tuple(spec for spec in _ALL if spec.routes)

@@ -1,6 +1,7 @@
 """The stream: serves the log as server-sent events.
 
 * `app`: the Starlette app (`run.sh` starts it on Lambda)
+* `authorizer`: turns away at an API Gateway what has no valid credential
 * `cursor`: `Last-Event-ID` and `after`
 * `follower`: what one client is sent
 * `frame`: a slot as it is sent, encoded once for all

@@ -34,7 +34,7 @@ from graphjobs.observability import metrics as make_metrics
 from graphjobs.stream.cursor import cursor
 from graphjobs.stream.follower import RETRY_MS, Follower, Pacing
 from graphjobs.stream.frame import Encoder
-from graphjobs.stream.opening import Credentials, Door
+from graphjobs.stream.opening import Credentials, Door, bearer_of
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
 from graphjobs.stream.response import HEADERS, EventStreamResponse
@@ -67,7 +67,9 @@ class StreamService:
     async def stream(self, request: Request) -> Response:
         """Answer one request for a stream."""
         job_id = request.path_params["job_id"]
-        credentials = Credentials(_bearer(request), request.query_params.get("ticket"))
+        credentials = Credentials(
+            bearer_of(request.headers.get("authorization", "")), request.query_params.get("ticket")
+        )
         try:
             after = cursor(request.headers.get("last-event-id"), request.query_params.get("after"))
             loop = asyncio.get_running_loop()
@@ -115,11 +117,6 @@ class StreamService:
 
 async def _only_retry() -> AsyncIterator[bytes]:
     yield sse.retry(RETRY_MS)
-
-
-def _bearer(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def problem_answer(problem: Problem) -> Response:

@@ -59,7 +59,7 @@ class Door:
             AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
             CorruptSlot: the slot at the cursor cannot be read.
         """
-        owner = self._authenticate(job_id, credentials)
+        owner = authenticate(job_id, credentials, self.verifier, self.tickets, self.clock())
         job = readable_job(self.jobs, job_id, owner, self.clock())
         live = not job.status.terminal
         if after == 0:
@@ -72,16 +72,30 @@ class Door:
             return Opening(first=None, finished=frame.ends, live=live)
         return Opening(first=frame, finished=False, live=live)
 
-    def _authenticate(self, job_id: str, credentials: Credentials) -> str | None:
-        """The owner that the credentials name; None for a ticket, which names its job."""
-        if credentials.bearer is not None:
-            return self.verifier.verify(credentials.bearer).sub
-        if credentials.ticket is not None:
-            self.tickets.check(job_id, credentials.ticket, self.clock() // 1000)
-            return None
-        raise Problem(
-            401,
-            "unauthorized",
-            "Give a bearer token, or the ticket of a stream_url.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+
+def authenticate(
+    job_id: str, credentials: Credentials, verifier: JwtVerifier, tickets: Tickets, now: int
+) -> str | None:
+    """The owner that the credentials name; None for a ticket, which names its job.
+
+    Raises:
+        AuthError, Problem: there are none, or they are not valid.
+        AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
+    """
+    if credentials.bearer is not None:
+        return verifier.verify(credentials.bearer).sub
+    if credentials.ticket is not None:
+        tickets.check(job_id, credentials.ticket, now // 1000)
+        return None
+    raise Problem(
+        401,
+        "unauthorized",
+        "Give a bearer token, or the ticket of a stream_url.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def bearer_of(authorization: str) -> str | None:
+    """The token of an ``Authorization`` header; None if there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
