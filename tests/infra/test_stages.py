@@ -16,6 +16,7 @@ from tests.infra.template import Template
 RULES = (
     "APIG2", "APIG3", "APIG4", "APIG6", "COG2", "COG4", "COG8", "IAM4", "IAM5", "L1", "S1", "SMG4", "SNS2", "SQS3",
 )  # fmt: skip
+OF_A_CONFIGURATION = ("APIG2", "APIG3", "APIG4", "APIG6", "COG2", "COG4", "COG8", "IAM4", "SQS3")
 ACCEPTED = {f"AwsSolutions-{rule}" for rule in RULES}
 
 STAGES = ("template", "production", "elsewhere", "fronted")
