@@ -19,8 +19,9 @@ from infra.account import lambda_quota
 from infra.bundling import LARGEST_IMAGE, LARGEST_OF_LAMBDA, Bundle, Bundler, BundleTooLarge
 from infra.bytecode import BytecodeError
 from infra.config import RUNTIMES, Config, ConfigError
+from infra.graph_check import SECRET, check_graphs
 from infra.graph_project import GraphProject, GraphProjectError, graph_project
-from infra.installed import ROOT
+from infra.installed import ROOT, WORKER
 from infra.permissions import bedrock_advice
 from infra.regions import ADAPTER_REGIONS, NO_ADAPTER_LAYER
 from infra.stack import GraphJobsStack
@@ -105,6 +106,11 @@ def _bundles(config: Config, bundler: Bundler) -> dict[str, Bundle]:
             continue
         bundles[name] = bundler.bundle(name)
         print(bundles[name])
+    if config.check_graphs:
+        worker = bundles[WORKER]
+        secrets = {name: SECRET for name, _ in config.worker_secrets}
+        variables = {**dict(config.worker_environment), **secrets}
+        check_graphs(worker.folder, bundler.project, bundler.packages_of(worker), variables, _say)
     return bundles
 
 

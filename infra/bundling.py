@@ -22,6 +22,7 @@ from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.packages.resolution import Resolution
 from graphjobs.packages.uv import Platform
 from infra.bytecode import interpreter
+from infra.graph_check import Packages
 from infra.graph_project import DEFAULT, FOLDER, GraphProject, GraphProjectError, graph_project
 from infra.installed import ROOT, WORKER, Installed
 from infra.parts import copy_parts, parts_of
@@ -129,6 +130,10 @@ class Bundler:
     def project(self) -> GraphProject:
         """The project with every folder that its packages need."""
         return self._project.with_folders(self.resolution.local)
+
+    def packages_of(self, bundle: Bundle) -> Packages:
+        """With which packages the graphs of the worker's bundle can be imported on this machine."""
+        return Packages.choose(bundle.folder, self._platform, self._compiler)
 
     def bundle(self, name: str) -> Bundle:
         """Make the bundle of one function.

@@ -73,6 +73,7 @@ class Config:
     # What runs.
     graphs: str = _key(text(r".*\.json", "langgraph.json"), DEFAULT, "Path of a langgraph.json.")
     deploy_env_file: bool = _key(flag, False, "Deploy the dotenv file that langgraph.json names.")
+    check_graphs: bool = _key(flag, True, "Import the graphs before they are deployed.")
     write_lock: bool = _key(flag, False, "Write graphjobs-lock.txt beside langgraph.json.")
     worker_package: str = _key(one_of(("zip", "image")), "zip", "image: a container image, for more than 250 MB.")
     on_new_version: str = _key(

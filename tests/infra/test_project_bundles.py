@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from graphjobs.packages.resolution import pins, version
 from graphjobs.packages.uv import Platform
 from infra import lock
 from infra.bundling import Bundler
+from infra.graph_check import Packages, check_graphs
 from infra.graph_project import GraphProjectError, graph_project
 from infra.installed import ROOT
 from tests.infra.test_bundles import alone
@@ -79,6 +81,10 @@ def test_modules_beside_the_file_and_requirements_in_a_folder(tmp_path: Path, bu
     )
     made = bundle(path, build)
     assert answer(made) == "greetingparting"
+    lines: list[str] = []
+    own = Packages([sys.executable, "-I", "-S"], made)
+    check_graphs(made, graph_project(path.parent, path.name), own, {}, lines.append)
+    assert lines == [], "with the bundle's packages alone it can be loaded"
     assert not (made / "starter").exists(), "the built-in graphs stay behind"
     assert len(list((made / "botocore" / "data").iterdir())) > 100, "its code may call any service"
 

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GraphReport:
-    """Whether one graph can be had: `reason` is empty if it can, else one line."""
+    """Whether one graph can be had: `reason` is empty if it can, else one line; `cause` is the exception's class."""
 
     name: str
     reason: str = ""
+    cause: str = ""
 
 
 class GraphLoader:
@@ -79,7 +80,7 @@ class GraphLoader:
             try:
                 self.source(name)
             except GraphLoadError as error:
-                reports.append(GraphReport(name, str(error)))
+                reports.append(GraphReport(name, str(error), error.cause_type))
             else:
                 reports.append(GraphReport(name))
         return reports
