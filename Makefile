@@ -39,7 +39,7 @@ demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
 .PHONY: test
 test: install ## all tests that CI runs
 	@echo "==> Running the tests"
-	@$(RUN) pytest -n 2 --dist worksteal -m 'not chaos and not browser' $(TESTS)
+	@$(RUN) pytest -n 2 --dist worksteal -m 'not chaos and not browser and not deployed' $(TESTS)
 
 # In an environment of its own. Where there is no such interpreter, and uv can get none, it says so and passes.
 .PHONY: test-deployed-python
@@ -87,7 +87,7 @@ synth: install node_modules/.bin/cdk ## the CloudFormation template, with real b
 
 .PHONY: deploy-local
 deploy-local: install ## cdk deploy to an emulator on this machine, acceptance tests there, cdk destroy
-	@$(RUN) python -m deploy.local
+	@$(RUN) pytest -s -m deployed tests/deployed
 
 .PHONY: smoke
 smoke: install ## the acceptance tests against a deployed stack: make smoke STACK=graphjobs-dev

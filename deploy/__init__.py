@@ -1,4 +1,4 @@
-"""Deploying to an emulator on this machine (`deploy.local`), and testing a deployment elsewhere (`deploy.smoke`)."""
+"""What deploys to an emulator on this machine (`tests/deployed`), and tests a deployment elsewhere (`deploy.smoke`)."""
 
 import os
 

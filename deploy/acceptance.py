@@ -32,6 +32,7 @@ def target(
     api_url: str | None = None,
     stream_url: str | None = None,
     access: Mapping[str, str] | None = None,
+    graphs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The target file's content.
 
@@ -41,6 +42,7 @@ def target(
         api_url, stream_url: in place of those of the stack.
         access: how the tests reach what is stored (``aws_endpoint_url`` or ``aws_profile``, and ``region``); without
             it, those that would are skipped.
+        graphs: that are deployed; none given: the built-in ones.
 
     Raises:
         Failed: the stack lacks an output, so it is none of ours.
@@ -51,6 +53,8 @@ def target(
             "stream_url": stream_url or outputs["StreamUrl"],
             "tokens": dict(tokens),
         }
+        if graphs:
+            described["graphs"] = list(graphs)
         if access:
             described |= access
             described |= {name: outputs[output] for name, output in STORED.items()}

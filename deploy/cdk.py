@@ -15,6 +15,9 @@ from deploy.adapt import Template, adapt_assembly, template_path
 from deploy.steps import ROOT, run
 
 PROGRAM: Final = ROOT / "node_modules" / ".bin" / "cdk"
+GRAPHS: Final = "tests/e2e/graphs/langgraph.json"
+"""The built-in graphs, and those by which the acceptance tests make one thing visible each."""
+
 STAGE: Final = "local"
 STACK: Final = f"graphjobs-{STAGE}"
 NO_CHANGES: Final = "(no changes)"
@@ -89,7 +92,7 @@ class Cdk:
 
 
 def local_context(stream_url: str) -> dict[str, str]:
-    """The configuration of the local deployment: as by default, but for this machine."""
+    """The configuration of the local deployment: as by default, but for this machine and with the tests' graphs."""
     version = sys.version_info
     return {
         "stage": STAGE,
@@ -99,6 +102,7 @@ def local_context(stream_url: str) -> dict[str, str]:
         "runtime": f"python3.{min(max(version.minor, 12), 13)}",
         "architecture": ARCHITECTURES[platform.machine()],
         "stream_url": stream_url,
+        "graphs": GRAPHS,
         "account_concurrency": "10",
     }
 

@@ -66,6 +66,11 @@ def _table_probes(resource: str, output: str, key: Mapping[str, Any]) -> list[Pr
             "dynamodb:BatchGetItem",
             lambda c, o: c("dynamodb").batch_get_item(RequestItems={o[output]: {"Keys": [key]}}),
         ),
+        Probe(
+            resource,
+            "dynamodb:BatchWriteItem",
+            lambda c, o: c("dynamodb").batch_write_item(RequestItems={o[output]: [{"DeleteRequest": {"Key": key}}]}),
+        ),
         Probe(resource, "dynamodb:Query", lambda c, o: c("dynamodb").query(TableName=o[output], **query)),
         Probe(resource, "dynamodb:Scan", lambda c, o: c("dynamodb").scan(TableName=o[output], Limit=1)),
     ]
@@ -85,12 +90,20 @@ def _index_probe(index: str, partition: str) -> Probe:
     )
 
 
-def _object_probe(prefix: str) -> Probe:
-    return Probe(
-        f"bucket/{prefix}/*",
-        "s3:GetObject",
-        lambda c, o: c("s3").get_object(Bucket=o["PayloadBucket"], Key=f"{prefix}/probe"),
-    )
+def _object_probes(prefix: str) -> list[Probe]:
+    resource = f"bucket/{prefix}/*"
+    return [
+        Probe(
+            resource,
+            "s3:GetObject",
+            lambda c, o: c("s3").get_object(Bucket=o["PayloadBucket"], Key=f"{prefix}/probe"),
+        ),
+        Probe(
+            resource,
+            "s3:DeleteObject",
+            lambda c, o: c("s3").delete_object(Bucket=o["PayloadBucket"], Key=f"{prefix}/{NOWHERE}"),
+        ),
+    ]
 
 
 PROBES: Final = (
@@ -100,7 +113,8 @@ PROBES: Final = (
     *_table_probes("store", "StoreTable", {"PK": {"S": NOWHERE}, "SK": {"S": NOWHERE}}),
     _index_probe(BY_OWNER_INDEX, "owner"),
     _index_probe(ACTIVE_INDEX, "active"),
-    *(_object_probe(prefix) for prefix in PREFIXES),
+    *(probe for prefix in PREFIXES for probe in _object_probes(prefix)),
+    Probe("bucket", "s3:ListBucket", lambda c, o: c("s3").list_objects_v2(Bucket=o["PayloadBucket"], Prefix=NOWHERE)),
     Probe(
         "queue",
         "sqs:SendMessage",

@@ -11,7 +11,7 @@ from graphjobs.cli.event_view import EventView, JsonLines, Readable
 from graphjobs.cli.job_view import job_text, table_text
 from graphjobs.cli.notices import Notices
 from graphjobs.cli.terminal import INTERRUPTED, program, say
-from graphjobs.client.answers import JobStatus
+from graphjobs.client.answers import JobStatus, JobSummary
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
 from graphjobs.core.event import DONE
@@ -60,20 +60,19 @@ def status(client: Client, args: Namespace, notices: Notices) -> int:
 def cancel(client: Client, args: Namespace, notices: Notices) -> int:
     """Ask for a job's end."""
     job = client.cancel(args.job_id)
-    if args.json:
-        _print_json(job)
-    else:
-        print(f"{args.job_id} {job.get('status')}")
-    return 0
+    return _said(args, job, f"{args.job_id} {job.get('status')}")
 
 
 def delete(client: Client, args: Namespace, notices: Notices) -> int:
     """Delete a job."""
-    job = client.delete(args.job_id)
+    return _said(args, client.delete(args.job_id), f"{args.job_id} deleted")
+
+
+def _said(args: Namespace, job: JobSummary, text: str) -> int:
     if args.json:
         _print_json(job)
     else:
-        print(f"{args.job_id} deleted")
+        print(text)
     return 0
 
 
