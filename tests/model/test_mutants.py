@@ -277,7 +277,7 @@ MUTANTS: dict[Mutate, int] = {
     any_answer_will_do: 0,
     the_turn_is_not_handed_on: 0,
 }
-"""Each with the seed to begin with, which `tests.model.seeds` finds; the others follow, should the machine have changed.
+"""Each with the seed to begin with, which `tests.model.seeds` finds; the others follow, if the machine has changed.
 """
 
 SEEDS = 16
