@@ -22,6 +22,7 @@ ROUTES = {
     "GET /threads/{thread_id}": "threads",
     "PATCH /threads/{thread_id}": "threads",
     "GET /threads/{thread_id}/state": "threads",
+    "POST /threads/{thread_id}/state": "create_job",
     "GET /threads/{thread_id}/state/{checkpoint_id}": "threads",
     "POST /threads/{thread_id}/state/checkpoint": "threads",
     "GET /threads/{thread_id}/history": "threads",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from graphjobs.api.turn_request import ThreadId
+from graphjobs.core.run_request import RunRequest
 
 MAX_METADATA_BYTES = 4_096
 """The metadata is part of the thread's row, which each turn writes twice."""
@@ -105,7 +106,12 @@ class StateUpdate(BaseModel):
     def _changes_something(self) -> StateUpdate:
         if self.values is None and self.as_node is None:
             raise ValueError("give values or as_node")
+        RunRequest(state_update=self.stored())  # keeps the rules that every door keeps
         return self
+
+    def stored(self) -> dict[str, Any]:
+        """As `RunRequest` has it."""
+        return {"values": self.values, **({"as_node": self.as_node} if self.as_node else {})}
 
     @property
     def from_id(self) -> str | None:

@@ -71,7 +71,7 @@ _ALL: Final = (
     FunctionSpec(
         name="create_job",
         module="graphjobs.api.create_job",
-        routes=(("POST", "/jobs"),),
+        routes=(("POST", "/jobs"), ("POST", "/threads/{thread_id}/state")),
         needs=(
             "jobs_table",
             "events_table",

@@ -17,6 +17,7 @@ TOO_MANY_HANDOFFS: Final = "too_many_handoffs"
 GRAPH_UNAVAILABLE: Final = "graph_unavailable"
 INVALID_INPUT: Final = "invalid_input"
 CHECKPOINT_GONE: Final = "checkpoint_gone"
+INVALID_UPDATE: Final = "invalid_update"
 RECURSION_LIMIT: Final = "recursion_limit"
 EVENT_TOO_LARGE: Final = "event_too_large"
 INPUT_MISSING: Final = "input_missing"
@@ -32,6 +33,7 @@ MESSAGES: Final = {
     GRAPH_UNAVAILABLE: "The graph could not be loaded.",
     INVALID_INPUT: "The graph has no place for the query: send it as input.",
     CHECKPOINT_GONE: "The checkpoint that the job was to begin with is no longer stored.",
+    INVALID_UPDATE: "The graph does not take the update: there is no such node, or as_node must name one.",
     RECURSION_LIMIT: "The graph took more steps than its recursion limit allows.",
     EVENT_TOO_LARGE: "The graph produced an event or a result that is too large.",
     INPUT_MISSING: "The input of the job is no longer stored.",

@@ -62,6 +62,7 @@ class RunRequest:
         stream_subgraphs: whether the parts of subgraphs are streamed in these modes.
         interrupt_before, interrupt_after: names of nodes, or ``"*"``.
         durability: when LangGraph saves: after each step, or at the end alone.
+        state_update: ``{values, as_node?}``: no node is run, the thread's state is changed and that is all.
     """
 
     input: Any = None
@@ -76,6 +77,7 @@ class RunRequest:
     interrupt_before: tuple[str, ...] | Literal["*"] = ()
     interrupt_after: tuple[str, ...] | Literal["*"] = ()
     durability: Durability = "sync"
+    state_update: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Keep the rules.
@@ -90,7 +92,7 @@ class RunRequest:
             raise RequestInvalid("give context or config.configurable, not both; context is preferred")
         if self.query is not None and not self.query.strip():
             raise RequestInvalid("query must not be empty")
-        for name, value in (("input", self.input), ("command", self.command)):
+        for name, value in (("input", self.input), ("command", self.command), ("values", self.state_update)):
             if _holds_a_huge_integer(value):
                 raise RequestInvalid(f"{name} must not hold an integer of over 64 bits: no checkpoint can")
 

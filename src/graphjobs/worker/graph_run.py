@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError
 
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.state_store import StateStore
@@ -33,7 +33,7 @@ from graphjobs.worker.marks import Marks
 from graphjobs.worker.recorder import Recorder
 from graphjobs.worker.run_config import context_for, given_context, run_config
 from graphjobs.worker.seed import NoSuchCheckpoint, seed
-from graphjobs.worker.state_records import StateRecords
+from graphjobs.worker.state_records import StateRecords, state_of_snapshot
 from graphjobs.worker.user import User
 from graphjobs.worker.writer import LogWriter
 
@@ -124,6 +124,11 @@ class GraphRun:
         except NoSuchCheckpoint:
             self._logger.exception("the checkpoint to begin with is gone")
             return ends.failed(ends.CHECKPOINT_GONE)
+        except InvalidUpdateError as error:
+            if self._request.state_update is None:
+                raise  # of a node's own
+            self._logger.exception("the graph does not take the update")
+            return self.failed(ends.INVALID_UPDATE, error)
         except GraphRecursionError as error:
             self._logger.exception("graph exceeded its recursion limit")
             return self.failed(ends.RECURSION_LIMIT, error)
@@ -140,6 +145,8 @@ class GraphRun:
         saves = SaverRun(self._claim.thread, self._begins_at or "", self._oldest_needed)
         try:
             with self._saver.watching(saves, self._saved):
+                if self._request.state_update is not None:
+                    return await self._updated(graph, self._request.state_update)
                 recorder = await self._streamed(graph)
                 encoded = encode(await self._result(graph))
             await self._told(recorder)
@@ -151,6 +158,19 @@ class GraphRun:
         # Where the next job of the thread goes on: all saves are confirmed when the stream has ended.
         newest = self._newest or self._begins_at
         return replace(outcome, cut=encoded.cut, position=Position(self._claim.thread, newest) if newest else None)
+
+    async def _updated(self, graph: Pregel[Any, Any, Any, Any], update: Mapping[str, Any]) -> Outcome:
+        """Change the state, in a step that runs no node."""
+        config = self._config()
+        config["configurable"] = {**config["configurable"], "checkpoint_ns": ""}
+        made = await graph.aupdate_state(config, update["values"], as_node=update.get("as_node"))
+        state = state_of_snapshot(await graph.aget_state(made), self._error_detail)
+        position = Position(self._claim.thread, state.checkpoint_id)
+        if self._records is not None:
+            await self._records.put(state, position)
+        values = json.loads(state.values.text)
+        outcome = ends.interrupted(values, ()) if state.next else ends.completed(values)
+        return replace(outcome, cut=state.values.cut, position=position)
 
     async def _streamed(self, graph: Pregel[Any, Any, Any, Any]) -> Recorder:
         try:
@@ -254,7 +274,7 @@ class GraphRun:
 
     def _config(self) -> Any:
         if self._begins_at is None:
-            return self._run_config
+            return dict(self._run_config)
         # Never "latest": a worker that was fenced may have saved there since.
         configurable = {**self._run_config["configurable"], "checkpoint_id": self._begins_at}
         return {**self._run_config, "configurable": configurable}

@@ -119,13 +119,13 @@ class StateRecords:
                 self._hand_over(whole, await self._found_parent(whole), None)
         await self.settled()
 
-    async def put(self, state: State, position: Position, parent: Position | None) -> None:
+    async def put(self, state: State, position: Position) -> None:
         """Store one that no stream has come to.
 
         Raises:
             CheckpointsUnavailable, ClientError, BotoCoreError: it could not be stored.
         """
-        self._last = self._storing.submit(self._keep, self._record(state, position, parent), None)
+        self._last = self._storing.submit(self._keep, self._record(state, position, self._parent(state)), None)
         await self.settled()
 
     async def found(self, graph: Any, start: Position, copied_to: str) -> None:
@@ -139,7 +139,7 @@ class StateRecords:
         if await asyncio.get_running_loop().run_in_executor(None, self._found, start) is None:
             configurable = {"thread_id": copied_to, "checkpoint_ns": "", "checkpoint_id": start.checkpoint_id}
             snapshot = await graph.aget_state({"configurable": configurable})
-            await self.put(state_of_snapshot(snapshot, self._error_detail), start, None)
+            await self.put(state_of_snapshot(snapshot, self._error_detail), start)
 
     async def begin(self) -> None:
         """Take what a worker before this one has told of the checkpoint that the run resumes from: it is begun again.

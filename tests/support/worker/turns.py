@@ -7,6 +7,7 @@ from typing import Any
 
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.joining import Joining
+from graphjobs.api.state_updates import UpdateJob
 from graphjobs.api.submission import Submission
 from graphjobs.aws.queue import JobQueue
 from graphjobs.core.job import Job
@@ -39,9 +40,15 @@ class Turns:
         joining = Joining(aws.jobs, aws.threads, aws.log, aws.transitions, aws.history, aws.clock)
         settings = replace(aws.settings, graphs=(self.graph,))
         queue = JobQueue(MemoryQueue(), "queue")  # type: ignore[arg-type]
-        request = JobRequest(thread_id=self.thread_id, **{"if_not_exists": "create"} | members)
+        kind = UpdateJob if "state_update" in members else JobRequest
+        request = kind(thread_id=self.thread_id, **{"if_not_exists": "create"} | members)
         job, _ = Submission(aws.jobs, queue, settings, joining, aws.clock).submit("user-1", request, None)
         return job
+
+    def update(self, values: Any, **members: Any) -> Job:
+        """Submit a change of the state; `as_node` among the members says whose."""
+        node = {"as_node": members.pop("as_node")} if "as_node" in members else {}
+        return self.submit(state_update={"values": values, **node}, multitask_strategy="reject", **members)
 
     def say(self, text: str, **members: Any) -> Job:
         """Submit a turn that says `text`."""

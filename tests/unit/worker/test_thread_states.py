@@ -48,11 +48,17 @@ def shape(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_history(graph: Any, *given: Any) -> list[dict[str, Any]]:
-    """The history that LangGraph itself keeps of a thread on which it is given this, one after the other."""
+    """The history that LangGraph itself keeps of a thread on which it is given this, one after the other.
+
+    A tuple is an update: values, and as which node.
+    """
     compiled = graph.compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "t"}}
     for each in given:
-        compiled.invoke(each, config)
+        if isinstance(each, tuple):
+            compiled.update_state(config, each[0], as_node=each[1])
+        else:
+            compiled.invoke(each, config)
     found = []
     for state in compiled.get_state_history(config):
         tasks = [(task.name, task.error, [each.value for each in task.interrupts]) for task in state.tasks]
@@ -248,3 +254,56 @@ def test_a_failed_step_is_in_the_state_with_its_error(workers: Rig) -> None:
     state = history(talk)[0]
     assert (state["next"], state["tasks"][0]["error"]) == (["answer"], "ValueError()")
     assert talk.row.status == "error"
+
+
+@SAVERS
+@pytest.mark.parametrize(("node", "status"), [("answer", "completed"), ("listen", "interrupted"), (None, "completed")])
+def test_an_update_makes_a_checkpoint_and_runs_no_node(
+    workers: Rig, durable: bool, node: str | None, status: str
+) -> None:
+    talk = turns(workers, "talk", durable=durable)
+    talk.said(talk.say("one"))
+    done = talk.run(talk.update({"said": ["noted"]}, **({"as_node": node} if node else {})))
+    assert (done["status"], done["result"]["said"]) == (status, [*FIRST, "noted"])
+    assert talk.row.status == ("interrupted" if status == "interrupted" else "idle")
+    whole = own_history(worker_talks.talk(), {"said": ["one"]}, ({"said": ["noted"]}, node))
+    assert [shape(each) for each in history(talk)] == whole
+    assert talk.said(talk.say("two"))[:5] == [*FIRST, "noted", "two"]
+
+
+def test_an_update_at_an_older_checkpoint_is_a_fork(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    middle = checkpoint(talk, "one", "heard one")
+    done = talk.run(talk.update({"said": ["better"]}, as_node="listen", checkpoint_id=middle))
+    assert done["result"]["said"] == ["one", "heard one", "better"]
+    assert history(talk)[0]["parent_checkpoint_id"] == middle
+    assert talk.said(talk.submit()) == ["one", "heard one", "better", "answer to 3"]
+
+
+def test_an_update_that_the_graph_does_not_take_changes_nothing(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    talk.said(talk.say("one"))
+    before = history(talk)
+    done = talk.run(talk.update({"said": ["x"]}, as_node="nobody"))
+    assert (done["status"], done["error"]["code"]) == ("failed", "invalid_update")
+    assert history(talk) == before
+
+
+def test_an_update_takes_an_open_question_back(workers: Rig) -> None:
+    """As in LangGraph: what it leads to is another checkpoint, at which the node has not asked yet."""
+    talk = turns(workers, "approval")
+    talk.run(talk.say("one"))
+    talk.run(talk.update({"said": ["noted"]}, as_node="listen"))
+    assert (talk.row.status, talk.row.interrupts, history(talk)[0]["next"]) == ("interrupted", (), ["ask"])
+    asked = talk.run(talk.submit())
+    assert asked["interrupts"][0]["value"] == {"question": "after 3"}
+    assert talk.said(talk.reply("yes"))[-2:] == ["approved: yes", "acted"]
+
+
+def test_a_busy_thread_takes_no_update(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    talk.say("one")
+    with pytest.raises(Problem) as busy:
+        talk.update({"said": ["x"]})
+    assert busy.value.code == "thread_busy"
