@@ -129,6 +129,7 @@ class Config:
     xray: bool = _key(flag, False, "Traces of the functions.")
     kms_key_arn: str = _key(text(_KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID"), "", "Default: keys of AWS's own.")
     alarm_email: str = _key(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "ops@example.com"), "")
+    budget_usd: int = _key(whole(0, 10_000_000, "US dollars"), 0, "Of the account a month; 0: no budget.")
     bundle: str = _key(
         one_of(("lambda", "host", "none")),
         "lambda",
@@ -142,7 +143,7 @@ class Config:
         _check_auth(self)
         _check_life(self)
         _check_functions(self)
-        _check_front(self)
+        _check_operations(self)
         _check_concurrency(self)
         if self.bedrock_resources and not self.model.startswith("bedrock"):
             raise ConfigError("bedrock_resources: is for a model of Bedrock only; set model.")
@@ -242,7 +243,9 @@ def _check_functions(config: Config) -> None:
         raise ConfigError("worker_package: an image has no SnapStart; set snap_start=false or worker_package=zip.")
 
 
-def _check_front(config: Config) -> None:
+def _check_operations(config: Config) -> None:
+    if config.budget_usd and not config.alarm_email:
+        raise ConfigError("budget_usd: a budget writes to alarm_email; set that too.")
     if config.web_acl_arn and config.stream_front != "rest_api":
         raise ConfigError("web_acl_arn: a function URL has no WAF; set stream_front=rest_api.")
 

@@ -13,6 +13,7 @@ from infra.alarms import Alarms
 from infra.api import Api
 from infra.auth import Auth
 from infra.bucket_emptier import BucketEmptier
+from infra.budget import Budget
 from infra.bundling import Bundle
 from infra.config import Config
 from infra.dashboard import Dashboard
@@ -74,6 +75,8 @@ class GraphJobsStack(Stack):
             untold=notifications.dead_letters,
             stream_api=stream.front.api if stream.front else None,
         )
+        if config.budget_usd:
+            Budget(self, "Budget", config)
         alarms = Alarms(self, "Alarms", config, metrics)
         dashboard = Dashboard(
             self,

@@ -79,6 +79,7 @@ def production(synth: Synth) -> Template:
         "api_reserved_concurrency": 20,
         "snap_start": True,
         "alarm_email": "ops@example.com",
+        "budget_usd": 500,
         "model": "bedrock_converse:eu.maker.model-v1:0",
         "cors_origins": ["https://app.example.com"],
         "event_bus": "default",

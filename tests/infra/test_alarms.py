@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.config import Config, ConfigError
 from tests.infra.template import Template, arn_text
 
 TABLES = ("jobs", "events", "checkpoints", "store")
@@ -178,3 +179,21 @@ def test_mail_goes_to_the_configured_address_if_there_is_one(template: Template,
     subscription = production.only("AWS::SNS::Subscription")["Properties"]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
     assert not template.of_type("AWS::SNS::Subscription")
+
+
+def test_a_budget_writes_before_and_when_it_is_used_up(production: Template, template: Template) -> None:
+    assert not template.of_type("AWS::Budgets::Budget")
+    made = production.only("AWS::Budgets::Budget")["Properties"]
+    assert made["Budget"]["BudgetLimit"] == {"Amount": 500, "Unit": "USD"} and made["Budget"]["TimeUnit"] == "MONTHLY"
+    assert "CostFilters" not in made["Budget"], "of the whole account: a tag that nobody has activated filters all out"
+    told = [item["Notification"] for item in made["NotificationsWithSubscribers"]]
+    assert [(item["NotificationType"], item["Threshold"]) for item in told] == [
+        ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100),
+    ]  # fmt: skip
+    for item in made["NotificationsWithSubscribers"]:
+        assert item["Subscribers"] == [{"Address": "ops@example.com", "SubscriptionType": "EMAIL"}]
+
+
+def test_a_budget_that_could_write_to_nobody_is_refused() -> None:
+    with pytest.raises(ConfigError, match="alarm_email"):
+        Config(budget_usd=10)
