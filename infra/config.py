@@ -118,6 +118,8 @@ class Config:
     worker_max_concurrency: int = _key(whole(2, 1_000), 0, "Default: half of the account's quota.")
     stream_reserved_concurrency: int = _key(whole(0, 1_000_000), NOT_GIVEN, "0: not reserved.")
     api_reserved_concurrency: int = _key(whole(1, 1_000_000), 0, "For each function of the API.")
+    max_job_viewers: int = _key(whole(0, 1_000_000), 20, "Streams of one job opened per window; 0: no limit.")
+    max_owner_viewers: int = _key(whole(0, 1_000_000), 100, "Streams of one owner's jobs, likewise.")
     max_active_jobs: int = _key(whole(0, 1_000_000), 0, "Of one owner; 0: no limit.")
     throttle_rate: int = _key(whole(1, 100_000), 100, "Requests a second.")
     throttle_burst: int = _key(whole(1, 100_000), 200)

@@ -19,4 +19,5 @@
 * `thread_history`: what can be seen of a thread
 * `thread_store`: rows of threads, and the parts of a transaction that change them
 * `transition`: the transaction over row and next slot
+* `viewer_counts`: how many streams were opened in a stretch of time
 """

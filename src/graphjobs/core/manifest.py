@@ -174,7 +174,7 @@ _ALL: Final = (
         name="stream",
         module="graphjobs.stream.app",
         needs=("jobs_table", "events_table", "payload_bucket", "oidc_issuer", "oidc_audience", "ticket_secret"),
-        reads=("stream_window_seconds",),
+        reads=("stream_window_seconds", "max_job_viewers", "max_owner_viewers"),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"),

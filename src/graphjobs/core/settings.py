@@ -83,6 +83,8 @@ class Settings:
     # The stream.
     stream_window_seconds: float = _bounded(120, 0.2, 840)
     stream_heartbeat_seconds: float = _bounded(15, 0.25, 15)  # over the slowest poll, which a heartbeat begins anew
+    max_job_viewers: int = _bounded(0, 0, 1_000_000)
+    max_owner_viewers: int = _bounded(0, 0, 1_000_000)
     stream_cors_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -9,5 +9,6 @@
 * `pages`: pages for streams that are behind, read once for all
 * `poller`: the one poll loop
 * `response`: the HTTP answer and its ends
+* `turnstile`: how many may look on
 * `watchers`: notes that somebody follows a job
 """

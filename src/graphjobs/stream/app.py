@@ -25,6 +25,7 @@ from graphjobs.auth.stream_url import tickets
 from graphjobs.aws import clients as aws
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.clients import is_transient
+from graphjobs.aws.viewer_counts import ViewerCounts
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http import sse
 from graphjobs.http.problem import SECURITY_HEADERS, Problem, route_not_found, unavailable
@@ -38,6 +39,7 @@ from graphjobs.stream.opening import Credentials, Door, bearer_of
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
 from graphjobs.stream.response import HEADERS, EventStreamResponse
+from graphjobs.stream.turnstile import Turnstile
 from graphjobs.stream.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class StreamService:
     pages: Pages
     poller: Poller
     watchers: Watchers
+    turnstile: Turnstile
     executor: Executor
     pacing: Pacing
     logger: Logger
@@ -85,6 +88,8 @@ class StreamService:
             return Response(status_code=204, headers=SECURITY_HEADERS)
         if request.method == "HEAD":  # which Starlette routes here too: nothing to follow
             return Response(headers=HEADERS)
+        if seconds := await loop.run_in_executor(self.executor, self.turnstile.wait, opening.job):
+            return self._too_many(credentials, seconds)
         if opening.live:
             self.watchers.note(job_id)
         follower = Follower(
@@ -111,12 +116,19 @@ class StreamService:
     def _come_back(self, credentials: Credentials) -> Response:
         """A passing fault: EventSource, which only has a ticket, gives up for good on any status but 200."""
         if credentials.bearer is None:
-            return EventStreamResponse(_only_retry(), self.pacing.slow_reader)
+            return EventStreamResponse(_only_retry(RETRY_MS), self.pacing.slow_reader)
         return problem_answer(unavailable())
 
+    def _too_many(self, credentials: Credentials, seconds: int) -> Response:
+        """As above: who has a ticket is asked to come again, who has a token is told why."""
+        if credentials.bearer is None:
+            return EventStreamResponse(_only_retry(seconds * 1000), self.pacing.slow_reader)
+        detail = "Too many streams of this job, or of your jobs, were opened just now."
+        return problem_answer(Problem(429, "too_many_viewers", detail, headers={"Retry-After": str(seconds)}))
 
-async def _only_retry() -> AsyncIterator[bytes]:
-    yield sse.retry(RETRY_MS)
+
+async def _only_retry(milliseconds: int) -> AsyncIterator[bytes]:
+    yield sse.retry(milliseconds)
 
 
 def problem_answer(problem: Problem) -> Response:
@@ -174,6 +186,13 @@ def create_app_from_env() -> Starlette:
         pages=Pages(backend.log, executor),
         poller=Poller(backend.log, executor, logger),
         watchers=Watchers(backend.jobs, executor, logger),
+        turnstile=Turnstile(
+            ViewerCounts(backend.dynamodb, settings.jobs_table),
+            settings.max_job_viewers,
+            settings.max_owner_viewers,
+            settings.stream_window_seconds,
+            logger,
+        ),
         executor=executor,
         pacing=Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),
         logger=logger,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.event_log import EventLog
+from graphjobs.core.job import Job
 from graphjobs.core.times import Clock, now_ms
 from graphjobs.http.access import readable_job
 from graphjobs.http.problem import Problem
@@ -33,12 +34,17 @@ class Opening:
     Attributes:
         first: the frame that holds the next event, if that was looked for and is written.
         finished: there is nothing more to send.
-        live: the job is not over.
+        job: as it was read.
     """
 
     first: Frame | None
     finished: bool
-    live: bool
+    job: Job
+
+    @property
+    def live(self) -> bool:
+        """Whether the job is not over."""
+        return not self.job.status.terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +67,15 @@ class Door:
         """
         owner = authenticate(job_id, credentials, self.verifier, self.tickets, self.clock())
         job = readable_job(self.jobs, job_id, owner, self.clock())
-        live = not job.status.terminal
         if after == 0:
-            return Opening(first=None, finished=False, live=live)  # the log is read from its first slot
+            return Opening(first=None, finished=False, job=job)  # the log is read from its first slot
         slot = self.log.containing(job.job_id, after + 1)
         if slot is None or after > slot.last_seq:
             raise too_high(after, slot.last_seq if slot else 0)
         frame = Frame(slot)
         if after == frame.last:
-            return Opening(first=None, finished=frame.ends, live=live)
-        return Opening(first=frame, finished=False, live=live)
+            return Opening(first=None, finished=frame.ends, job=job)
+        return Opening(first=frame, finished=False, job=job)
 
 
 def authenticate(

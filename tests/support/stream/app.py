@@ -20,6 +20,7 @@ from graphjobs.stream.follower import Pacing
 from graphjobs.stream.opening import Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
+from graphjobs.stream.turnstile import Turnstile
 from graphjobs.stream.watchers import Watchers
 from graphjobs.testing import FakeClock, MemoryLog, MemoryMetrics
 from tests.support.issuer import NOW, Issuer
@@ -51,7 +52,14 @@ class Rows:
         self.rows: dict[str, Job] = {}
         self.failure: Exception | None = None
         self.reads = 0
+        self.opens: dict[str, int] = {}
         self.watched: list[tuple[str, int]] = []
+
+    def admit(self, subject: str, limit: int, *, now: int, stretch_ms: int) -> bool:
+        if self.failure:
+            raise self.failure
+        self.opens[subject] = self.opens.get(subject, 0) + 1
+        return self.opens[subject] <= limit
 
     def note_watched(self, job_id: str, until: int) -> bool:
         self.watched.append((job_id, until))
@@ -245,6 +253,7 @@ def streams(
     slow_reader: float = 30.0,
     threads: int = 0,
     cors: tuple[str, ...] = (),
+    viewers: tuple[int, int] = (0, 0),
 ) -> Iterator[Streams]:
     """A fresh app; with `threads`, reads happen beside the event loop as they do when deployed."""
     log, rows, ring, issuer, sink = MemoryLog(), Rows(), Ring(), Issuer(), MemoryMetrics()
@@ -255,6 +264,7 @@ def streams(
         pages=Pages(log, executor),
         poller=Poller(log, executor, logger("stream")),
         watchers=Watchers(rows, executor, logger("stream"), clock=clock),  # type: ignore[arg-type]
+        turnstile=Turnstile(rows, *viewers, window, logger("stream"), clock),  # type: ignore[arg-type]
         executor=executor,
         pacing=Pacing(window, heartbeat, slow_reader),
         logger=logger("stream"),
