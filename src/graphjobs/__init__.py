@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphjobs.client.client import Client
     from graphjobs.client.errors import (
         ApiError,
+        CannotAnswer,
         ConfigurationError,
         ContractViolation,
         GraphjobsError,
@@ -37,6 +38,7 @@ __all__ = [
     "Accepted",
     "ApiError",
     "AsyncClient",
+    "CannotAnswer",
     "Client",
     "Command",
     "ConfigurationError",

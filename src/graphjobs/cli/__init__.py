@@ -1,5 +1,6 @@
 """The `graphjobs` command.
 
+* `answer_hint`: how to go on after an interrupt
 * `arguments`: its grammar
 * `commands`: its commands
 * `demo`: `make demo`

@@ -47,25 +47,27 @@ def argument_parser() -> ArgumentParser:
         help="how long it is valid (default: %(default)s)",
     )
 
-    target = _target_options()
-    submit = verbs.add_parser("submit", help="submit a job", parents=[target])
+    target, run = _target_options(), _run_options()
+    submit = verbs.add_parser("submit", help="submit a job", parents=[target, run])
     submit.add_argument("query", nargs="?", type=question, help="the question; may be left out with --input")
     submit.add_argument("--graph", help="the graph to run (default: the service's first)")
     submit.add_argument("--input", type=json_object, metavar="JSON", help="the graph's input, a JSON object")
-    submit.add_argument("--metadata", type=json_object, metavar="JSON", help="kept with the job")
-    submit.add_argument(
-        "--timeout-seconds",
-        type=positive,
-        metavar="N",
-        help="the job's deadline from now (default: an hour, unless configured)",
-    )
     submit.add_argument("--thread", metavar="THREAD_ID", help="the next turn of this conversation")
     submit.add_argument(
         "--resume", type=resumed, metavar="ANSWER", help="answer what the thread's last job asked: JSON, else a text"
     )
-    submit.add_argument("--idempotency-key", metavar="KEY", help="the same key gives the same job")
-    submit.add_argument("--stream", action="store_true", help="follow the job to its end")
     submit.set_defaults(command="submit", parser=submit)
+
+    answer = verbs.add_parser("answer", help="answer what a job asks", parents=[target, run])
+    answer.add_argument("job_id", metavar="JOB_ID", help="the job that asked")
+    answer.add_argument(
+        "answer",
+        type=resumed,
+        metavar="VALUE",
+        help='JSON, else a text; several questions at once: {"INTERRUPT_ID": value, ...}',
+    )
+    answer.add_argument("--interrupt", metavar="ID", help="the question, if the job asks several")
+    answer.set_defaults(command="answer")
 
     status = verbs.add_parser("status", help="show a job", parents=[target])
     status.add_argument("job_id", metavar="JOB_ID")
@@ -105,6 +107,30 @@ def _target_options() -> ArgumentParser:
     identity = group.add_mutually_exclusive_group()
     identity.add_argument("--token", help="bearer token (better: GRAPHJOBS_TOKEN, which `ps` does not show)")
     identity.add_argument("--user", help=f"local instance only: who you are (default: {DEFAULT_USER})")
+    return options
+
+
+def _run_options() -> ArgumentParser:
+    """The options of every command that submits a job."""
+    options = ArgumentParser(add_help=False)
+    options.add_argument(
+        "--context", type=json_object, metavar="JSON", help="LangGraph's context of the run, an object"
+    )
+    options.add_argument(
+        "--config",
+        type=json_object,
+        metavar="JSON",
+        help='LangGraph\'s config of the run, such as {"configurable": {...}}',
+    )
+    options.add_argument("--metadata", type=json_object, metavar="JSON", help="kept with the job")
+    options.add_argument(
+        "--timeout-seconds",
+        type=positive,
+        metavar="N",
+        help="the job's deadline from now (default: an hour, unless configured)",
+    )
+    options.add_argument("--idempotency-key", metavar="KEY", help="the same key gives the same job")
+    options.add_argument("--stream", action="store_true", help="follow the job to its end")
     return options
 
 

@@ -7,11 +7,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from graphjobs.cli.answer_hint import answer_hint
 from graphjobs.cli.event_view import EventView, JsonLines, Readable
 from graphjobs.cli.job_view import job_text, table_text
 from graphjobs.cli.notices import Notices
 from graphjobs.cli.terminal import INTERRUPTED, program, say
-from graphjobs.client.answers import JobStatus, JobSummary
+from graphjobs.client.answers import Accepted, JobOptions, JobStatus, JobSummary
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
 from graphjobs.core.event import DONE
@@ -24,16 +25,40 @@ EXIT_CODES: Final = {"completed": 0, "interrupted": 3}
 
 def submit(client: Client, args: Namespace, notices: Notices) -> int:
     """Submit a job; with ``--stream`` follow it to its end."""
-    job = client.submit(
-        args.query,
-        graph=args.graph,
-        input=args.input,
-        metadata=args.metadata,
-        timeout_seconds=args.timeout_seconds,
-        thread_id=args.thread,
-        command=None if args.resume is None else {"resume": args.resume.value},
+    options: JobOptions = {
+        **_run_options(args),
+        "graph": args.graph,
+        "input": args.input,
+        "thread_id": args.thread,
+        "command": None if args.resume is None else {"resume": args.resume.value},
+    }
+    job = client.submit(args.query, idempotency_key=args.idempotency_key, **options)
+    return _submitted(client, job, args, notices)
+
+
+def answer(client: Client, args: Namespace, notices: Notices) -> int:
+    """Answer what a job asks; with ``--stream`` follow the job that goes on to its end."""
+    job = client.answer(
+        args.job_id,
+        args.answer.value,
+        interrupt_id=args.interrupt,
         idempotency_key=args.idempotency_key,
+        **_run_options(args),
     )
+    return _submitted(client, job, args, notices)
+
+
+def _run_options(args: Namespace) -> JobOptions:
+    """What every command that submits a job takes."""
+    return {
+        "context": args.context,
+        "config": args.config,
+        "metadata": args.metadata,
+        "timeout_seconds": args.timeout_seconds,
+    }
+
+
+def _submitted(client: Client, job: Accepted, args: Namespace, notices: Notices) -> int:
     if args.stream:
         say(f"submitted {job['job_id']}")
         return follow(client, job["job_id"], 0, None, notices, as_json=args.json)
@@ -53,7 +78,7 @@ def status(client: Client, args: Namespace, notices: Notices) -> int:
         return 0
     print(job_text(job))
     if job["status"] == "interrupted":
-        say(_how_to_answer(job))
+        _say_how_to_answer(job)
     return 0
 
 
@@ -126,7 +151,7 @@ def follow(client: Client, job_id: str, after: int, max_events: int | None, noti
         outcome = client.status(job_id)["status"]
         say(f"Nothing follows event {last}: the job is {outcome}.")
     if outcome == "interrupted":
-        say(_how_to_answer(client.status(job_id)))
+        _say_how_to_answer(client.status(job_id))
     return EXIT_CODES.get(outcome, 1)
 
 
@@ -134,11 +159,9 @@ def _how_to_resume(job_id: str, last: int) -> str:
     return f"Resume with: {program()} stream {job_id} --after {last}"
 
 
-def _how_to_answer(job: JobStatus) -> str:
-    thread = f"{program()} submit --thread {job['thread_id']}"
-    if job.get("interrupts"):
-        return f"Answer with: {thread} --resume ANSWER --stream"
-    return f"Nothing was asked. Go on with: {thread} --stream"
+def _say_how_to_answer(job: JobStatus) -> None:
+    for line in answer_hint(job):
+        say(line)
 
 
 def _print_json(value: Any) -> None:

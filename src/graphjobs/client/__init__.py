@@ -2,6 +2,7 @@
 
 Its names are imported from `graphjobs`.
 
+* `answering`: the answer to an interrupted job
 * `answers`: what goes in and comes out, as types
 * `async_client`: `AsyncClient`, the same for asyncio
 * `calls`: each call as a request that is still to be sent

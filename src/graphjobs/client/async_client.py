@@ -9,6 +9,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from graphjobs.client import calls
+from graphjobs.client.answering import answering
 from graphjobs.client.answers import Accepted, Event, JobList, JobOptions, JobStatus, JobSummary, StreamTicket
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
@@ -71,6 +72,19 @@ class AsyncClient:
         """See `Client.submit`."""
         answer: Accepted = await self._call(calls.submit(query, idempotency_key, options))
         return answer
+
+    async def answer(
+        self,
+        job_id: str,
+        value: Any,
+        *,
+        interrupt_id: str | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Accepted:
+        """See `Client.answer`."""
+        given = answering(await self.status(job_id), value, interrupt_id, options)
+        return await self.submit(idempotency_key=idempotency_key, **given)
 
     async def status(self, job_id: str) -> JobStatus:
         """See `Client.status`."""

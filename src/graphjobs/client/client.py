@@ -9,6 +9,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from graphjobs.client import calls
+from graphjobs.client.answering import answering
 from graphjobs.client.answers import Accepted, Event, JobList, JobOptions, JobStatus, JobSummary, StreamTicket
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
@@ -90,6 +91,31 @@ class Client:
         """
         answer: Accepted = self._call(calls.submit(query, idempotency_key, options))
         return answer
+
+    def answer(
+        self,
+        job_id: str,
+        value: Any,
+        *,
+        interrupt_id: str | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Accepted:
+        """Answer what an interrupted job asks: submit the next job of its thread.
+
+        Args:
+            job_id: the job that asked.
+            value: the answer, any JSON; several questions are answered by ``{interrupt_id: value}``, some or all.
+            interrupt_id: the question that `value` is for; needed if there are several and `value` does not say.
+            idempotency_key: see `submit`.
+            options: the other members of the new job, such as `context` and `config`.
+
+        Raises:
+            CannotAnswer: the job asks nothing, or not that; nothing was sent.
+            ApiError: 409 ``no_such_interrupt`` if it was answered already, ``thread_busy`` while an answer is at work.
+        """
+        given = answering(self.status(job_id), value, interrupt_id, options)
+        return self.submit(idempotency_key=idempotency_key, **given)
 
     def status(self, job_id: str) -> JobStatus:
         """What the service says of the job; its result or error once it is over."""

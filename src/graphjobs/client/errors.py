@@ -6,6 +6,7 @@
     |-- ConfigurationError     an address or a token is missing or cannot be used
     |-- ApiError               the service answered with an error: status, code, detail
     |-- ServiceUnreachable     there was no answer, or it broke off
+    |-- CannotAnswer           a job asks nothing, or not that
     `-- ContractViolation      an answer that the contract rules out
         `-- SequenceError      an event's seq is not the one that has to follow
 """
@@ -65,6 +66,10 @@ class ServiceUnreachable(GraphjobsError):
     def __init__(self, origin: str, reason: str) -> None:
         super().__init__(f"No answer from {origin}: {reason}")
         self.origin = origin
+
+
+class CannotAnswer(GraphjobsError):
+    """An answer to a job that asks nothing, or not that, or several things at once. Nothing was sent."""
 
 
 class ContractViolation(GraphjobsError):

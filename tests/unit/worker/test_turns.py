@@ -48,6 +48,15 @@ def test_a_job_without_a_thread_can_be_gone_on_from_too(workers: Rig) -> None:
     assert talk.said(talk.say("two", if_not_exists=None)) == SECOND
 
 
+def test_a_turn_is_of_the_threads_own_graph_unless_it_names_another(workers: Rig) -> None:
+    job = workers.job("talk", {"said": ["one"]})
+    elsewhere = Turns(workers, "approval", job.thread)  # whose first graph is not that of the thread
+    assert elsewhere.run(job)["status"] == "completed"
+    assert elsewhere.said(elsewhere.say("two")) == SECOND
+    assert elsewhere.run(elsewhere.say("three", graph="approval"))["status"] == "interrupted"
+    assert elsewhere.reply("yes").graph == "approval"
+
+
 def test_a_job_that_still_runs_gets_its_thread_when_the_next_one_comes(workers: Rig) -> None:
     job = workers.job("talk", {"said": ["one"]})
     talk = Turns(workers, "talk", job.thread)
