@@ -14,7 +14,8 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, ROUTES
+from graphjobs.core import cors
+from graphjobs.core.manifest import API, ROUTES
 from infra.auth import Auth
 from infra.config import Config
 from infra.environment import Environment
@@ -95,8 +96,8 @@ class Api(Construct):
         return apigateway.CorsPreflightOptions(
             allow_origins=list(self._config.cors_origins),
             allow_methods=methods,
-            allow_headers=list(CORS_REQUEST_HEADERS),
-            expose_headers=list(CORS_ANSWER_HEADERS),
+            allow_headers=list(cors.REQUEST_HEADERS),
+            expose_headers=list(cors.ANSWER_HEADERS),
             max_age=Duration.hours(1),
         )
 

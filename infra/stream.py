@@ -12,6 +12,7 @@ from aws_cdk import Duration, Fn, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from graphjobs.core import cors
 from infra.config import ADAPTER_ACCOUNT, Config
 from infra.environment import Environment
 from infra.lambda_factory import LambdaFactory, Made
@@ -21,8 +22,6 @@ PORT: Final = "8080"
 LAYERS: Final = {"arm64": "LambdaAdapterLayerArm64", "x86_64": "LambdaAdapterLayerX86"}
 MARGIN_SECONDS: Final = 30
 """The function outlives the window of a connection, so that every connection is closed cleanly."""
-
-ALLOWED_HEADERS: Final = ("authorization", "last-event-id")
 
 ADAPTER: Final = {
     "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
@@ -62,7 +61,7 @@ class Stream(Construct):
                 timeout=timeout,
                 environment=environment,
                 functions=functions,
-                allowed_headers=ALLOWED_HEADERS,
+                allowed_headers=cors.REQUEST_HEADERS,
             )
         made_url = self.front.url if self.front else self._function_url(config, made)
         self.url = config.stream_url.rstrip("/") or made_url
@@ -91,8 +90,8 @@ class Stream(Construct):
         return lambda_.FunctionUrlCorsOptions(
             allowed_origins=list(config.cors_origins),
             allowed_methods=[lambda_.HttpMethod.GET],
-            allowed_headers=list(ALLOWED_HEADERS),
-            exposed_headers=["retry-after"],
+            allowed_headers=list(cors.REQUEST_HEADERS),
+            exposed_headers=list(cors.ANSWER_HEADERS),
             max_age=Duration.hours(1),
         )
 

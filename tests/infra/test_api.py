@@ -93,7 +93,8 @@ def test_nobody_signs_up_and_the_client_has_no_secret(template: Template) -> Non
 
 def test_browsers_may_send_and_read_the_headers_of_the_contract(template: Template, elsewhere: Template) -> None:
     cors = template.only("AWS::ApiGatewayV2::Api")["Properties"]["CorsConfiguration"]
-    assert set(cors["AllowHeaders"]) == {"authorization", "content-type", "idempotency-key"}
+    assert {"authorization", "content-type", "idempotency-key"} <= set(cors["AllowHeaders"])
+    assert {"traceparent", "tracestate", "baggage", "sentry-trace", "x-request-id"} <= set(cors["AllowHeaders"])
     assert set(cors["ExposeHeaders"]) == {"idempotent-replayed", "retry-after"}
     assert set(cors["AllowMethods"]) == {"DELETE", "GET", "PATCH", "POST"}
     assert cors["AllowOrigins"] == ["*"]

@@ -1,6 +1,7 @@
 """The domain: jobs, events, slots, settings. Pure: no AWS, no HTTP, no LangGraph.
 
 * `change`: what a rule is given and what it wants
+* `cors`: headers that a page of another origin may send and read
 * `event`: the event model and its JSON line
 * `event_log`: what a log promises, whatever it is stored in
 * `job`: the row: statuses, attributes, what may be said of it

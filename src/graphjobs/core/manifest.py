@@ -15,10 +15,6 @@ from graphjobs.core.settings import Settings
 Route = tuple[str, str]
 """Method and path, such as ``("GET", "/jobs/{job_id}/status")``."""
 
-CORS_REQUEST_HEADERS: Final = ("authorization", "content-type", "idempotency-key")
-CORS_ANSWER_HEADERS: Final = ("idempotent-replayed", "retry-after")
-"""What a page of another origin may send to the API, and read of its answers."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:

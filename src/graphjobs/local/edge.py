@@ -28,7 +28,8 @@ from starlette.routing import Mount, Route
 from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.jwt_auth import JwtVerifier
 from graphjobs.auth.principal import AuthError
-from graphjobs.core.manifest import API, CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, ROUTES, FunctionSpec
+from graphjobs.core import cors
+from graphjobs.core.manifest import API, ROUTES, FunctionSpec
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
 from graphjobs.local.issuer import ensure_key, public_keys
@@ -102,17 +103,17 @@ def create_edge(issuer: str, state_dir: Path) -> Starlette:
     async def no_route(request: Request, error: Exception) -> Response:
         return message(404, "Not Found")
 
-    cors = Middleware(
+    middleware = Middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=sorted({method for method, _, _ in ROUTES}),
-        allow_headers=list(CORS_REQUEST_HEADERS),
-        expose_headers=list(CORS_ANSWER_HEADERS),
+        allow_headers=list(cors.REQUEST_HEADERS),
+        expose_headers=list(cors.ANSWER_HEADERS),
     )
     routes: list[Any] = [route(*known) for known in ROUTES]
     routes.append(Mount("/oidc", routes=issuer_routes(issuer, key)))
     # What no route matches, by path or by method, the HTTP API answers itself.
-    app = Starlette(routes=routes, middleware=[cors], exception_handlers={404: no_route, 405: no_route})
+    app = Starlette(routes=routes, middleware=[middleware], exception_handlers={404: no_route, 405: no_route})
     app.router.redirect_slashes = False
     return app
 

@@ -26,6 +26,7 @@ from graphjobs.aws import clients as aws
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.clients import is_transient
 from graphjobs.aws.viewer_counts import ViewerCounts
+from graphjobs.core import cors
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http import sse
 from graphjobs.http.problem import SECURITY_HEADERS, Problem, route_not_found, unavailable
@@ -160,17 +161,17 @@ def create_app(service: StreamService, *, cors_origins: tuple[str, ...] = ()) ->
     async def healthy(request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    cors = Middleware(
+    middleware = Middleware(
         CORSMiddleware,
         allow_origins=list(cors_origins),
         allow_methods=["GET"],
-        allow_headers=["authorization", "last-event-id"],
-        expose_headers=["retry-after"],
+        allow_headers=list(cors.REQUEST_HEADERS),
+        expose_headers=list(cors.ANSWER_HEADERS),
         max_age=600,
     )
     return Starlette(
         routes=[Route("/stream/{job_id}", service.stream, methods=["GET"]), Route("/healthz", healthy)],
-        middleware=[cors] if cors_origins else [],
+        middleware=[middleware] if cors_origins else [],
         exception_handlers={Problem: refused, HTTPException: no_route, Exception: broken},
     )
 

@@ -263,6 +263,19 @@ def test_without_origins_there_is_no_cors_header(app: Streams) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize("more", ["cache-control", "baggage,sentry-trace", "traceparent,tracestate", "x-request-id"])
+def test_a_preflight_passes_with_what_monitoring_tools_add(more: str) -> None:
+    asked = {
+        "origin": "https://web.example.test",
+        "access-control-request-method": "GET",
+        "access-control-request-headers": f"authorization,last-event-id,{more}",
+    }
+    with streams(cors=("https://web.example.test",)) as app:
+        answer = answered(app, "/stream/job-x", asked, method="OPTIONS")
+        assert answer.status == 200
+        assert set(more.split(",")) <= set(answer.headers["access-control-allow-headers"].replace(" ", "").split(","))
+
+
 def test_cors_headers_are_on_every_answer_and_once() -> None:
     """`Connection` refuses a doubled header, as browsers do."""
     origin = {"origin": "https://web.example.test"}
