@@ -39,7 +39,7 @@ demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
 .PHONY: test
 test: install ## all tests that CI runs
 	@echo "==> Running the tests"
-	@$(RUN) pytest -n 2 --dist worksteal -m 'not chaos and not browser and not deployed' $(TESTS)
+	@$(RUN) pytest -n 2 --dist worksteal -m 'not chaos and not browser and not deployed and not variants' $(TESTS)
 
 # In an environment of its own. Where there is no such interpreter, and uv can get none, it says so and passes.
 .PHONY: test-deployed-python
@@ -83,6 +83,8 @@ synth: install node_modules/.bin/cdk ## the CloudFormation template, with real b
 	@$(RUN) node_modules/.bin/cdk synth --quiet --no-notices
 	@echo "==> cfn-lint"
 	@$(RUN) cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
+	@echo "==> Every kind of deployment"
+	@$(RUN) pytest -m variants tests/infra/test_variants.py
 	@echo "==> The template is in cdk.out"
 
 .PHONY: deploy-local

@@ -104,6 +104,9 @@ def local_context(stream_url: str) -> dict[str, str]:
         "stream_url": stream_url,
         "graphs": GRAPHS,
         "account_concurrency": "10",
+        # The tests are two users in a hurry.
+        "max_job_viewers": "0",
+        "max_owner_viewers": "0",
     }
 
 
