@@ -146,3 +146,52 @@ def test_with_data_the_next_instance_has_the_jobs_and_goes_on_with_those_that_we
         assert user.status(over)["status"] == "completed"
         assert user.follow(over) == events
         assert user.finished(cut)[-1]["data"]["status"] == "completed"
+
+
+FIVE = {
+    "good": "./mine.py:graph",
+    "missing": "./needs_package.py:graph",
+    "mistaken": "./mine.py:grap",
+    "script": "./agent.ts:graph",
+    "keyless": "./needs_key.py:graph",
+}
+
+
+def test_the_start_says_of_each_graph_whether_it_is_served_and_why_not(tmp_path: Path, project: Path) -> None:
+    """Given graphs of which one can be loaded, then it is served, and each other one is a line with what to do."""
+    files = {
+        "needs_package.py": "import a_package_of_ours\n",
+        "agent.ts": "",
+        "needs_key.py": "import os\nKEY = os.environ['A_KEY_OF_OURS']\n",
+    }
+    for name, text in files.items():
+        (project.parent / name).write_text(text)
+    index = {"dims": 2, "embed": "./mine.py:absent"}
+    content = {"dependencies": ["."], "graphs": FIVE, "store": {"index": index}, "auth": {}, "env": "absent.env"}
+    project.write_text(json.dumps(content))
+    state = tmp_path / "state"
+    with local_target(state, project, workers=1) as target, User(target) as user:
+        said = state / "stderr.out"
+        eventually(lambda: "graphs that are served: good" in said.read_text(), "the report")
+        assert user.finished(user.start(graph="good", input={}))[-1]["data"]["status"] == "completed"
+        failed = user.finished(user.start(graph="mistaken", input={}))[-1]["data"]
+        assert failed["error"]["code"] == "graph_unavailable"
+    lines = (state / "stderr.out").read_text().splitlines()
+
+    def about(what: str) -> str:
+        (line,) = (line for line in lines if line.startswith(f"  {what}"))
+        return line
+
+    assert about("Graph 'missing'").endswith(
+        f"Name the package that has 'a_package_of_ours' in the dependencies, then: graphjobs install {project.parent}"
+    )
+    assert about("Graph 'mistaken'").endswith(
+        "has no attribute 'grap'. Did you mean './mine.py:graph', './mine.py:failing'?"
+    )
+    assert "JavaScript or TypeScript" in about("Graph 'script'") and "Take it out of langgraph.json" in about(
+        "Graph 'script'"
+    )
+    assert "Set A_KEY_OF_OURS in the environment" in about("Graph 'keyless'")
+    assert "the embeddings ./mine.py:absent cannot be had" in about("store.index:")
+    assert "langgraph.json: not used by graphjobs: auth" in lines
+    assert "langgraph.json: the env file absent.env is not there" in lines

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from graphjobs.core import langgraph_json
 from infra import account
 from infra.app import build
 from infra.config import ConfigError
+from infra.installed import ROOT
+from tests.infra.conftest import Synth
 from tests.infra.template import Template
 
 
@@ -83,3 +86,15 @@ def test_the_keys_of_the_persons_own_file_stop_no_synthesis(tmp_path: Path, monk
     (tmp_path / ".cdk.json").write_text("not json")
     with pytest.raises(ConfigError, match="of-another-app"):
         build({"bundle": "none", "of-another-app": 1, "account_concurrency": 10}, outdir=str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*/langgraph.json")), ids=lambda path: path.parent.name
+)
+def test_every_example_is_synthesised(synth: Synth, path: Path) -> None:
+    """Its bundle is made by tests/infra/test_project_bundles.py; here is the stack around it."""
+    template = synth(graphs=str(path.relative_to(ROOT)))
+    names = langgraph_json.read(path).names
+    worker = template.function("worker")["Environment"]["Variables"]
+    assert template.function("create_job")["Environment"]["Variables"]["GRAPHJOBS_GRAPHS"] == ",".join(names)
+    assert worker["GRAPHJOBS_CONFIG"].endswith("langgraph.json")

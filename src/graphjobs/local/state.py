@@ -8,6 +8,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
+        self._writing = threading.Lock()
 
     @property
     def logs(self) -> Path:
@@ -50,16 +53,23 @@ class StateFolder:
             ) from None
         self._lock = lock
 
-    def write(self, facts: dict[str, Any]) -> None:
-        """Say where things are, for clients on this machine."""
-        path = self.path / STATE_FILE
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        fresh.replace(path)
+    def write(self, facts: Callable[[], dict[str, Any]]) -> None:
+        """Say where things are, for clients on this machine; from any thread. Once cleared, nothing is said any more.
+
+        `facts` is asked when it is this call's turn, so that the newest are those that stay.
+        """
+        with self._writing:
+            if self._lock is None:
+                return
+            path = self.path / STATE_FILE
+            fresh = path.with_suffix(".tmp")
+            fresh.write_text(json.dumps(facts(), indent=2), encoding="utf-8")
+            fresh.replace(path)
 
     def clear(self) -> None:
         """Nothing runs here any more."""
-        if self._lock is not None:
-            (self.path / STATE_FILE).unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
+        with self._writing:
+            if self._lock is not None:
+                (self.path / STATE_FILE).unlink(missing_ok=True)
+                os.close(self._lock)
+                self._lock = None

@@ -128,7 +128,7 @@ class Supervisor:
         with ThreadPoolExecutor(len(waiting)) as threads:
             list(threads.map(wait, waiting))
         self._started = True
-        self._folder.write(self.facts)
+        self._folder.write(lambda: self.facts)
 
     def _resources(self) -> dict[str, str]:
         """Start the emulator, unless there is one already; the variables that lead to what is in it."""
@@ -169,7 +169,7 @@ class Supervisor:
         elif note["note"] == DIED:
             self._worker_pids.pop(note["worker"], None)
         if self._started:
-            self._folder.write(self.facts)
+            self._folder.write(lambda: self.facts)
             self._console.note(note)
         elif note["note"] == GRAPHS:
             self._early_report = note
@@ -186,7 +186,7 @@ class Supervisor:
                     code = child.exit_code
                     if child.restart_if_dead():
                         self._console.child_died(child.name, code)
-                        self._folder.write(self.facts)
+                        self._folder.write(lambda: self.facts)
                 if self._emulator is not None and self._emulator.dead():
                     how = how_it_ended(self._emulator.exit_code)
                     self._show(f"graphjobs: the emulator has ended ({how}), and with it all jobs. Stopping.")

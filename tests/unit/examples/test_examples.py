@@ -1,4 +1,4 @@
-"""Each example is a project of its own: loaded by its `langgraph.json`, in a process that has nothing but its packages.
+"""Each example is a project of its own, and its graphs run as they do when they are deployed.
 
 A process each, since their modules have plain names, as a user's have.
 """
@@ -9,94 +9,94 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
-NEW = ("glossary", "memory", "research")
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples"
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/langgraph.json"))
 
-RUN = """
-import asyncio, json, sys
-from aws_lambda_powertools import Logger
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.store.memory import InMemoryStore
-from graphjobs.worker.factory import FactoryCall
-from graphjobs.worker.graph_loader import GraphLoader
-from graphjobs.worker.user import User
-
-path, name, jobs = json.loads(sys.argv[1])
-loader = GraphLoader(path)
-saver, store = InMemorySaver(), InMemoryStore()
-
-async def run(job):
-    config = {"configurable": job.get("configurable", {"thread_id": "1"})}
-    call = FactoryCall(config, {}, User("anna"), store)
-    async with loader.open(name, saver, call, Logger()) as graph:
-        parts = [part async for part in graph.astream(job["input"], config, stream_mode=["custom", "values"])]
-    return {"custom": [part for mode, part in parts if mode == "custom"], "values": parts[-1][1]}
-
-for job in jobs:
-    print(json.dumps(asyncio.run(run(job)), default=lambda message: message.model_dump()))
-"""
+Log = list[dict[str, Any]]
 
 
-def run(example: str, name: str, *jobs: dict[str, Any]) -> list[dict[str, Any]]:
-    """What each of `jobs` streams as custom parts, and the state at its end; they share one saver and one store."""
-    arguments = json.dumps([str(EXAMPLES / example / "langgraph.json"), name, jobs])
+def run(example: str, *jobs: dict[str, Any]) -> list[Log]:
+    """The log of each of `jobs`, which share everything; each has to be completed."""
+    arguments = json.dumps([str(EXAMPLES / example / "langgraph.json"), jobs])
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("GRAPHJOBS_", "LANGSMITH_"))}
-    command = [sys.executable, "-c", RUN, arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
+    command = [sys.executable, "-m", "tests.unit.examples.production", arguments]
+    environ |= {"GRAPHJOBS_OFFLINE_TOKEN_MS": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    # The worker's own log has the same standard output.
+    logs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(logs) == len(jobs), done.stdout
+    for log in logs:
+        assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
+        assert log[-1]["data"]["status"] == "completed", log[-1]
+    return logs
 
 
-def says(text: str, thread: str = "1", user: str = "anna") -> dict[str, Any]:
-    messages = {"messages": [{"role": "user", "content": text}]}
-    return {"input": messages, "configurable": {"thread_id": thread, "user_id": user}}
+def job(user: str = "anna", **body: Any) -> dict[str, Any]:
+    return {"user": user, "body": body}
+
+
+def says(text: str, **more: Any) -> dict[str, Any]:
+    return job(**{"input": {"messages": [{"role": "user", "content": text}]}, **more})
+
+
+def result(log: Log) -> Any:
+    return log[-1]["data"]["result"]
+
+
+def of_type(log: Log, kind: str) -> Log:
+    return [event for event in log if event["type"] == kind]
 
 
 def test_the_agent_calls_tools_and_knows_its_thread_and_its_user() -> None:
+    thread = {"thread_id": str(uuid.uuid4()), "if_not_exists": "create"}
     kept, known, others, again = run(
         "memory",
-        "agent",
         says("Remember that I like tea."),
-        says("What do you know?", thread="2"),
-        says("What do you know?", thread="3", user="boris"),
-        says("Hello", thread="2"),
+        says("What do you know?", **thread),
+        says("What do you know?", user="boris"),
+        says("Hello", **thread),
     )
-    kinds = [message["type"] for message in kept["values"]["messages"]]
-    assert kinds == ["human", "ai", "tool", "ai"]
-    assert known["values"]["messages"][-1]["content"] == "that I like tea.", "another thread, the same user"
-    assert others["values"]["messages"][-1]["content"] == "nothing yet.", "another user"
-    assert again["values"]["messages"][-1]["content"] == "This is message 2 of our conversation."
+    assert [message["type"] for message in result(kept)["messages"]] == ["human", "ai", "tool", "ai"]
+    assert [event["data"]["role"] for event in of_type(kept, "message")] == ["assistant", "tool", "assistant"]
+    assert result(known)["messages"][-1]["content"] == "that I like tea.", "another thread, the same user"
+    assert result(others)["messages"][-1]["content"] == "nothing yet.", "another user"
+    assert result(again)["messages"][-1]["content"] == "This is message 2 of our conversation."
 
 
 def test_the_glossary_is_open_while_its_graph_runs_and_for_each_run_anew() -> None:
     first, second = run(
         "glossary",
-        "glossary",
-        {"input": {"question": "What is a fence, and a lease?"}},
-        {"input": {"question": "And a spoon?"}, "configurable": {"thread_id": "2"}},
+        job(input={"question": "What is a fence, and a lease?"}),
+        job(input={"question": "And a spoon?"}),
     )
-    assert first["values"]["answer"].startswith("A fence: What keeps")
-    assert "A lease:" in first["values"]["answer"]
-    assert second["values"]["answer"] == "I know no term in it."
+    assert result(first)["answer"].startswith("A fence: What keeps") and "A lease:" in result(first)["answer"]
+    assert result(second)["answer"] == "I know no term in it."
 
 
 def test_research_has_a_branch_for_each_topic_and_one_report() -> None:
-    some, everything = run(
-        "research",
-        "research",
-        {"input": {"question": "Wind or solar?"}},
-        {"input": {"question": "Energy?"}, "configurable": {"thread_id": "2"}},
-    )
-    assert sorted(part["topic"] for part in some["custom"]) == ["solar", "wind"]
-    assert [line.split(":")[0] for line in some["values"]["report"].splitlines()] == ["- solar", "- wind"]
-    assert len(everything["values"]["report"].splitlines()) == 3
+    some, everything = run("research", job(input={"question": "Wind or solar?"}), job(input={"question": "Energy?"}))
+    assert sorted(event["data"]["topic"] for event in of_type(some, "custom")) == ["solar", "wind"]
+    branches = [event["data"] for event in of_type(some, "update") if event["data"]["node"] == "look_into"]
+    assert len({branch["task"] for branch in branches}) == 2, "branches are told apart"
+    assert [line.split(":")[0] for line in result(some)["report"].splitlines()] == ["- solar", "- wind"]
+    assert len(result(everything)["report"].splitlines()) == 3
 
 
-@pytest.mark.parametrize("name", NEW)
+def test_the_starter_answers_and_reports_with_its_sources() -> None:
+    chat, report = run("starter", job(query="refund policy"), job(graph="report", query="refund policy"))
+    assert "".join(event["data"]["text"] for event in of_type(chat, "token")) == result(chat)["answer"] != ""
+    assert of_type(chat, "sources") and of_type(report, "progress")
+    assert len(of_type(report, "token")) > 10
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_example_names_its_packages(name: str) -> None:
     assert (EXAMPLES / name / "requirements.txt").is_file() or (EXAMPLES / name / "pyproject.toml").is_file()
