@@ -49,6 +49,7 @@ test-deployed-python: install ## the unit tests on the Python that Lambda runs
 .PHONY: chaos
 chaos: install ## 200 jobs while every process is killed, stopped and woken at random (JOBS=, SEED=)
 	@GRAPHJOBS_CHAOS_JOBS=$(or $(JOBS),200) GRAPHJOBS_CHAOS_SEED=$(or $(SEED),0) $(RUN) pytest -s -m chaos tests/chaos
+	@GRAPHJOBS_APPROVALS=100 $(RUN) pytest tests/e2e/test_conversations.py
 
 .PHONY: mutants
 mutants: install ## the test of the tests: the model must find each defect that is put into the code
