@@ -48,10 +48,11 @@ def main(pipe: Connection, log: Path, project: Path) -> None:
         project: the ``langgraph.json``.
     """
     _write_to(log)
+    settings = Settings.from_env(os.environ, required=("queue_url",))
+    _start_watchdog(settings)  # before there is another thread
     _end_with_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = Settings.from_env(os.environ, required=("queue_url",))
     process = WorkerProcess(settings, pipe.send, SourceWatch(project.parent, [project]))
     pipe.send({"note": STARTED, "pid": os.getpid()})
     process.run()
@@ -134,6 +135,13 @@ def _write_to(log: Path) -> None:
     # Programs that a node starts find it empty, as on Lambda, and not the pipe by which the supervisor holds the pool.
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
+
+
+def _start_watchdog(settings: Settings) -> None:
+    from graphjobs.worker import watchdog
+    from graphjobs.worker.telemetry import logger
+
+    watchdog.start(settings, logger)
 
 
 def _end_with_parent() -> None:

@@ -46,6 +46,8 @@
 * `user`: the user of a run, as LangGraph shows one
 * `user_environment`: a project's variables and working directory
 * `user_module`: imports a project's files as themselves
+* `watchdog`: keeps a claim while a node holds Python's lock: the worker's side
+* `watchdog_process`: the same, in its own process
 * `worker`: one message to its end
 * `writer`: the thread that puts slots into the log
 """

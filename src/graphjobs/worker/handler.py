@@ -15,6 +15,7 @@ from graphjobs.aws.backend import Backend
 from graphjobs.aws.claims import Claims
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.observability import log_no_messages
+from graphjobs.worker import watchdog
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader, GraphReport
 from graphjobs.worker.leftovers import adopt_orphans
@@ -61,6 +62,7 @@ def worker() -> Worker:
         logger=logger,
         metrics=metrics,
         store=store,
+        standby=watchdog.current(),
         # A project whose own `env` sets this one says which model its graphs use, as the built-in ones do.
         model=variables.get("GRAPHJOBS_MODEL"),
     )

@@ -1,9 +1,10 @@
 """The heartbeat: a thread that keeps a claim alive and watches for reasons to stop.
 
 It has an OS thread and AWS clients of its own, with short time-outs, so that a node which blocks the event loop
-does not cost the job its lease. Each renewal extends first the lease, then the message's visibility to a
-little more, so that a redelivery after a crash finds the lease lapsed. A renewal that fails is tried again at
-the next look; what protects the log meanwhile is the fence, not the lease. The lease never passes the deadline.
+does not cost the job its lease; one that holds Python's lock stops this thread too, and then the `watchdog` does the same
+in a process of its own. Each renewal extends first the lease, then the message's visibility to a little more, so that a
+redelivery after a crash finds the lease lapsed. A renewal that fails is tried again at the next look; what protects the
+log meanwhile is the fence, not the lease. The lease never passes the deadline.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -121,6 +122,16 @@ def is_watched(row: Job | None, now: int, since: int) -> bool:
     return now < max(since + VIEWER_COMES_MS, noted or 0)
 
 
+class Standby(Protocol):
+    """What does the heartbeat's work while its thread cannot run (`watchdog`)."""
+
+    def begin(self, claim: Claim, receipt_handle: str, limits: Limits) -> None:
+        """Look after a claim."""
+
+    def end(self) -> None:
+        """No longer; nothing is sent for it any more when this returns. May be called again."""
+
+
 class Heartbeat:
     """Keeps one claim alive until `stop`."""
 
@@ -134,8 +145,10 @@ class Heartbeat:
         on_watch: Callable[[bool], None],
         logger: Logger,
         clock: Clock = now_ms,
+        standby: Standby | None = None,
     ) -> None:
         """`on_watch` is told at each look whether somebody may be following the job."""
+        self._standby = standby
         self._lease = lease
         self._on_watch = on_watch
         self._since = clock()
@@ -150,6 +163,8 @@ class Heartbeat:
 
     def start(self) -> None:
         """Begin."""
+        if self._standby is not None:
+            self._standby.begin(self._lease.claim, self._lease.receipt_handle, self._limits)
         self._thread.start()
 
     def stop(self) -> None:
@@ -157,6 +172,8 @@ class Heartbeat:
         self._ended.set()
         if self._thread is not threading.current_thread():
             self._thread.join()
+        if self._standby is not None:
+            self._standby.end()
 
     def beat(self) -> Stop | None:
         """One look, and a renewal if it is time for one; why the run must stop, if it must."""

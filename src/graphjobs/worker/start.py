@@ -32,6 +32,7 @@ from graphjobs.core.loading import without_collection
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.outcome import Cause
 from graphjobs.observability import ENDS, Metric, record
+from graphjobs.worker import watchdog
 from graphjobs.worker.telemetry import logger, metrics
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -149,6 +150,7 @@ def _counted(job_id: str, why: str, cause: Cause) -> bool:
 
 
 def _begin() -> Handler:
+    watchdog.start(FUNCTIONS["worker"].settings(os.environ), logger)  # while this process is small, and has one thread
     # Here, since it is this import that may fail.
     from graphjobs.worker.handler import begin
 

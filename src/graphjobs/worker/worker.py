@@ -25,7 +25,7 @@ from graphjobs.observability import ENDS, Metric, record
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
-from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop, limits, visibility_seconds
+from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Standby, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.process_state import ProcessState
 from graphjobs.worker.writer import LogWriter
@@ -49,6 +49,7 @@ class Worker:
 
     Attributes:
         store: LangGraph's store, for every graph.
+        standby: keeps a claim while a node keeps the heartbeat's thread from running.
         model: what the `metadata` event says; None for a project that does not name its model.
     """
 
@@ -68,6 +69,7 @@ class Worker:
     exit: Callable[[int], Any] = os._exit
     new_run: Callable[..., JobRun] = JobRun
     store: BaseStore | None = None
+    standby: Standby | None = None
     model: str | None = None
 
     def process(self, message: dict[str, Any], remaining_ms: int) -> None:
@@ -168,7 +170,13 @@ class Worker:
         )
         lease = Lease(claim, self.claims, self.keepalive.jobs, self.keepalive.queue, receipt, self.settings)
         heartbeat = Heartbeat(
-            lease, limit, on_drain=run.drain, on_stop=run.stop, on_watch=writer.watch, logger=self.logger
+            lease,
+            limit,
+            on_drain=run.drain,
+            on_stop=run.stop,
+            on_watch=writer.watch,
+            logger=self.logger,
+            standby=self.standby,
         )
         self.state.note()
         try:

@@ -1,0 +1,341 @@
+"""The watchdog: acts for a worker whose threads stand still, never for one that is stopped, gone or done."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from graphjobs.aws.claims import Claim
+from graphjobs.core.job import Job, Release, Status
+from graphjobs.core.lifecycle import cancel
+from graphjobs.core.times import now_ms
+from graphjobs.worker.heartbeat import Limits
+from graphjobs.worker.watchdog_process import SILENT_SECONDS, Duty, WatchdogProcess
+from tests.support.backend import Backend, backend
+
+PATIENCE_SECONDS = 30
+LATER = 10**15
+SILENT, LIVELY = SILENT_SECONDS, 0.0
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="there is a watchdog on Linux alone")
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Backend]:
+    with backend(watch_seconds=0.05, heartbeat_seconds=0.0) as fresh:
+        yield fresh
+
+
+@dataclass
+class Wire:
+    """The worker's end of the connection: tells of a duty, and ends it after `looks` looks."""
+
+    duty: Duty
+    looks: int
+    answers: list[Any] = field(default_factory=list)
+    told: int = 0
+
+    def poll(self, seconds: float) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+    def recv(self) -> Duty | None:
+        self.told += 1
+        if self.told > 2:
+            raise EOFError
+        return self.duty if self.told == 1 else None
+
+    def send(self, answer: Any) -> None:
+        self.answers.append(answer)
+
+
+@dataclass
+class Watched:
+    """What a watchdog has done for one claim."""
+
+    job: Job
+    before: Job
+    deleted: bool
+    killed: bool
+    answers: list[Any]
+
+
+def claimed(aws: Backend) -> Claim:
+    aws.clock.now = now_ms()
+    claim = aws.claims.claim(aws.new_job().job_id, model=None)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def watched(
+    aws: Backend,
+    claim: Claim,
+    *,
+    ages: Sequence[float] = (SILENT,),
+    looks: int = 4,
+    running: bool = True,
+    leave_at: int = LATER,
+) -> Watched:
+    """Run the watchdog's process for `claim`; the pulse has the `ages`, of which the last one stays."""
+    aws.messages()
+    aws.queue.send("job-0123456789abcdef0123456789abcdef", "user-1")
+    (message,) = aws.sqs.receive_message(QueueUrl=aws.settings.queue_url)["Messages"]
+    left, killed = list(ages), []
+    wire = Wire(Duty(claim, message["ReceiptHandle"], Limits(LATER, leave_at)), looks)
+    before = row(aws, claim)
+    made: Any = WatchdogProcess(
+        wire,  # type: ignore[arg-type]
+        lambda: left.pop(0) if len(left) > 1 else left[0],
+        1,
+        aws,  # type: ignore[arg-type]
+        aws.settings,
+        Logger(service="watchdog-test", stream=io.StringIO()),
+        kill=lambda pid, number: killed.append((pid, number)),
+        is_running=lambda pid: running,
+    )
+    made.run()
+    with contextlib.suppress(aws.sqs.exceptions.ClientError):
+        aws.sqs.change_message_visibility(
+            QueueUrl=aws.settings.queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+    deleted = not any(m["ReceiptHandle"] and job_of(m).startswith("job-0123") for m in aws.messages())
+    assert killed in ([], [(1, signal.SIGKILL)])
+    return Watched(row(aws, claim), before, deleted, bool(killed), wire.answers)
+
+
+def job_of(message: dict[str, Any]) -> str:
+    return str(json.loads(message["Body"])["job_id"])
+
+
+def row(aws: Backend, claim: Claim) -> Job:
+    job = aws.jobs.get(claim.job.job_id)
+    assert job is not None
+    return job
+
+
+def ask_to_cancel(aws: Backend, claim: Claim) -> None:
+    applied: Any = aws.transitions.commit(claim.job.job_id, cancel, nonce="cancel")
+    assert applied.job.status is Status.CANCELLING
+
+
+def last_event(aws: Backend, claim: Claim) -> dict[str, Any]:
+    return aws.events(claim.job.job_id)[-1]
+
+
+def test_the_lease_of_a_silent_worker_is_renewed_and_its_message_hidden(aws: Backend) -> None:
+    seen = watched(aws, claimed(aws))
+    assert seen.job.lease_until > seen.before.lease_until
+    assert (seen.job.status, seen.killed, seen.deleted) == (Status.RUNNING, False, False)
+    assert seen.answers == [None], "the end of the duty is answered"
+
+
+@pytest.mark.parametrize(("ages", "running"), [((LIVELY,), True), ((SILENT,), False)])
+def test_nothing_is_done_for_a_worker_that_runs_or_that_is_stopped_or_gone(
+    aws: Backend, ages: Sequence[float], running: bool
+) -> None:
+    claim = claimed(aws)
+    ask_to_cancel(aws, claim)
+    seen = watched(aws, claim, ages=ages, running=running)
+    assert seen.job == seen.before
+    assert not seen.killed
+
+
+def test_a_cancelled_job_is_ended_in_the_place_of_a_silent_worker_which_ends_too(aws: Backend) -> None:
+    claim = claimed(aws)
+    ask_to_cancel(aws, claim)
+    seen = watched(aws, claim)
+    assert (seen.job.status, seen.killed, seen.deleted) == (Status.CANCELLED, True, True)
+    assert last_event(aws, claim)["type"] == "done"
+
+
+def test_a_worker_that_comes_to_itself_in_time_ends_its_job_itself(aws: Backend) -> None:
+    claim = claimed(aws)
+    ask_to_cancel(aws, claim)
+    seen = watched(aws, claim, ages=(SILENT, LIVELY))
+    assert (seen.job.status, seen.killed, seen.deleted) == (Status.CANCELLING, False, False)
+
+
+def test_a_worker_that_comes_to_itself_while_its_job_is_ended_lives_on(aws: Backend) -> None:
+    claim = claimed(aws)
+    ask_to_cancel(aws, claim)
+    seen = watched(aws, claim, ages=(SILENT, SILENT, LIVELY))
+    assert (seen.job.status, seen.killed) == (Status.CANCELLED, False)
+
+
+def test_a_job_past_its_deadline_fails(aws: Backend) -> None:
+    claim = claimed(aws)
+    late = replace(claim, job=replace(claim.job, deadline_at=now_ms() - 1))
+    seen = watched(aws, late)
+    assert (seen.job.status, seen.killed, seen.deleted) == (Status.FAILED, True, True)
+    assert last_event(aws, claim)["data"]["error"]["code"] == "timed_out"
+
+
+def test_a_step_that_outlives_the_function_is_given_up_and_the_job_sent_on(aws: Backend) -> None:
+    seen = watched(aws, claimed(aws), leave_at=now_ms() - 1)
+    assert (seen.job.released, seen.job.lease_until) == (Release.STEP_LIMIT, 0)
+    assert (seen.killed, seen.deleted) == (True, True)
+
+
+def test_a_silent_worker_that_lost_its_job_ends_and_touches_nothing(aws: Backend) -> None:
+    claim = claimed(aws)
+    lapsed = replace(row(aws, claim), lease_until=0)
+    aws.jobs.update(row(aws, claim), lapsed)
+    other = aws.claims.claim(claim.job.job_id, model=None)
+    assert isinstance(other, Claim)
+    seen = watched(aws, claim)
+    assert seen.job == seen.before == row(aws, other)
+    assert (seen.killed, seen.deleted) == (True, False)
+
+
+HELD = """
+import ctypes, os, sys
+from pathlib import Path
+from types import SimpleNamespace
+from aws_lambda_powertools import Logger
+from graphjobs.core.settings import Settings
+from graphjobs.testing import MemoryLog
+from graphjobs.worker import watchdog
+from graphjobs.worker.heartbeat import Limits
+from tests.support.worker.writing import claim
+
+calls = Path(sys.argv[1])
+def renew(job, until, due):
+    with calls.open("a") as file: print("renewed", file=file)
+    return job
+made = claim(MemoryLog())
+object.__setattr__(made.job, "deadline_at", 10**15)
+jobs = SimpleNamespace(renew=renew, peek=lambda job_id: made.job)
+queue = SimpleNamespace(set_visibility=lambda receipt, seconds: None)
+settings = Settings(heartbeat_seconds=0.0, watch_seconds=0.05)
+backend = SimpleNamespace(jobs=jobs, transitions=None, queue=queue)
+dog = watchdog.start(settings, Logger(service="test"), backend)
+print(dog.pid, flush=True)
+dog.begin(made, "receipt", Limits(10**15, 10**15))
+order = sys.stdin.readline().strip()
+if order == "hold":
+    ctypes.PyDLL(None).sleep(600)  # as a C extension that keeps Python's lock
+dog.end()
+print("ended", dog._lost, flush=True)
+dog.begin(made, "receipt", Limits(10**15, 10**15))
+dog.end()
+print("ended", dog._lost, flush=True)
+"""
+
+
+@dataclass
+class Pair:
+    """A process that plays the worker, and its watchdog."""
+
+    worker: subprocess.Popen[str]
+    watchdog: int
+    calls: Path
+
+    def say(self, order: str) -> None:
+        assert self.worker.stdin is not None
+        print(order, file=self.worker.stdin, flush=True)
+
+    def lines(self) -> int:
+        return len(self.calls.read_text().splitlines()) if self.calls.exists() else 0
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    worker = subprocess.Popen(
+        [sys.executable, "-c", HELD, str(tmp_path / "calls")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdout is not None and worker.stdin is not None
+    try:
+        yield Pair(worker, int(worker.stdout.readline()), tmp_path / "calls")
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
+        worker.stdin.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"
+
+
+@linux
+def test_it_acts_while_pythons_lock_is_held_and_ends_with_a_worker_that_is_killed(pair: Pair) -> None:
+    pair.say("hold")
+    until(lambda: pair.lines() > 2)
+    numbers = {int(path.name) for path in Path(f"/proc/{pair.watchdog}/fd").iterdir()}
+    assert len(numbers - {0, 1, 2}) == 1, "nothing of the worker's is kept open"
+    pair.worker.kill()
+    until(lambda: gone(pair.watchdog))
+
+
+@linux
+def test_a_duty_that_ends_is_answered_and_the_next_one_too(pair: Pair) -> None:
+    pair.say("go on")
+    assert pair.worker.communicate(timeout=PATIENCE_SECONDS)[0] == "ended False\nended False\n"
+
+
+@linux
+def test_without_it_the_worker_goes_on(pair: Pair) -> None:
+    os.kill(pair.watchdog, signal.SIGKILL)
+    until(lambda: gone(pair.watchdog))
+    pair.say("go on")
+    said = pair.worker.communicate(timeout=PATIENCE_SECONDS)[0]
+    assert [line for line in said.splitlines() if line.startswith("ended")] == ["ended True", "ended True"]
+    assert "the watchdog is lost" in said
+    assert pair.worker.returncode == 0
+
+
+ASKED = """
+import os, subprocess, sys
+child = "import os, sys; from graphjobs.worker.watchdog_process import parent_is_running as p; worker = os.getppid()\\n"
+child += "for line in sys.stdin: print(p(worker), flush=True)"
+subprocess.run([sys.executable, "-c", child])
+"""
+
+
+@linux
+def test_a_stopped_parent_does_not_run(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdin is not None and worker.stdout is not None
+
+        def answer() -> str:
+            assert worker.stdin is not None and worker.stdout is not None
+            print("?", file=worker.stdin, flush=True)
+            return worker.stdout.readline().strip()
+
+        try:
+            assert answer() == "True"
+            os.kill(worker.pid, signal.SIGSTOP)
+            until(lambda: answer() == "False")
+            os.kill(worker.pid, signal.SIGCONT)
+            until(lambda: answer() == "True")
+            worker.kill()
+            until(lambda: answer() == "False")
+        finally:
+            worker.stdin.close()
+            worker.kill()
