@@ -1,10 +1,10 @@
 """The heartbeat: a thread that keeps a claim alive and watches for reasons to stop.
 
 It has an OS thread and AWS clients of its own, with short time-outs, so that a node which blocks the event loop
-does not cost the job its lease; one that holds Python's lock stops this thread too, and then the `watchdog` does the same
-in a process of its own. Each renewal extends first the lease, then the message's visibility to a little more, so that a
-redelivery after a crash finds the lease lapsed. A renewal that fails is tried again at the next look; what protects the
-log meanwhile is the fence, not the lease. The lease never passes the deadline.
+does not cost the job its lease. One that holds Python's lock stops this thread too: then the `watchdog` does its work.
+Each renewal extends first the lease, then the message's visibility to a little more, so that a redelivery after a crash
+finds the lease lapsed. A renewal that fails is tried again at the next look; what protects the log meanwhile is the
+fence, not the lease. The lease never passes the deadline.
 """
 
 from __future__ import annotations
