@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from threading import Barrier
 from typing import Any
 
@@ -104,3 +105,13 @@ def test_of_two_people_who_answer_each_question_at_once_one_is_heard(target: Tar
                 heard = [f"do {number}", f"approved by {name}"]
                 assert [event["data"]["on"] for event in events if event["type"] == "acted"] == [heard]
                 assert events[-1]["data"]["result"]["said"] == [*heard, "acted"]
+
+
+def test_a_delayed_job_begins_no_sooner(user: User) -> None:
+    """Given `after_seconds`, then the job is queued that long, and then runs by itself."""
+    user.target.need_graph("approval")
+    job_id = user.start(graph="approval", input={"said": ["later"]}, after_seconds=2)
+    assert user.finished(job_id)[-1]["data"]["status"] == "interrupted"
+    status = user.status(job_id)
+    created, started = (datetime.fromisoformat(status[name]) for name in ("created_at", "started_at"))
+    assert (started - created).total_seconds() >= 2

@@ -24,6 +24,7 @@ from graphjobs.core.times import Clock, now_ms
 from graphjobs.http.problem import Problem
 from graphjobs.http.public_url import UrlRefused, target_of
 
+CLOCKS_DIFFER_SECONDS: Final = 1
 RETRY_AFTER_SECONDS: Final = 5
 """`Retry-After` for an owner with too many jobs: about as long as a short job takes."""
 
@@ -107,6 +108,9 @@ class Submission:
         delay = math.ceil((begins - now) / 1000)
         if delay > MAX_DELAY_SECONDS:
             return job  # longer than a message can wait: the reconciler sends it when the job is due
+        if delay:
+            # Some more: a message that a worker's clock finds too early is acknowledged, and comes again much later.
+            delay = min(delay + CLOCKS_DIFFER_SECONDS, MAX_DELAY_SECONDS)
         self.queue.send(job.job_id, job.owner, delay_seconds=delay)
         sent = replace(job, sent_at=now, sends=1, due_at=min(begins + RESEND_AFTER_MS, job.deadline_at))
         try:
