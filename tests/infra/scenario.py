@@ -132,7 +132,7 @@ class Scenario:
         }
         answer = self.call(function, event)
         assert answer["statusCode"] < 300, answer
-        content: dict[str, Any] = json.loads(answer["body"])
+        content: dict[str, Any] = json.loads(answer["body"] or "{}")
         return content
 
     def submit(self, graph: str, **more: str) -> str:
@@ -235,6 +235,7 @@ def run(folder: Path) -> Recording:
         day.request("cancel_job", "POST", f"/jobs/{day.running().job.job_id}/cancel")
         day.request("cancel_job", "POST", f"/jobs/{day.lost().job_id}/cancel")
         day.request("cancel_job", "DELETE", f"/jobs/{jobs[2]}")
+        day.request("threads", "DELETE", f"/threads/{aside}")
         day.lost()
         aws.clock.now = now_ms() - 60_000
         aws.new_job()

@@ -21,6 +21,7 @@ ROUTES = {
     "POST /threads": "threads",
     "GET /threads/{thread_id}": "threads",
     "PATCH /threads/{thread_id}": "threads",
+    "DELETE /threads/{thread_id}": "threads",
     "GET /threads/{thread_id}/state": "threads",
     "POST /threads/{thread_id}/state": "create_job",
     "GET /threads/{thread_id}/state/{checkpoint_id}": "threads",

@@ -91,6 +91,7 @@ ALLOWED = {
     """,
     "reconcile": """
         dynamodb:Query          jobs/index/active
+        dynamodb:Query          jobs/index/by_owner
         dynamodb:DeleteItem     jobs
         dynamodb:GetItem        jobs
         dynamodb:UpdateItem     jobs
@@ -102,6 +103,7 @@ ALLOWED = {
         s3:ListBucket           bucket
         s3:DeleteObject         bucket/events/*
         s3:DeleteObject         bucket/inputs/*
+        s3:DeleteObject         bucket/states/*
         s3:DeleteObject         bucket/checkpoints/*
         sqs:SendMessage         queue
     """,

@@ -73,8 +73,17 @@ class World:
         self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, aws.history, aws.clock)
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
-        erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.settings)
-        parts: Any = (self.jobs, self.transitions, self.queue, erasure, aws.settings, self.logger, aws.clock)
+        erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.states, aws.settings)
+        parts: Any = (
+            self.jobs,
+            self.transitions,
+            self.queue,
+            self.threads,
+            erasure,
+            aws.settings,
+            self.logger,
+            aws.clock,
+        )
         self.reconciler = Reconciler(*parts)
         self.witness.judge = self.conversations = Judge(self)
         self.requests: list[tuple[str, JobRequest]] = []

@@ -90,7 +90,7 @@ class Joining:
         thread_id = str(asked.thread_id)
         thread = self.threads.get(thread_id)
         if thread is not None and not thread.expired(now):
-            if thread.owner != job.owner:
+            if thread.deleting or thread.owner != job.owner:
                 raise thread_not_found()
             return thread, []
         first = self.jobs.get(f"job-{thread_id}")

@@ -31,7 +31,7 @@ class ThreadRows:
         """A new thread, or with ``do_nothing`` the one that is there.
 
         Raises:
-            Problem: 409 if there is one; 404 if it is another owner's.
+            Problem: 409 if there is one; 404 if it is another owner's, or one that is being erased.
             Contended: others were first at every try.
             ClientError, BotoCoreError: as DynamoDB answers.
         """
@@ -40,7 +40,7 @@ class ThreadRows:
             now = self.clock()
             there = self.threads.get(thread_id)
             if there is not None and not there.expired(now):
-                if there.owner != owner:
+                if there.deleting or there.owner != owner:
                     raise thread_not_found()
                 if asked.if_exists == "do_nothing":
                     return there
@@ -84,6 +84,27 @@ class ThreadRows:
                 return self._stored(replace(touched, expires_at=before.expires_at))
             except RowChanged:
                 continue
+        raise Contended(thread_id)
+
+    def delete(self, owner: str, thread_id: str) -> None:
+        """Delete the thread: it is gone for everybody, its jobs are asked to stop, and the reconciler erases it all.
+
+        Raises:
+            Problem: 404.
+            Contended: others were first at every try.
+            ClientError, BotoCoreError: as DynamoDB answers.
+        """
+        for _ in PATIENCE:
+            now = self.clock()
+            before = readable_thread(self.threads, thread_id, owner, now)
+            try:
+                self._stored(self.threads.touched(replace(before, deleting=True, due_at=now), now))
+            except RowChanged:
+                continue
+            for job_id in (before.turn, *before.waiting):
+                if job_id is not None:
+                    self.threads.ask_to_stop(job_id)
+            return
         raise Contended(thread_id)
 
     def _stored(self, thread: Thread) -> Thread:

@@ -22,7 +22,7 @@ from graphjobs.core.thread import Thread
 from graphjobs.core.times import now_ms
 from graphjobs.http.access import readable_thread
 from graphjobs.http.json_body import refused_body
-from graphjobs.http.problem import Problem, checkpoint_not_found
+from graphjobs.http.problem import SECURITY_HEADERS, Problem, checkpoint_not_found
 from graphjobs.http.resolver import api_handler, fits, http_app, json_answer, json_text, owner_of
 from graphjobs.http.thread_answer import state_json, thread_json
 from graphjobs.observability import logger as make_logger
@@ -72,6 +72,14 @@ def get_thread(thread_id: str) -> Response[str]:
 def patch_thread(thread_id: str, asked: Annotated[ThreadPatch, Body()]) -> Response[str]:
     """200 with the thread; the metadata is merged."""
     return _thread(wiring().rows.patch(owner_of(app), thread_id, asked.metadata))
+
+
+@app.delete("/threads/<thread_id>")
+def delete_thread(thread_id: str) -> Response[str]:
+    """204: gone for everybody, with all its jobs; the reconciler erases what is kept of them."""
+    wiring().rows.delete(owner_of(app), thread_id)
+    logger.info("thread deleted", extra={"thread_id": thread_id})
+    return Response(204, headers=SECURITY_HEADERS, body="")
 
 
 @app.get("/threads/<thread_id>/state")
@@ -171,7 +179,7 @@ def _within(note: StateNote, before: str | None, only: str | None) -> bool:
 
 
 def _refusal(event: dict[str, Any]) -> Problem | None:
-    if event["requestContext"]["http"]["method"] == "GET":
+    if event["requestContext"]["http"]["method"] in ("GET", "DELETE"):
         return None
     return refused_body(event, wiring().max_body_bytes)
 

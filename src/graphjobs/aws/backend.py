@@ -62,7 +62,7 @@ class Backend:
     @cached_property
     def erasure(self) -> Erasure:
         """What erases deleted jobs."""
-        return Erasure(self.dynamodb, clients.s3(self._config), self.threads, self._settings)
+        return Erasure(self.dynamodb, clients.s3(self._config), self.threads, self.states, self._settings)
 
     @cached_property
     def states(self) -> StateStore:

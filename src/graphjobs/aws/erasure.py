@@ -1,8 +1,9 @@
-"""Erasing a job that is deleted: every place where something of it is kept, in the one order that survives a crash.
+"""Erasing what is deleted: every place where something of it is kept, in the one order that survives a crash.
 
 Where something of a job is: its input, webhook and idempotency record (Jobs table), its slots (Events table), its
 checkpoints (Checkpoints table), the objects of all three (bucket), and its row. The row is last: whoever finds it can
 begin again. A job whose thread is a conversation leaves its checkpoints there: they are the conversation's state.
+Of a thread there are, beside its jobs, the records of its states, and checkpoints of jobs whose rows have expired.
 
 A worker that was lost may wake up and write a slot or a checkpoint after that. So the row stays, as a mark without
 content, for as long as an invocation can live, and then everything is looked for once more.
@@ -16,17 +17,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from graphjobs.aws import checkpoint_table, input_bodies
+from graphjobs.aws import checkpoint_table, input_bodies, state_store
 from graphjobs.aws.checkpoint_table import CheckpointTable
 from graphjobs.aws.clients import error_code
-from graphjobs.aws.job_items import RECORD, input_key, row_key, webhook_key
+from graphjobs.aws.job_items import RECORD, input_key, job_id_of, row_key, webhook_key
+from graphjobs.aws.schema import BY_OWNER_INDEX
 from graphjobs.core import slot
 from graphjobs.core.job import Job
+from graphjobs.core.thread import Thread
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from graphjobs.aws.state_store import StateStore
     from graphjobs.aws.thread_store import ThreadStore
     from graphjobs.core.settings import Settings
 
@@ -45,8 +49,11 @@ class ObjectsLeft(RuntimeError):
 class Erasure:
     """Erases jobs, whole. Every step may be made again."""
 
-    def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, threads: ThreadStore, settings: Settings) -> None:
+    def __init__(
+        self, dynamodb: DynamoDBClient, s3: S3Client, threads: ThreadStore, states: StateStore, settings: Settings
+    ) -> None:
         self._dynamodb = dynamodb
+        self._states = states
         self._s3 = s3
         self._threads = threads
         self._jobs_table = settings.jobs_table
@@ -65,7 +72,10 @@ class Erasure:
         """
         self._slots(job.job_id)
         prefixes = [f"{slot.PREFIX}/{job.job_id}/", f"{input_bodies.PREFIX}/{job.job_id}."]
-        if job.thread_id is None and self._threads.get(job.thread) is None:
+        thread = self._threads.get(job.thread)
+        if thread is None:
+            self._states_of(job.thread)  # that of a job which asked, and was ended before its thread was made
+        if thread is None or thread.deleting:
             for epoch in range(1, job.epoch + 1):
                 self._checkpoints.delete(job.checkpoint_thread(epoch))
             prefixes.append(f"{checkpoint_table.PREFIX}/{job.job_id}:")
@@ -81,6 +91,41 @@ class Erasure:
             ConditionExpression="attribute_not_exists(pk) OR attribute_exists(deleting)",
         )
         return None
+
+    def jobs_of(self, thread: Thread) -> Iterator[str]:
+        """The jobs of a thread that are not deleted yet; one that was made a moment ago may be missing.
+
+        It reads all jobs of the owner: one read unit per 8 KB of the index.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "IndexName": BY_OWNER_INDEX,
+            "KeyConditionExpression": "#owner = :owner",
+            "FilterExpression": "thread_id = :thread",
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": {":owner": {"S": thread.owner}, ":thread": {"S": thread.thread_id}},
+        }
+        for page in _pages(self._dynamodb, query):
+            yield from (job_id_of(item["pk"]["S"]) for item in page)
+        yield f"job-{thread.thread_id}"  # the job that it was made for, which may not name it
+
+    def erase_states(self, thread: Thread) -> None:
+        """Erase the records of the states of `thread`, and what they are of; its jobs are erased by themselves.
+
+        Raises:
+            ObjectsLeft, CheckpointsUnavailable, ClientError, BotoCoreError: the backend fails.
+        """
+        for position in (thread.head, *thread.branches):
+            if position is not None:
+                self._checkpoints.delete(position.checkpoint_thread)
+        self._states_of(thread.thread_id)
+
+    def _states_of(self, thread_id: str) -> None:
+        for each in self._states.checkpoint_threads(thread_id):
+            self._checkpoints.delete(each)
+            self._objects(f"{checkpoint_table.PREFIX}/{each}/")
+        self._states.delete(thread_id)  # after what only they name
+        self._objects(f"{state_store.PREFIX}/{thread_id}/")
 
     def _slots(self, job_id: str) -> None:
         query: dict[str, Any] = {

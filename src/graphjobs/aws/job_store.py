@@ -6,7 +6,6 @@ row one wins and the other is told (`RowChanged`). Changes that also write the l
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -15,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from graphjobs.aws.clients import CONFLICT_CODES, error_code
 from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
-from graphjobs.aws.job_items import RECORD, Idempotency, input_key, job_id_of, row_key, webhook_key
+from graphjobs.aws.job_items import RECORD, Idempotency, input_key, job_id_of, row_key, shard_of, webhook_key
 from graphjobs.aws.owner_limit import OwnerLimit, OwnerLimitReached
 from graphjobs.aws.retry import Retry
-from graphjobs.aws.schema import ACTIVE_INDEX, ACTIVE_SHARDS, BY_OWNER_INDEX
+from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
 from graphjobs.core.job import Job, job_from_item, row_attributes
 from graphjobs.core.version import NewerVersion
 
@@ -308,6 +307,8 @@ class JobStore:
     def due(self, shard: int, now: int, *, limit: int, after: Any = None) -> tuple[list[str], Any]:
         """Ids of up to `limit` jobs of one shard of the active index that are due, the most overdue first.
 
+        A thread that is to be erased is named by its key.
+
         And where to go on, to be given as `after`; None at the end.
         """
         query: dict[str, Any] = {
@@ -344,8 +345,7 @@ def _index_keys(job: Job) -> dict[str, Any]:
     # A job that is deleted is in no list, and is due until it is erased.
     keys = {} if job.deleting else {"created": {"S": _created(job)}}
     if not job.status.terminal or job.deleting:
-        digest = hashlib.sha256(job.job_id.encode()).digest()
-        keys["active"] = {"S": str(digest[0] % ACTIVE_SHARDS)}
+        keys["active"] = shard_of(job.job_id)
         keys["due_at"] = {"N": str(job.due_at)}
     return keys
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from graphjobs.aws.checkpoint_table import until_taken
+from graphjobs.aws.checkpoint_table import BATCH_WRITE, until_taken
 from graphjobs.aws.clients import error_code
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
 from graphjobs.core.event_log import Fenced
@@ -138,13 +138,29 @@ class StateStore:
         """
         return {_position(item): _note(item) for item in self._query(thread_id) if _live(item)}
 
-    def _query(self, thread_id: str) -> Iterator[Mapping[str, Any]]:
+    def checkpoint_threads(self, thread_id: str) -> set[str]:
+        """The checkpoint threads that the records of a thread are of; of those past their TTL too."""
+        return {_position(each).checkpoint_thread for each in self._query(thread_id, ("position",))}
+
+    def delete(self, thread_id: str) -> None:
+        """Delete all records of a thread. Their bodies in S3 stay: see `PREFIX`.
+
+        Raises:
+            CheckpointsUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
+        """
+        requests = [{"DeleteRequest": {"Key": dict(each)}} for each in self._query(thread_id, ("PK", "SK"))]
+        for first in range(0, len(requests), BATCH_WRITE):
+            request: Any = {self._table: requests[first : first + BATCH_WRITE]}
+            for _ in until_taken(lambda left: self._client.batch_write_item(RequestItems=left), request):
+                pass
+
+    def _query(self, thread_id: str, names: tuple[str, ...] = NOTE) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :thread",
             "ExpressionAttributeValues": {":thread": _partition(thread_id)},
-            "ProjectionExpression": ", ".join(f"#{name}" for name in NOTE),
-            "ExpressionAttributeNames": {f"#{name}": name for name in NOTE},
+            "ProjectionExpression": ", ".join(f"#{name}" for name in names),
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
             "ConsistentRead": True,
         }
         while True:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from graphjobs.aws.clients import error_code
+from graphjobs.aws.job_items import row_key, shard_of, thread_key
 from graphjobs.aws.job_store import RowChanged
 from graphjobs.core.thread import Thread, position_attribute, thread_attributes, thread_from_item
 from graphjobs.core.turns import Turn
@@ -54,6 +55,8 @@ class ThreadStore:
         Revision 1 makes the row.
         """
         values = thread_attributes(after)
+        if after.deleting:
+            values["active"] = shard_of(after.thread_id)
         gone = [name for name in ("head", "branches", "turn", "interrupts", "waiting") if name not in values]
         condition = "revision = :before" if after.revision > 1 else "attribute_not_exists(pk) OR expires_at <= :now"
         before = after.revision - 1 if after.revision > 1 else after.updated_at // 1000
@@ -81,12 +84,38 @@ class ThreadStore:
             values[":start"] = position_attribute(turn.start)
         return {
             "TableName": self._table,
-            "Key": {"pk": {"S": f"job#{turn.job_id}"}},
+            "Key": {"pk": row_key(turn.job_id)},
             "UpdateExpression": f"SET due_at = :due{start} REMOVE waiting",
             "ConditionExpression": "attribute_exists(waiting)",
             "ExpressionAttributeValues": values,
             **({"ExpressionAttributeNames": {"#start": "start"}} if start else {}),
         }
+
+    def ask_to_stop(self, job_id: str) -> None:
+        """Ask a job to be cancelled; nothing if it has ended."""
+        try:
+            self._client.update_item(**self.stop(job_id, rollback=False))
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+    def delete(self, thread: Thread) -> None:
+        """Delete the row of a thread that is deleted.
+
+        Raises:
+            RowChanged: it is no longer as it was read.
+        """
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_key(thread.thread_id),
+                ConditionExpression="revision = :before AND attribute_exists(deleting)",
+                ExpressionAttributeValues={":before": {"N": str(thread.revision)}},
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise RowChanged(thread.thread_id) from error
+            raise
 
     def stop(self, job_id: str, *, rollback: bool) -> dict[str, Any]:
         """The update that asks a job to be cancelled, whoever has it; it fails if the job has ended."""
@@ -94,7 +123,7 @@ class ThreadStore:
         more = ", #rollback = :true" if rollback else ""
         return {
             "TableName": self._table,
-            "Key": {"pk": {"S": f"job#{job_id}"}},
+            "Key": {"pk": row_key(job_id)},
             "UpdateExpression": f"SET #status = :cancelling{more}",
             "ConditionExpression": "#status IN (:queued, :running, :cancelling)",
             "ExpressionAttributeNames": {"#status": "status", **({"#rollback": "rollback"} if rollback else {})},
@@ -103,4 +132,4 @@ class ThreadStore:
 
 
 def _key(thread_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"thread#{thread_id}"}}
+    return {"pk": thread_key(thread_id)}

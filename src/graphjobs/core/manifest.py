@@ -149,6 +149,7 @@ _ALL: Final = (
             ("POST", "/threads"),
             ("GET", "/threads/{thread_id}"),
             ("PATCH", "/threads/{thread_id}"),
+            ("DELETE", "/threads/{thread_id}"),
             ("GET", "/threads/{thread_id}/state"),
             ("GET", "/threads/{thread_id}/state/{checkpoint_id}"),
             ("POST", "/threads/{thread_id}/state/checkpoint"),
@@ -248,12 +249,14 @@ _ALL: Final = (
         may={
             "jobs": ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
             "jobs/index/active": ("dynamodb:Query",),
+            "jobs/index/by_owner": ("dynamodb:Query",),
             "events": ("dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"),
             # To erase what was deleted.
             "checkpoints": ("dynamodb:BatchWriteItem", "dynamodb:Query"),
             "bucket": ("s3:ListBucket",),
             "bucket/events/*": ("s3:DeleteObject",),
             "bucket/inputs/*": ("s3:DeleteObject",),
+            "bucket/states/*": ("s3:DeleteObject",),
             "bucket/checkpoints/*": ("s3:DeleteObject",),
             "queue": ("sqs:SendMessage",),
         },

@@ -59,6 +59,8 @@ class Thread:
         resting: its status while nobody has the turn.
         turn: the job whose turn it is.
         waiting: jobs that come after it, the oldest first.
+        deleting: whether its owner has deleted it: gone for everybody, to be erased with all its jobs.
+        due_at: of one that is deleted: when the reconciler is to look at it.
     """
 
     thread_id: str
@@ -75,6 +77,8 @@ class Thread:
     turn: str | None = None
     waiting: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    deleting: bool = False
+    due_at: int = 0
 
     @property
     def status(self) -> ThreadStatus:
@@ -129,6 +133,8 @@ def thread_attributes(thread: Thread) -> dict[str, Any]:
         item["head"] = position_attribute(thread.head)
     if thread.turn:
         item["turn"] = {"S": thread.turn}
+    if thread.deleting:
+        item |= {"deleting": {"BOOL": True}, "due_at": {"N": str(thread.due_at)}}
     if thread.branches:
         item["branches"] = {"L": [position_attribute(each) for each in thread.branches]}
     for name in LISTS:
@@ -158,4 +164,6 @@ def thread_from_item(item: dict[str, Any]) -> Thread:
         branches=tuple(_position(each) for each in item.get("branches", {"L": []})["L"]),
         turn=item.get("turn", {}).get("S"),
         metadata=json.loads(item["metadata"]["S"]),
+        deleting="deleting" in item,
+        due_at=int(item.get("due_at", {"N": "0"})["N"]),
     )

@@ -40,6 +40,6 @@ def readable_thread(threads: ThreadStore, thread_id: str, owner: str, now: int) 
         thread = threads.get(thread_id.lower()) if is_thread_id(thread_id.lower()) else None
     except NewerVersion:
         raise unavailable() from None
-    if thread is None or thread.expired(now) or thread.owner != owner:
+    if thread is None or thread.deleting or thread.expired(now) or thread.owner != owner:
         raise thread_not_found()
     return thread

@@ -30,6 +30,7 @@ def reconciler() -> Reconciler:
         backend.jobs,
         backend.transitions,
         backend.queue,
+        backend.threads,
         backend.erasure,
         settings,
         logger,

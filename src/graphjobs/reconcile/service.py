@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws.erasure import Erasure
+from graphjobs.aws.erasure import ZOMBIE_MS, Erasure
+from graphjobs.aws.job_items import THREAD_PREFIX
 from graphjobs.aws.job_store import GUARD, JobStore, RowChanged
 from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
 from graphjobs.aws.schema import ACTIVE_SHARDS
+from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions, new_nonce
 from graphjobs.core import lifecycle
 from graphjobs.core.change import Refusal
@@ -61,6 +63,7 @@ class Reconciler:
     jobs: JobStore
     transitions: Transitions
     queue: JobQueue
+    threads: ThreadStore
     erasure: Erasure
     settings: Settings
     logger: Logger
@@ -85,21 +88,23 @@ class Reconciler:
                 self.logger.error("due jobs not read", extra={"shard": shard, "error": str(error)})
                 counts[Done.FAILED] += 1
                 return
-            for job_id in due:
-                counts[self._look(job_id, may_send=counts[Done.SENT] < MAX_SENDS)] += 1
+            for name in due:
+                counts[self._look(name, may_send=counts[Done.SENT] < MAX_SENDS)] += 1
             if after is None:
                 return
 
-    def _look(self, job_id: str, *, may_send: bool) -> Done:
-        """One job; whatever fails leaves it due and holds up no other, be it the backend or a row gone bad."""
+    def _look(self, name: str, *, may_send: bool) -> Done:
+        """One job, or thread; whatever fails leaves it due and holds up no other: the backend, or a row gone bad."""
         try:
-            return self._treat(job_id, may_send)
+            if name.startswith(THREAD_PREFIX):
+                return self._treat_thread(name.removeprefix(THREAD_PREFIX))
+            return self._treat(name, may_send)
         except RowChanged:
             return Done.NOTHING  # somebody else was first, which is as good
         except NewerVersion:
             return Done.NOTHING  # the release that wrote it looks after it once it is back
         except Exception:
-            self.logger.exception("not reconciled", extra={"job_id": job_id})
+            self.logger.exception("not reconciled", extra={"job_id": name})
             return Done.FAILED
 
     def _treat(self, job_id: str, may_send: bool) -> Done:
@@ -131,6 +136,26 @@ class Reconciler:
         if again is not None:
             self._note(job, replace(job, due_at=again))
         self.logger.info("erased", extra={"job_id": job.job_id, "again_at": again})
+        return Done.ERASED
+
+    def _treat_thread(self, thread_id: str) -> Done:
+        """A thread that is deleted: its jobs first, each by itself; then its states, and at last its row."""
+        thread, now = self.threads.get(thread_id), self.clock()
+        if thread is None or not thread.deleting or thread.due_at > now:
+            return Done.NOTHING
+        for job_id in self.erasure.jobs_of(thread):
+            self.transitions.commit(job_id, lifecycle.delete, nonce=new_nonce())
+        thread = self.threads.get(thread_id) or thread  # those that have ended have changed it
+        jobs = [self.jobs.get(job_id) for job_id in (thread.turn, *thread.waiting) if job_id is not None]
+        again = thread.updated_at + ZOMBIE_MS
+        if any(job is not None and not job.status.terminal for job in jobs):
+            again = now + int(self.settings.lease_seconds * 1000)
+        self.erasure.erase_states(thread)
+        if again > now:
+            self.threads.commit(replace(thread, revision=thread.revision + 1, due_at=again))
+        else:
+            self.threads.delete(thread)
+        self.logger.info("thread erased", extra={"thread_id": thread_id, "again_at": again})
         return Done.ERASED
 
     @property

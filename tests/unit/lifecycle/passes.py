@@ -21,8 +21,10 @@ class Pass:
         shaky = Shaky(aws)
         self.dynamodb, self.sqs = shaky.faults, Faults(aws.sqs)
         queue = JobQueue(self.sqs.client, aws.settings.queue_url)
-        erasure = Erasure(shaky.faults.client, aws.s3, aws.threads, aws.settings)
-        self.reconciler = Reconciler(shaky.jobs, shaky.transitions, queue, erasure, aws.settings, LOGGER, aws.clock)
+        erasure = Erasure(shaky.faults.client, aws.s3, aws.threads, aws.states, aws.settings)
+        self.reconciler = Reconciler(
+            shaky.jobs, shaky.transitions, queue, aws.threads, erasure, aws.settings, LOGGER, aws.clock
+        )
 
     def run(self) -> dict[str, int]:
         """One pass; returns what it did, without what it did not."""

@@ -10,22 +10,15 @@ from typing import Any
 import pytest
 from langgraph.config import get_stream_writer
 
-from graphjobs.aws import cancel as cancelling
-from graphjobs.aws.erasure import ZOMBIE_MS, Erasure
 from graphjobs.aws.job_items import Idempotency
-from graphjobs.aws.job_store import JobStore, KeyReused
-from graphjobs.aws.queue import JobQueue
+from graphjobs.aws.job_store import KeyReused
 from graphjobs.core.job import Job, Status, new_job_id
-from graphjobs.observability import logger
-from graphjobs.reconcile.service import Reconciler
-from graphjobs.testing import MemoryQueue
-from tests.support.backend import transitions_of
 from tests.support.faults import Faults, client_error
 from tests.support.stores import empty, stored
+from tests.support.worker.deleting import delete, later, reconcile
 from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig
 
-LOGGER = logger("reconcile")
 NOISE = random.Random(1).randbytes(300_000).hex()
 """Large, however it is deflated."""
 
@@ -61,30 +54,10 @@ def run(workers: Rig, job: Job, **settings: Any) -> None:
     workers.retire(worker)
 
 
-def delete(workers: Rig, job: Job) -> Job:
-    row = workers.row(job)
-    return cancelling.delete(row, workers.aws.jobs, workers.aws.transitions, clock=workers.aws.clock)
-
-
-def reconcile(workers: Rig, dynamodb: Any = None, s3: Any = None) -> dict[str, int]:
-    aws = workers.aws
-    dynamodb = dynamodb or aws.dynamodb
-    jobs = JobStore(dynamodb, "jobs")
-    erasure = Erasure(dynamodb, s3 or aws.s3, aws.threads, aws.settings)
-    queue = JobQueue(MemoryQueue(), "queue")  # type: ignore[arg-type]
-    transitions = transitions_of(dynamodb, jobs, aws.log, aws.clock)
-    done = Reconciler(jobs, transitions, queue, erasure, aws.settings, LOGGER, aws.clock).run()
-    return {each.value: count for each, count in done.items() if count}
-
-
 def of(workers: Rig, job: Job) -> set[tuple[str, ...]]:
     """Where something of `job` is."""
     record = key_of(job).record_key
     return {where for where in stored(workers.aws) if any(job.job_id in part or part == record for part in where)}
-
-
-def later(workers: Rig) -> None:
-    workers.aws.clock.advance(ZOMBIE_MS / 1000 + 1)
 
 
 def test_nothing_is_left_of_a_job_and_its_neighbour_is_whole(workers: Rig) -> None:
