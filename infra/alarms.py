@@ -101,6 +101,15 @@ def conditions(config: Config, metrics: Metrics) -> Mapping[str, Condition]:
         "Refusals": Condition(
             metrics.refusals(), 1_000, "Many requests are refused: junk, or a client gone wild.", periods=3, breaches=2
         ),
+        "Canary": Condition(
+            metrics.canary_passes(),
+            1,
+            "No job could be started, followed and ended for a quarter of an hour.",
+            periods=3,
+            breaches=3,
+            operator=BELOW,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        ),
         "Untold": Condition(metrics.untold(), 1, "Somebody was not told of a job's status."),
         "StuckJobs": Condition(
             metrics.count("StuckJobs"),

@@ -94,6 +94,8 @@ def _advise(config: Config, region: str) -> None:
             raise ConfigError(f"adapter_layer_arn: AWS publishes no adapter layer in {region}; give one of yours.")
         if region and region not in ADAPTER_REGIONS:
             _say(f"adapter_layer_arn: no layer is known in {region}; should the deployment fail, give your own.")
+    if config.production and not config.canary_secret:
+        _say("canary_secret is not given: nothing tries this deployment out by itself (docs/DEPLOY.md, 4).")
     advice = bedrock_advice(config.model)
     if advice:
         _say(advice)

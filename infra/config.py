@@ -14,7 +14,7 @@ from typing import Any, Final
 from graphjobs.core.lifecycle import FAIL, RESTART, RESUME
 from graphjobs.core.manifest import API
 from infra.graph_project import DEFAULT
-from infra.values import Parser, flag, one_of, secrets, text, texts, variables, whole
+from infra.values import SECRET_ARN, Parser, flag, one_of, secrets, text, texts, variables, whole
 
 PRODUCTION_STAGES: Final = ("prod", "production")
 LOG_RETENTION_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
@@ -131,6 +131,8 @@ class Config:
     xray: bool = _key(flag, False, "Traces of the functions.")
     kms_key_arn: str = _key(text(_KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID"), "", "Default: keys of AWS's own.")
     alarm_email: str = _key(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "ops@example.com"), "")
+    canary_secret: str = _key(text(SECRET_ARN, "the whole ARN of a secret"), "", "Credentials of the canary.")
+    canary_body: str = _key(text(r"\s*\{.*\}\s*", '{"query": "canary"}'), "", "What it asks for.")
     budget_usd: int = _key(whole(0, 10_000_000, "US dollars"), 0, "Of the account a month; 0: no budget.")
     bundle: str = _key(
         one_of(("lambda", "host", "none")),
@@ -163,7 +165,11 @@ class Config:
     @property
     def parts(self) -> frozenset[str]:
         """The optional parts that this deployment has; see `FunctionSpec.part`."""
-        return frozenset({"notify"} if self.notifies else ()) | frozenset({self.stream_front} - {"url"})
+        return (
+            frozenset({"notify"} if self.notifies else ())
+            | frozenset({self.stream_front} - {"url"})
+            | frozenset({"canary"} if self.canary_secret else ())
+        )
 
     @property
     def workers(self) -> int:

@@ -100,6 +100,7 @@ def rows(metrics: Metrics, alarms: Sequence[cloudwatch.Alarm]) -> list[list[clou
             _graph("Streams", [metrics.count("OpenStreams"), metrics.stream_failures()]),
             _graph("Stuck jobs", [metrics.count("StuckJobs"), metrics.count("StartFailures")]),
             *([_graph("Webhooks", told)] if told else []),
+            *([_graph("Canary", [passes])] if (passes := metrics.canary_passes()) else []),
         ],
         [
             _graph(

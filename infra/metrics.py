@@ -171,6 +171,10 @@ class Metrics:
         """Whether webhooks are delivered."""
         return "deliver_webhook" in self._functions
 
+    def canary_passes(self) -> cloudwatch.IMetric | None:
+        """Round trips of the canary that were as they should be; None where there is none."""
+        return self.count("CanaryPasses") if "canary" in self._functions else None
+
     def untold(self) -> cloudwatch.Metric | None:
         """Changes and webhooks that were given up; None where nobody is told."""
         if self._untold is None:

@@ -15,6 +15,7 @@ from infra.auth import Auth
 from infra.bucket_emptier import BucketEmptier
 from infra.budget import Budget
 from infra.bundling import Bundle
+from infra.canary import Canary
 from infra.config import Config
 from infra.dashboard import Dashboard
 from infra.environment import Environment, from_config, namespace
@@ -51,7 +52,7 @@ class GraphJobsStack(Stack):
         queue = JobQueue(self, "Jobs", config, key)
         auth = Auth(self, "Auth", config, key)
         notifications = Notifications(self, "Notifications", config, key)
-        resources = _resources(storage, queue, auth, notifications)
+        resources = _resources(config, storage, queue, auth, notifications)
         functions = LambdaFactory(Construct(self, "Functions"), config, resources, bundles, key=key)
         values = from_config(config, project, _digest(bundles))
         environment = _environment(config, values, storage, queue, auth, notifications)
@@ -61,6 +62,8 @@ class GraphJobsStack(Stack):
         api = Api(self, "Api", config, auth=auth, environment=environment, functions=functions)
         Worker(self, "Worker", config, queue=queue, environment=environment, functions=functions)
         Reconcile(self, "Reconcile", config, environment=environment, functions=functions)
+        if config.canary_secret:
+            Canary(self, "Canary", environment=environment.with_value("API_URL", api.url), functions=functions)
         if config.notifies:
             Notify(self, "Notify", notifications, storage.jobs, environment=environment, functions=functions)
         if not config.production:
@@ -114,10 +117,13 @@ def _digest(bundles: Mapping[str, Bundle] | None) -> str:
     return graph_digest(bundles[WORKER].folder) if bundles else ""
 
 
-def _resources(storage: Storage, queue: JobQueue, auth: Auth, notifications: Notifications) -> Resources:
+def _resources(
+    config: Config, storage: Storage, queue: JobQueue, auth: Auth, notifications: Notifications
+) -> Resources:
     return Resources(
         {
             **notifications.arns,
+            **({"canary_secret": config.canary_secret} if config.canary_secret else {}),
             "jobs": storage.jobs.table_arn,
             "events": storage.events.table_arn,
             "checkpoints": storage.checkpoints.table_arn,

@@ -92,7 +92,8 @@ def variables(raw: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(value.items()))
 
 
-_SECRET = re.compile(r"arn:[^:\s]+:secretsmanager:[^:\s]+:\d{12}:secret:[^:\s]+-[A-Za-z0-9]{6}(:[^:\s]+)?(::)?")
+SECRET_ARN = r"arn:[^:\s]+:secretsmanager:[^:\s]+:\d{12}:secret:[^:\s]+-[A-Za-z0-9]{6}"  # noqa: S105 - a pattern
+_SECRET = re.compile(SECRET_ARN + r"(:[^:\s]+)?(::)?")
 
 
 def secrets(raw: Any) -> tuple[tuple[str, str], ...]:

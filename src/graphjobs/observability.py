@@ -43,6 +43,7 @@ class Metric(StrEnum):
     OPEN_STREAMS = "OpenStreams"
     STUCK_JOBS = "StuckJobs"
     START_FAILURES = "StartFailures"
+    CANARY_PASSES = "CanaryPasses"
     WEBHOOKS_DELIVERED = "WebhooksDelivered"
     WEBHOOKS_FAILED = "WebhooksFailed"
 

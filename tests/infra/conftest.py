@@ -80,6 +80,7 @@ def production(synth: Synth) -> Template:
         "snap_start": True,
         "alarm_email": "ops@example.com",
         "budget_usd": 500,
+        "canary_secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:canary-AbCdEf",
         "model": "bedrock_converse:eu.maker.model-v1:0",
         "cors_origins": ["https://app.example.com"],
         "event_bus": "default",

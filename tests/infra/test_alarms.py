@@ -197,3 +197,20 @@ def test_a_budget_writes_before_and_when_it_is_used_up(production: Template, tem
 def test_a_budget_that_could_write_to_nobody_is_refused() -> None:
     with pytest.raises(ConfigError, match="alarm_email"):
         Config(budget_usd=10)
+
+
+def test_a_canary_that_does_not_pass_or_does_not_sing_is_heard(production: Template, template: Template) -> None:
+    assert not [key for key in template.of_type("AWS::CloudWatch::Alarm") if key.startswith("AlarmsCanary")]
+    made = alarm(production, "Canary")
+    assert watched(made, production)[0] == {"graphjobs/prod/CanaryPasses/canary"}
+    assert (made["ComparisonOperator"], made["Threshold"], made["TreatMissingData"]) == (
+        "LessThanThreshold", 1, "breaching",
+    )  # fmt: skip
+    (rule,) = [key for key in production.of_type("AWS::Events::Rule") if key.startswith("Canary")]
+    properties = production.resources[rule]["Properties"]
+    minutes = int(properties["ScheduleExpression"].removeprefix("rate(").partition(" ")[0])
+    assert {minutes * 60} == watched(made, production)[2], "each period has a run in it"
+    (target,) = properties["Targets"]
+    assert production.called(target["Arn"]) == "canary:live"
+    environment = production.environment("canary")
+    assert environment["GRAPHJOBS_CANARY_SECRET"].endswith("canary-AbCdEf") and "GRAPHJOBS_API_URL" in environment

@@ -107,13 +107,13 @@ def test_everything_that_calls_a_function_calls_its_published_version(
     assert found.called(mapping["FunctionName"]) == "worker:live"
     url = found.only("AWS::Lambda::Url")["Properties"]
     assert (found.called(url["TargetFunctionArn"]), url["Qualifier"]) == ("stream", "live")
-    (schedule,) = found.only("AWS::Events::Rule")["Properties"]["Targets"]
+    (schedule,) = found.only("AWS::Events::Rule", "Reconcile")["Properties"]["Targets"]
     assert found.called(schedule["Arn"]) == "reconcile:live"
     for alias in found.of_type("AWS::Lambda::Alias").values():
         version = found.resources[alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]]
         assert version["Type"] == "AWS::Lambda::Version"
-    told = {"publish_status", "deliver_webhook"} & set(found.functions())
-    assert len(found.of_type("AWS::Lambda::Alias")) == len(OURS) + len(told)
+    asked_for = {"publish_status", "deliver_webhook", "canary"} & set(found.functions())
+    assert len(found.of_type("AWS::Lambda::Alias")) == len(OURS) + len(asked_for)
 
 
 def test_snap_start_is_for_those_whom_somebody_waits_for(template: Template, production: Template) -> None:

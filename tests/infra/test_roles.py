@@ -113,6 +113,12 @@ ALLOWED = {
     """,
 }
 
+OF_THE_CANARY = {
+    "canary": """
+        secretsmanager:GetSecretValue   arn:aws:secretsmanager:us-east-1:123456789012:secret:canary-AbCdEf
+    """,
+}
+
 BEHIND_API_GATEWAY = {
     "authorize_stream": """
         secretsmanager:GetSecretValue   ticket_secret
@@ -162,6 +168,14 @@ def test_those_who_tell_others_have_roles_only_where_they_are_asked_for(
 ) -> None:
     assert name not in template.functions()
     assert production.role(name) == table(name, WHERE_OTHERS_ARE_TOLD)
+
+
+@pytest.mark.parametrize("name", OF_THE_CANARY)
+def test_a_canary_may_read_its_credentials_and_nothing_else(
+    template: Template, production: Template, name: str
+) -> None:
+    assert name not in template.functions()
+    assert production.role(name) == table(name, OF_THE_CANARY)
 
 
 @pytest.mark.parametrize("name", BEHIND_API_GATEWAY)

@@ -32,7 +32,7 @@ class FunctionSpec:
         metrics: what it writes, by the names in `graphjobs.observability`.
         memory_mb: where it is no context key of the deployment.
         timeout_seconds: where it is no context key of the deployment.
-        part: of which deployments it is: those with ``notify`` or ``rest_api``; empty for all.
+        part: of which deployments it is: those with ``notify``, ``rest_api`` or ``canary``; empty for all.
     """
 
     name: str
@@ -280,6 +280,21 @@ _FRONT: Final = (
     ),
 )
 
+_CANARY: Final = (
+    FunctionSpec(
+        name="canary",
+        part="canary",
+        module="graphjobs.canary.handler",
+        group="reconcile",
+        needs=("api_url", "oidc_issuer", "oidc_audience", "canary_secret"),
+        reads=("canary_body",),
+        may={"canary_secret": ("secretsmanager:GetSecretValue",)},
+        metrics=("CanaryPasses",),
+        memory_mb=256,
+        timeout_seconds=120,
+    ),
+)
+
 _NOTIFICATIONS: Final = (
     FunctionSpec(
         name="publish_status",
@@ -324,7 +339,7 @@ _NOTIFICATIONS: Final = (
     ),
 )
 
-FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*_ALL, *_FRONT, *_NOTIFICATIONS)}
+FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*_ALL, *_FRONT, *_CANARY, *_NOTIFICATIONS)}
 """By name."""
 
 API: Final = tuple(spec for spec in _ALL if spec.routes)

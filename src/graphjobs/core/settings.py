@@ -53,6 +53,10 @@ class Settings:
     webhook_secret: str = ""
     webhook_hosts: str = ""
 
+    # The canary.
+    canary_secret: str = ""
+    canary_body: str = '{"query":"canary"}'
+
     # What runs.
     graphs: tuple[str, ...] = ("chat",)
     config: str = "langgraph.json"
