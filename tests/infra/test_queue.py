@@ -91,14 +91,14 @@ def test_a_job_may_send_itself_on_without_being_taken_for_a_runaway(stage: Templ
 
 def test_the_reconciler_runs_every_minute_unless_told_otherwise(template: Template, elsewhere: Template) -> None:
     for stage, rate in ((template, "rate(1 minute)"), (elsewhere, "rate(5 minutes)")):
-        rule = stage.only("AWS::Events::Rule")["Properties"]
+        rule = stage.only("AWS::Events::Rule", "Reconcile")["Properties"]
         assert (rule["ScheduleExpression"], rule["State"]) == (rate, "ENABLED")
         (target,) = rule["Targets"]
         assert stage.called(target["Arn"]) == "reconcile:live"
 
 
 def test_a_failed_run_of_the_reconciler_is_not_repeated(stage: Template) -> None:
-    retries = stage.only("AWS::Lambda::EventInvokeConfig")["Properties"]
+    retries = stage.only("AWS::Lambda::EventInvokeConfig", "FunctionsReconcile")["Properties"]
     assert stage.called(retries["FunctionName"]) == "reconcile"
     alias = retries["Qualifier"]["Fn::Select"][1]["Fn::Split"][1]
     assert stage.called(alias) == "reconcile:live", "what is said of the function itself does not hold for its alias"
