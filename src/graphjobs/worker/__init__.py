@@ -29,6 +29,7 @@
 * `run_checkpoints`: what of a run's checkpoints is in memory, and when they are saved
 * `run_config`: config and context of a run
 * `scalars`: JSON forms of single values
+* `scratch`: the folder for temporary files, emptied between owners
 * `secrets`: secrets of the user's graphs, put into the environment
 * `seed`: a checkpoint thread that begins with a copy of another one's head
 * `serde`: what may be made of the bytes of a checkpoint
@@ -41,6 +42,7 @@
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
 * `telemetry`: its logger and metrics
+* `tracers`: LangSmith and OpenTelemetry, flushed before the process is frozen
 * `translate`: LangGraph's stream to events
 * `unsaveable`: which value of a state cannot be saved
 * `user`: the user of a run, as LangGraph shows one

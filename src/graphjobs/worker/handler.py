@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,11 @@ from graphjobs.worker import watchdog
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader, GraphReport
 from graphjobs.worker.leftovers import adopt_orphans
+from graphjobs.worker.scratch import Scratch, lambda_scratch
 from graphjobs.worker.secrets import load_secrets
 from graphjobs.worker.store import GraphStore, graph_store
 from graphjobs.worker.telemetry import logger, metrics
+from graphjobs.worker.tracers import flush_tracers
 from graphjobs.worker.user_environment import enter_project
 from graphjobs.worker.worker import Keepalive, Worker
 
@@ -63,6 +65,8 @@ def worker() -> Worker:
         metrics=metrics,
         store=store,
         standby=watchdog.current(),
+        scratch=Scratch(lambda_scratch()),
+        flush_tracers=partial(flush_tracers, logger) if "AWS_LAMBDA_RUNTIME_API" in os.environ else lambda: None,
         # A project whose own `env` sets this one says which model its graphs use, as the built-in ones do.
         model=variables.get("GRAPHJOBS_MODEL"),
     )

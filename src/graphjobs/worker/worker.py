@@ -28,6 +28,7 @@ from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Standby, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.process_state import ProcessState
+from graphjobs.worker.scratch import Scratch
 from graphjobs.worker.writer import LogWriter
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Worker:
 
     Attributes:
         store: LangGraph's store, for every graph.
+        scratch: temporary files, which one owner must not find of another.
+        flush_tracers: called when a job has been run, for the process may be frozen then.
         standby: keeps a claim while a node keeps the heartbeat's thread from running.
         model: what the `metadata` event says; None for a project that does not name its model.
     """
@@ -70,6 +73,8 @@ class Worker:
     new_run: Callable[..., JobRun] = JobRun
     store: BaseStore | None = None
     standby: Standby | None = None
+    scratch: Scratch = field(default_factory=Scratch)
+    flush_tracers: Callable[[], object] = lambda: None
     model: str | None = None
 
     def process(self, message: dict[str, Any], remaining_ms: int) -> None:
@@ -178,6 +183,8 @@ class Worker:
             logger=self.logger,
             standby=self.standby,
         )
+        if kept := self.scratch.enter(claim.job.owner):
+            self.logger.warning("temporary files of an earlier job could not be removed", extra={"files": len(kept)})
         self.state.note()
         try:
             ended = run.run(self.loop, heartbeat)
@@ -187,6 +194,7 @@ class Worker:
         if claim.job.epoch == 1 and writer.first_at is not None:
             record(self.metrics, Metric.SUBMIT_TO_FIRST_EVENT, writer.first_at - claim.job.created_at)
         self._count(ended)
+        self.flush_tracers()
         if not ended.clean:
             self._leave(ended, receipt)
 
