@@ -113,6 +113,23 @@ def test_a_src_layout_with_data_beside_its_modules(tmp_path: Path, build: Path) 
     assert alone(made, "import importlib.metadata as m; print(m.version('mine'))").strip() == "1"
 
 
+def test_packages_that_share_a_namespace_are_both_found(tmp_path: Path, build: Path) -> None:
+    """Neither has an `__init__.py` in `acme`; one is imported from its folder, and the other's build makes a module."""
+    made_by_build = "[tool.hatch.build.targets.wheel.force-include]\n'words.txt' = 'acme/words.py'\n"
+    path = write_project(
+        tmp_path / "mine",
+        {
+            "pyproject.toml": PYPROJECT + HATCH + "[tool.hatch.build.targets.wheel]\npackages = ['src/acme']\n",
+            "src/acme/agent/graph.py": graph("from acme.words import A", "A"),
+            "shared/pyproject.toml": PYPROJECT.replace("mine", "shared") + HATCH + made_by_build,
+            "shared/words.txt": "A = 'of the other'",
+        },
+        dependencies=[".", "./shared"],
+        graphs={"mine": "acme.agent.graph:builder"},
+    )
+    assert answer(bundle(path, build)) == "of the other"
+
+
 def test_what_a_build_makes_is_in_the_bundle(tmp_path: Path, build: Path) -> None:
     manifest = PYPROJECT + HATCH
     path = write_project(
