@@ -33,7 +33,7 @@ install: .venv/installed ## install everything from the lock file (PROJECT=: a p
 	@$(if $(PROJECT),$(RUN) graphjobs install $(PROJECT))
 
 .PHONY: demo
-demo: install ## a chat answer followed live, cut, resumed; no cloud, no key
+demo: install ## an answer followed live, cut, resumed; a person asked; no cloud, no key
 	@$(RUN) python -m graphjobs.cli.demo
 
 .PHONY: test

@@ -4,6 +4,7 @@
 * `arguments`: its grammar
 * `commands`: its commands
 * `demo`: `make demo`
+* `demo_talk`: its conversation
 * `event_text`: what a line about one event says
 * `event_view`: events on a terminal
 * `job_view`: jobs on a terminal

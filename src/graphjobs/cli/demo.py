@@ -1,7 +1,7 @@
-"""``python -m graphjobs.cli.demo``: one job from start to end on this machine, with its connection cut midway.
+"""``python -m graphjobs.cli.demo``: a job whose connection is cut midway, and a conversation with a person in it.
 
 Exits 0 only if the answer arrived over two connections as events 1..n without gap or repeat, ended with
-`done`, and the job is `completed`.
+`done`, and the job is `completed`; and if the conversation goes as `demo_talk` says.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from graphjobs.cli.demo_talk import TalkError, converse
 from graphjobs.cli.local_process import LAST_LINES, LocalProcess, LocalStartError, local_command
 from graphjobs.cli.target import Options, resolve
 from graphjobs.cli.terminal import INTERRUPTED, harmless, use_utf8
@@ -30,8 +31,8 @@ START_SECONDS: Final = 60.0
 OVERALL_SECONDS: Final = 120.0
 
 LOCAL_COMMAND: Final = local_command("--workers", "1")
-STARTER: Final = Path("examples", "starter", "langgraph.json")
-"""The project with the graph, in the repository: the demo is run from its folder."""
+PROJECT: Final = Path("examples", "demo", "demo.json")
+"""The project with the graphs, in the repository: the demo is run from its folder."""
 CLIENT_VARIABLES: Final = frozenset({"GRAPHJOBS_API_URL", "GRAPHJOBS_STREAM_URL", "GRAPHJOBS_TOKEN"})
 
 
@@ -116,7 +117,7 @@ def run() -> None:
         environ["GRAPHJOBS_STATE_DIR"] = state
         started = time.monotonic()
         step("Starting graphjobs on this machine (no cloud, no key) ...")
-        with LocalProcess([*LOCAL_COMMAND, "--config", str(STARTER)], environ) as local, time_limit(OVERALL_SECONDS):
+        with LocalProcess([*LOCAL_COMMAND, "--config", str(PROJECT)], environ) as local, time_limit(OVERALL_SECONDS):
             instance = local.ready(START_SECONDS)
             step(f"Ready after {time.monotonic() - started:.1f} s.")
             step(f"API {instance['api_url']}, stream {instance['stream_url']}.")
@@ -124,7 +125,8 @@ def run() -> None:
             with Client(target.api_url, target.token, stream_url=target.stream_url) as client:
                 try:
                     demonstrate(client)
-                except (DemoError, GraphjobsError) as error:
+                    converse(client, step)
+                except (DemoError, TalkError, GraphjobsError) as error:
                     said = local.last_lines()
                     raise DemoError(f"{error}\nThe local instance was started. {LAST_LINES}\n{said}") from error
         step("Stopped the local instance.")

@@ -151,7 +151,8 @@ class Readable:
         self._aside(f"error {error_text(data)}")
 
     def _done(self, seq: int, data: dict[str, Any]) -> None:
-        if not self._pieces and data.get("result") is not None:
+        asks = data.get("status") == "interrupted"  # what it asks has been shown; its result is only half of one
+        if not self._pieces and not asks and data.get("result") is not None:
             for line in value_lines(data["result"]):
                 self._line(line, keep=True)
         self._line(f"[{data.get('status')}]")

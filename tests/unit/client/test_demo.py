@@ -6,15 +6,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from graphjobs.cli import demo, local_process
 from graphjobs.cli.demo import DemoError, demonstrate, main, time_limit
+from graphjobs.cli.demo_talk import REQUEST, TalkError, converse
 from graphjobs.cli.local_process import LocalProcess, LocalStartError
 from graphjobs.client.client import Client
-from tests.unit.client.log import JOB_ID, chat_log
-from tests.unit.client.service import Service, answer_json
+from tests.unit.client.log import JOB_ID, chat_log, event, wire
+from tests.unit.client.service import Service, answer_json, problem, stream_answer
 
 Clients = Callable[..., Client]
 Capture = pytest.CaptureFixture[str]
@@ -38,6 +40,46 @@ def test_the_demo_cuts_resumes_and_checks(client_of: Clients, long_answer: Servi
     assert [seen.headers.get("last-event-id") for seen in streams] == [None, "11"]
 
 
+TALK = ("job-asks", "job-answered", "job-next")
+
+
+def script_talk(service: Service, last: str = "You began with: Please refund order 17.", refused: bool = True) -> None:
+    """Have `service` play the conversation; the last turn says `last`."""
+    asked = {"status": "interrupted", "graph": "desk", "thread_id": "t-1", "interrupts": [{"id": "i-1", "value": "?"}]}
+    accepted = [answer_json({"job_id": job_id, "thread_id": "t-1", "status": "queued"}, 202) for job_id in TALK]
+    second = problem(409, "no_such_interrupt", "It was answered.") if refused else accepted[1]
+    service.script("/jobs", *accepted[:2], second, accepted[2])
+    service.script("/jobs/job-asks/status", *[answer_json({"job_id": "job-asks", **asked})] * 2)
+    ends = ({"status": "interrupted"}, {"status": "completed"}, {"status": "completed"})
+    for job_id, end in zip(TALK, ends, strict=True):
+        result = {"messages": [{"content": last}]}
+        events = [event(1, "metadata", graph="desk"), event(2, "done", **end, result=result)]
+        service.script(f"/stream/{job_id}", stream_answer(wire(events)))
+
+
+def test_the_conversation_is_answered_once_and_goes_on(client_of: Clients, service: Service, capsys: Capture) -> None:
+    steps: list[str] = []
+    script_talk(service)
+    converse(client_of(), steps.append)
+    assert "refused: no_such_interrupt." in steps[2]
+    first, answer, _, following = (seen.json for seen in service.requests if seen.method == "POST")
+    assert first["query"] == REQUEST
+    assert answer["command"] == {"resume": {"i-1": "yes"}} and answer["thread_id"] == "t-1"
+    assert following["thread_id"] == "t-1"
+    assert capsys.readouterr().out.splitlines()[0] == "[interrupted]"
+
+
+@pytest.mark.parametrize(
+    ("script", "text"), [({"last": "Who are you?"}, "does not know of the first"), ({"refused": False}, "was accepted")]
+)
+def test_a_conversation_that_goes_otherwise_fails_the_demo(
+    client_of: Clients, service: Service, script: dict[str, Any], text: str
+) -> None:
+    script_talk(service, **script)
+    with pytest.raises(TalkError, match=text):
+        converse(client_of(), lambda _: None)
+
+
 def test_an_answer_too_short_to_cut_fails_the_demo(client_of: Clients, service: Service) -> None:
     with pytest.raises(DemoError, match="over after 4 tokens"):
         demonstrate(client_of())
@@ -56,6 +98,8 @@ def test_a_promise_that_does_not_hold_fails_the_demo(
 def test_the_whole_demo_with_a_stand_in_for_the_local_instance(
     long_answer: Service, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
+    long_answer.script("/jobs", answer_json({"job_id": JOB_ID, "status": "queued"}, 202))
+    script_talk(long_answer)
     state = json.dumps({"api_url": long_answer.url, "stream_url": long_answer.url, "pids": {}})
     monkeypatch.setattr(demo, "LOCAL_COMMAND", (sys.executable, "-c", stand_in(state)))
     monkeypatch.setattr("graphjobs.cli.target.mint_local_token", lambda folder, user, seconds: "good")

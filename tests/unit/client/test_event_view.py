@@ -89,6 +89,10 @@ def test_the_result_is_shown_when_no_text_was(capsys: Capture) -> None:
     assert out == "n: 환\n[completed]\n"
 
 
+def test_half_a_result_is_not_shown_of_a_job_that_asks(capsys: Capture) -> None:
+    assert shown([event(2, "done", status="interrupted", result={"n": 1})], capsys)[0] == "[interrupted]\n"
+
+
 def test_a_models_text_cannot_steer_the_terminal(capsys: Capture) -> None:
     out, err = shown([token(1, "a\x1b[2Jb\r\tc\n"), event(2, "note", text="\x1b]0;x\x07\x9b1m")], capsys)
     assert out == "a\ufffd[2Jb\ufffd\tc\n"
