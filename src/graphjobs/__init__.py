@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         JobSummary,
         RunConfig,
         StreamTicket,
+        TicketsRevoked,
     )
     from graphjobs.client.async_client import AsyncClient
     from graphjobs.client.client import Client
@@ -56,6 +57,7 @@ __all__ = [
     "SequenceError",
     "ServiceUnreachable",
     "StreamTicket",
+    "TicketsRevoked",
 ]
 
 

@@ -226,6 +226,8 @@ def run(folder: Path) -> Recording:
         day.look_back(aside)
         day.request("list_jobs", "GET", "/jobs")
         day.request("stream_ticket", "POST", f"/jobs/{jobs[0]}/stream-ticket")
+        day.request("stream_ticket", "DELETE", f"/jobs/{jobs[1]}/stream-ticket")
+        day.request("job_status", "GET", f"/jobs/{aws.new_job().job_id}/status")
         day.stream(jobs[0])
         day.stream(jobs[0], after=2)
         live = day.running()

@@ -28,6 +28,7 @@ ROUTES = {
     "POST /threads/{thread_id}/state/checkpoint": "threads",
     "GET /threads/{thread_id}/history": "threads",
     "POST /threads/{thread_id}/history": "threads",
+    "DELETE /jobs/{job_id}/stream-ticket": "stream_ticket",
 }
 
 

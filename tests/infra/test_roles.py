@@ -29,6 +29,7 @@ ALLOWED = {
     """,
     "job_status": """
         dynamodb:GetItem    jobs
+        dynamodb:Query      jobs/index/by_owner
         dynamodb:Query      events
         s3:GetObject        bucket/events/*
     """,
@@ -44,6 +45,7 @@ ALLOWED = {
     """,
     "stream_ticket": """
         dynamodb:GetItem                jobs
+        dynamodb:UpdateItem             jobs
         secretsmanager:GetSecretValue   ticket_secret
     """,
     "threads": """

@@ -1,30 +1,50 @@
-"""``GET /jobs/{job_id}/status``: the row, and what the end of the log says. Two consistent reads."""
+"""``GET /jobs/{job_id}/status``: the row, and what the end of the log says. Two consistent reads.
+
+Of a job that is queued also how many come before it, as far as that can be known: one read more.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.thread_store import ThreadStore
+from graphjobs.core.job import Job, Status
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http.job_answer import summary
 from graphjobs.http.resolver import api_handler, fits, http_app, json_answer, json_text, own_job
 from graphjobs.observability import logger as make_logger
 
+LOOKS_BACK: Final = 100
+"""Jobs of the same owner, created before, among which those that are queued are counted."""
+
 logger = make_logger("job_status")
 app = http_app(logger)
 
 
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What this function is made of."""
+
+    jobs: JobStore
+    log: DynamoEventLog
+    threads: ThreadStore
+    stream: str
+
+
 @lru_cache(maxsize=1)
-def wiring() -> tuple[JobStore, DynamoEventLog, str]:
-    """What this function is made of, built once per process: rows, log, the stream's address."""
+def wiring() -> Wiring:
+    """The same, built once per process."""
     settings = FUNCTIONS["job_status"].settings(os.environ)
     backend = Backend(settings)
-    return backend.jobs, backend.log, settings.stream_url.rstrip("/")
+    return Wiring(backend.jobs, backend.log, backend.threads, settings.stream_url.rstrip("/"))
 
 
 @app.get("/jobs/<job_id>/status")
@@ -33,15 +53,15 @@ def job_status(job_id: str) -> Response[str]:
 
     A result that does not fit into an answer is null, and `result_url` is where it can be read.
     """
-    jobs, log, stream = wiring()
-    job = own_job(app, jobs, job_id)
-    body = summary(job) | {"last_seq": 0, "result": None, "interrupts": [], "error": None}
-    tail = log.tail(job.job_id)
+    made = wiring()
+    job = own_job(app, made.jobs, job_id)
+    body = summary(job) | {"last_seq": 0, "result": None, "interrupts": [], "error": None, "queue": _queue(job)}
+    tail = made.log.tail(job.job_id)
     if tail is not None:
         body["last_seq"] = tail.last_seq
         # Read after the row, the log may have ended since: say so only of a row that says so too.
         if job.status.terminal:
-            data = log.whole(tail).events()[-1].parse().data
+            data = made.log.whole(tail).events()[-1].parse().data
             body |= {
                 "result": data["result"],
                 "interrupts": data.get("interrupts", []),
@@ -49,9 +69,24 @@ def job_status(job_id: str) -> Response[str]:
             }
     if not fits(json_text(body)):
         # The last event of the log holds it, and a stream has no such limit.
-        result_url = f"{stream}/stream/{job.job_id}?after={body['last_seq'] - 1}"
+        result_url = f"{made.stream}/stream/{job.job_id}?after={body['last_seq'] - 1}"
         body |= {"result": None, "result_too_large": True, "result_url": result_url}
     return json_answer(200, body)
+
+
+def _queue(job: Job) -> dict[str, Any] | None:
+    """How many jobs come before one that is queued: ``{"ahead", "of"}``.
+
+    In its thread's queue that is exact. The queue of all jobs tells nobody's place, and takes owners in turn, so what
+    counts is how many of the same owner came before.
+    """
+    if job.status is not Status.QUEUED:
+        return None
+    if job.waiting:
+        thread = wiring().threads.get(job.thread)
+        if thread is not None and job.job_id in thread.waiting:
+            return {"ahead": thread.waiting.index(job.job_id) + 1, "of": "thread"}
+    return {"ahead": wiring().jobs.queued_before(job, limit=LOOKS_BACK), "of": "owner"}
 
 
 handler = api_handler(app)

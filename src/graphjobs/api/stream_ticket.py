@@ -1,4 +1,4 @@
-"""``POST /jobs/{job_id}/stream-ticket``: a fresh address to follow a job at. One read."""
+"""``POST /jobs/{job_id}/stream-ticket``: a fresh address to follow a job at, one read; ``DELETE`` revokes them all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from graphjobs.aws.backend import Backend
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.times import rfc3339
+from graphjobs.http.problem import job_not_found
 from graphjobs.http.resolver import api_handler, http_app, json_answer, own_job
 from graphjobs.observability import logger as make_logger
 
@@ -33,6 +34,17 @@ def stream_ticket(job_id: str) -> Response[str]:
     job = own_job(app, jobs, job_id)
     expires_at = rfc3339(urls.expires_at(job) * 1000)
     return json_answer(200, {"stream_url": urls.url(job), "expires_at": expires_at})
+
+
+@app.delete("/jobs/<job_id>/stream-ticket")
+def revoke_tickets(job_id: str) -> Response[str]:
+    """200: no address of this job that was given until now opens a stream. One that is open ends with its window."""
+    jobs, _ = wiring()
+    job = jobs.revoke_tickets(own_job(app, jobs, job_id).job_id)
+    if job is None:
+        raise job_not_found()
+    logger.info("tickets revoked", extra={"job_id": job_id, "times": job.tickets_revoked})
+    return json_answer(200, {"job_id": job_id, "tickets_revoked": job.tickets_revoked})
 
 
 handler = api_handler(app)

@@ -34,7 +34,7 @@ class StreamUrls:
 
     def url(self, job: Job) -> str:
         """The address of a job's stream, good for a browser's EventSource as it is."""
-        ticket = self.tickets.issue(job.job_id, self.expires_at(job))
+        ticket = self.tickets.issue(job.job_id, self.expires_at(job), job.tickets_revoked)
         return f"{self.base}/stream/{job.job_id}?ticket={ticket}"
 
 

@@ -81,6 +81,10 @@ def argument_parser() -> ArgumentParser:
     delete.add_argument("job_id", metavar="JOB_ID")
     delete.set_defaults(command="delete")
 
+    revoke = verbs.add_parser("revoke", help="let no stream address of a job that was given open it", parents=[target])
+    revoke.add_argument("job_id", metavar="JOB_ID")
+    revoke.set_defaults(command="revoke")
+
     listing = verbs.add_parser("list", help="list your jobs, newest first", parents=[target])
     listing.add_argument("--status", help="only jobs of this status")
     listing.add_argument("--limit", type=positive, metavar="N", help="at most so many (default: the service's, 20)")

@@ -101,6 +101,16 @@ def _said(args: Namespace, job: JobSummary, text: str) -> int:
     return 0
 
 
+def revoke(client: Client, args: Namespace, notices: Notices) -> int:
+    """Revoke the stream tickets of a job."""
+    answer = client.revoke_tickets(args.job_id)
+    if args.json:
+        _print_json(answer)
+    else:
+        print(f"{args.job_id} has no stream address any more that was given before")
+    return 0
+
+
 def list_jobs(client: Client, args: Namespace, notices: Notices) -> int:
     """Show the caller's jobs, newest first, one page of them."""
     page = client.list(status=args.status, limit=args.limit, cursor=args.cursor)

@@ -21,6 +21,8 @@ def job_text(job: Mapping[str, Any]) -> str:
         known["took"] = took
     if job.get("error"):
         known["error"] = one_line(error_text(job["error"]))
+    if job.get("queue"):
+        known["queue"] = f"{job['queue'].get('ahead')} of the same {job['queue'].get('of')} come first"
     width = max((len(name) for name in known), default=0)
     lines = [f"{name:<{width}}  {text}" for name, text in known.items()]
     for interrupt in job.get("interrupts") or []:

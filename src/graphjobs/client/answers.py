@@ -100,9 +100,17 @@ class Interrupt(TypedDict):
     value: Any
 
 
+class Queue(TypedDict):
+    """What comes before a queued job: jobs of its thread, which is exact, or earlier ones of the same owner."""
+
+    ahead: int
+    of: Literal["thread", "owner"]
+
+
 class JobStatus(JobSummary):
     """All that the service says of a job. A result of megabytes is left out, and is in the ``done`` event."""
 
+    queue: Queue | None
     last_seq: int
     result: Any
     result_too_large: NotRequired[bool]
@@ -123,3 +131,10 @@ class StreamTicket(TypedDict):
 
     stream_url: str
     expires_at: str
+
+
+class TicketsRevoked(TypedDict):
+    """How often the tickets of a job have been revoked by now."""
+
+    job_id: str
+    tickets_revoked: int

@@ -10,7 +10,16 @@ import httpx
 
 from graphjobs.client import calls
 from graphjobs.client.answering import answering
-from graphjobs.client.answers import Accepted, Event, JobList, JobOptions, JobStatus, JobSummary, StreamTicket
+from graphjobs.client.answers import (
+    Accepted,
+    Event,
+    JobList,
+    JobOptions,
+    JobStatus,
+    JobSummary,
+    StreamTicket,
+    TicketsRevoked,
+)
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
 from graphjobs.client.event_stream import EventStream
@@ -109,6 +118,11 @@ class AsyncClient:
     async def stream_ticket(self, job_id: str) -> StreamTicket:
         """See `Client.stream_ticket`."""
         answer: StreamTicket = await self._call(calls.stream_ticket(job_id))
+        return answer
+
+    async def revoke_tickets(self, job_id: str) -> TicketsRevoked:
+        """See `Client.revoke_tickets`."""
+        answer: TicketsRevoked = await self._call(calls.revoke_tickets(job_id))
         return answer
 
     async def stream(self, job_id: str, after: int = 0) -> AsyncGenerator[Event]:

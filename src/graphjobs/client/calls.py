@@ -57,6 +57,11 @@ def stream_ticket(job_id: str) -> Call:
     return Call("POST", f"/jobs/{_segment(job_id)}/stream-ticket")
 
 
+def revoke_tickets(job_id: str) -> Call:
+    """``DELETE /jobs/{job_id}/stream-ticket``."""
+    return Call("DELETE", f"/jobs/{_segment(job_id)}/stream-ticket")
+
+
 def stream(job_id: str, last: int) -> Call:
     """``GET /stream/{job_id}``, of the stream's base URL: what follows event `last`."""
     headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}

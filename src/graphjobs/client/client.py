@@ -10,7 +10,16 @@ import httpx
 
 from graphjobs.client import calls
 from graphjobs.client.answering import answering
-from graphjobs.client.answers import Accepted, Event, JobList, JobOptions, JobStatus, JobSummary, StreamTicket
+from graphjobs.client.answers import (
+    Accepted,
+    Event,
+    JobList,
+    JobOptions,
+    JobStatus,
+    JobSummary,
+    StreamTicket,
+    TicketsRevoked,
+)
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
 from graphjobs.client.event_stream import EventStream
@@ -143,6 +152,11 @@ class Client:
     def stream_ticket(self, job_id: str) -> StreamTicket:
         """A fresh ticket for a browser."""
         answer: StreamTicket = self._call(calls.stream_ticket(job_id))
+        return answer
+
+    def revoke_tickets(self, job_id: str) -> TicketsRevoked:
+        """Let no address of the job's stream that was given until now open it; `stream` gets itself a fresh one."""
+        answer: TicketsRevoked = self._call(calls.revoke_tickets(job_id))
         return answer
 
     def stream(self, job_id: str, after: int = 0) -> Generator[Event]:

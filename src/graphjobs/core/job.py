@@ -122,6 +122,7 @@ class Job:
     not_before: int | None = None
     owner_limit: int = 0
     start_failures: int = 0
+    tickets_revoked: int = 0
     digest: str = ""
     watched_until: int | None = None
 
@@ -177,7 +178,7 @@ _STATUSES: Final = frozenset(status.value for status in Status)
 VERSION: Final = 1
 """Of the row's form. To be raised with a change that older code would misread; it then leaves such rows alone."""
 
-_COUNTS = ("owner_limit", "start_failures")
+_COUNTS = ("owner_limit", "start_failures", "tickets_revoked")
 """Most often 0, which is not stored."""
 
 _FLAGS = ("waiting", "rollback", "deleting")

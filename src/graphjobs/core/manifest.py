@@ -112,8 +112,10 @@ _ALL: Final = (
         module="graphjobs.api.job_status",
         routes=(("GET", "/jobs/{job_id}/status"),),
         needs=("jobs_table", "events_table", "payload_bucket", "stream_url"),
+        reads=("thread_retention_seconds",),
         may={
             "jobs": ("dynamodb:GetItem",),
+            "jobs/index/by_owner": ("dynamodb:Query",),
             "events": ("dynamodb:Query",),
             "bucket/events/*": ("s3:GetObject",),
         },
@@ -137,9 +139,9 @@ _ALL: Final = (
     FunctionSpec(
         name="stream_ticket",
         module="graphjobs.api.stream_ticket",
-        routes=(("POST", "/jobs/{job_id}/stream-ticket"),),
+        routes=(("POST", "/jobs/{job_id}/stream-ticket"), ("DELETE", "/jobs/{job_id}/stream-ticket")),
         needs=("jobs_table", "stream_url", "ticket_secret"),
-        may={"jobs": ("dynamodb:GetItem",), **_TICKETS},
+        may={"jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"), **_TICKETS},
         group="api",
     ),
     FunctionSpec(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from graphjobs.auth.tickets import check_revoked
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.event_log import EventLog
 from graphjobs.core.job import Job
@@ -62,11 +63,14 @@ class Door:
 
         Raises:
             Problem: 401, 404 or 400.
+            AuthError: 401.
             AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
             CorruptSlot: the slot at the cursor cannot be read.
         """
-        owner = authenticate(job_id, credentials, self.verifier, self.tickets, self.clock())
+        owner, issued = authenticate(job_id, credentials, self.verifier, self.tickets, self.clock())
         job = readable_job(self.jobs, job_id, owner, self.clock())
+        if issued is not None:
+            check_revoked(job, issued)
         if after == 0:
             return Opening(first=None, finished=False, job=job)  # the log is read from its first slot
         slot = self.log.containing(job.job_id, after + 1)
@@ -80,18 +84,17 @@ class Door:
 
 def authenticate(
     job_id: str, credentials: Credentials, verifier: JwtVerifier, tickets: Tickets, now: int
-) -> str | None:
-    """The owner that the credentials name; None for a ticket, which names its job.
+) -> tuple[str | None, int | None]:
+    """The owner that the token names, or what `Tickets.check` says of the ticket, which names its job.
 
     Raises:
         AuthError, Problem: there are none, or they are not valid.
         AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
     """
     if credentials.bearer is not None:
-        return verifier.verify(credentials.bearer).sub
+        return verifier.verify(credentials.bearer).sub, None
     if credentials.ticket is not None:
-        tickets.check(job_id, credentials.ticket, now // 1000)
-        return None
+        return None, tickets.check(job_id, credentials.ticket, now // 1000)
     raise Problem(
         401,
         "unauthorized",

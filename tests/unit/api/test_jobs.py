@@ -7,6 +7,8 @@ import json
 import pytest
 
 from graphjobs.auth.principal import AuthError
+from graphjobs.auth.ticket_keys import SecretKeyring
+from graphjobs.auth.tickets import Tickets
 from graphjobs.aws.claims import Claim
 from graphjobs.core.event import event_line
 from graphjobs.core.job import Job, Status
@@ -48,6 +50,7 @@ def test_the_status_of_a_queued_job(service: Api) -> None:
         "result": None,
         "interrupts": [],
         "error": None,
+        "queue": {"ahead": 0, "of": "owner"},
     }
     assert answer.headers["cache-control"] == "no-store"
 
@@ -211,3 +214,47 @@ def test_a_result_that_just_fits_is_answered(service: Api) -> None:
     body = status(service, job).body
     assert len(body["result"]) == 5_000_000
     assert "result_too_large" not in body
+
+
+def test_revoking_takes_every_ticket_that_was_given_and_none_that_comes(service: Api) -> None:
+    job = service.aws.new_job()
+    path = f"/jobs/{job.job_id}/stream-ticket"
+    answer = service.call("DELETE", path)
+    assert (answer.status, answer.body) == (200, {"job_id": job.job_id, "tickets_revoked": 1})
+    assert service.call("DELETE", path).body["tickets_revoked"] == 2
+    ticket = service.call("POST", path).body["stream_url"].partition("?ticket=")[2]
+    tickets = Tickets(SecretKeyring(service.aws.secrets, service.aws.settings.ticket_secret))
+    assert tickets.check(job.job_id, ticket, service.aws.clock() // 1000) == 2
+    assert service.aws.claims.claim(job.job_id, model=None), "a claim leaves the number as it is"
+    row = service.aws.jobs.get(job.job_id)
+    assert row is not None and row.tickets_revoked == 2
+
+
+def test_nobody_revokes_the_tickets_of_another(service: Api) -> None:
+    job = service.aws.new_job()
+    assert service.call("DELETE", f"/jobs/{job.job_id}/stream-ticket", user="user-2").code == "job_not_found"
+    row = service.aws.jobs.get(job.job_id)
+    assert row is not None and row.tickets_revoked == 0
+
+
+def test_a_job_that_waits_on_its_thread_knows_its_place_exactly(service: Api) -> None:
+    first = service.submit(query="1").body
+    turns = [service.submit(query=str(n), thread_id=first["thread_id"]).body["job_id"] for n in (2, 3)]
+    for ahead, job_id in enumerate(turns, start=1):
+        body = service.call("GET", f"/jobs/{job_id}/status").body
+        assert body["queue"] == {"ahead": ahead, "of": "thread"}
+    service.call("POST", f"/jobs/{turns[0]}/cancel")
+    assert service.call("GET", f"/jobs/{turns[1]}/status").body["queue"] == {"ahead": 1, "of": "thread"}
+
+
+def test_any_other_queued_job_knows_how_many_of_its_owner_came_before(service: Api) -> None:
+    aws = service.aws
+    jobs = []
+    for owner in ("user-1", "user-1", "user-2", "user-1"):
+        aws.clock.advance(1)
+        jobs.append(aws.new_job(owner=owner))
+    aws.clock.advance(1)
+    assert [status(service, job).body["queue"]["ahead"] for job in (jobs[0], jobs[1], jobs[3])] == [0, 1, 2]
+    claimed(aws, jobs[0])
+    assert status(service, jobs[3]).body["queue"] == {"ahead": 1, "of": "owner"}
+    assert status(service, jobs[0]).body["queue"] is None

@@ -14,6 +14,8 @@ from graphjobs.core.job import Status, new_job_id
 from tests.support.api.calls import Answer, Api
 from tests.support.faults import FAULTS
 
+NOT_LISTED = ("last_seq", "result", "interrupts", "error", "queue")
+
 
 def listed(service: Api, query: str = "", user: str = "user-1") -> Answer:
     return service.call("GET", f"/jobs?{query}" if query else "/jobs", user=user)
@@ -57,7 +59,7 @@ def test_a_job_in_the_list_is_its_status_without_the_log(service: Api) -> None:
     job_id = service.submit().body["job_id"]
     whole = service.call("GET", f"/jobs/{job_id}/status").body
     (job,) = listed(service).body["jobs"]
-    assert job == {name: whole[name] for name in whole if name not in ("last_seq", "result", "interrupts", "error")}
+    assert job == {name: whole[name] for name in whole if name not in NOT_LISTED}
 
 
 def test_the_newest_job_is_first(service: Api) -> None:

@@ -55,6 +55,32 @@ def test_a_ticket_opens_no_other_jobs_stream() -> None:
     assert refused(tickets, tickets.issue(JOB, NOW + 60), job_id=new_job_id()) == "ticket_invalid"
 
 
+def test_a_ticket_says_how_often_those_of_its_job_had_been_revoked() -> None:
+    tickets = Tickets(Keys())
+    for revoked in (0, 1, 12):
+        ticket = tickets.issue(JOB, NOW + 60, revoked)
+        assert tickets.check(JOB, ticket, NOW) == revoked
+    assert len(tickets.issue(JOB, NOW, 1).split(".")) == 4
+    assert len(tickets.issue(JOB, NOW).split(".")) == 3, "as before there was such a number"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lambda parts: [*parts[:2], "2", parts[3]],
+        lambda parts: [*parts[:2], parts[3]],
+        lambda parts: [*parts[:2], "01", parts[3]],
+        lambda parts: [*parts[:2], "", parts[3]],
+        lambda parts: [*parts[:2], "-1", parts[3]],
+        lambda parts: [*parts[:2], "1", "1", parts[3]],
+    ],
+)
+def test_nobody_can_change_that_number(forged: Callable[[list[str]], list[str]]) -> None:
+    tickets = Tickets(Keys())
+    ticket = tickets.issue(JOB, NOW + 60, 1)
+    assert refused(tickets, ".".join(forged(ticket.split(".")))) == "ticket_invalid"
+
+
 def test_a_ticket_goes_through_an_address_as_it_is() -> None:
     ticket = Tickets(Keys()).issue(JOB, NOW)
     assert ticket.isascii() and set(ticket) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

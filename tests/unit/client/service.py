@@ -93,6 +93,10 @@ class Service:
                 return answer_json(job)
             case "POST", p if p == f"/jobs/{JOB_ID}/cancel":
                 return answer_json({"job_id": JOB_ID, "status": "cancelling"}, 202)
+            case "DELETE", p if p == f"/jobs/{JOB_ID}":
+                return answer_json({"job_id": JOB_ID, "status": "completed"}, 202)
+            case "DELETE", p if p == f"/jobs/{JOB_ID}/stream-ticket":
+                return answer_json({"job_id": JOB_ID, "tickets_revoked": 1})
             case "POST", p if p == f"/jobs/{JOB_ID}/stream-ticket":
                 return answer_json({"stream_url": f"{self.url}/edge/stream/{JOB_ID}?ticket=secret"})
             case "GET", p if p in (f"/stream/{JOB_ID}", f"/edge/stream/{JOB_ID}"):
@@ -119,7 +123,7 @@ def running(log: list[Event], token: str = "good") -> Generator[Service]:
             service.requests.append(seen)
             self.reply(service.answer(seen))
 
-        do_GET = do_POST = handle_one
+        do_GET = do_POST = do_DELETE = handle_one
 
         def reply(self, answer: Answer) -> None:
             self.send_response(answer.status)

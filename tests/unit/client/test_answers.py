@@ -26,7 +26,7 @@ def members(schema: dict[str, Any]) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["Accepted", "JobSummary", "JobStatus", "JobList", "StreamTicket", "JobError", "Event"]
+    "name", ["Accepted", "JobSummary", "JobStatus", "JobList", "StreamTicket", "TicketsRevoked", "JobError", "Event"]
 )
 def test_an_answer_has_the_members_of_its_schema(name: str) -> None:
     kind: Any = getattr(graphjobs, name)

@@ -235,6 +235,18 @@ def test_cancel_tells_the_status(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"{JOB_ID} cancelling\n"
 
 
+def test_revoke_and_delete_say_what_they_have_done(capsys: Capture, service: Service) -> None:
+    assert main(["revoke", JOB_ID]) == main(["delete", JOB_ID]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{JOB_ID} has no stream address any more that was given before",
+        f"{JOB_ID} deleted",
+    ]
+    assert [(each.method, each.path) for each in service.requests] == [
+        ("DELETE", f"/jobs/{JOB_ID}/stream-ticket"),
+        ("DELETE", f"/jobs/{JOB_ID}"),
+    ]
+
+
 def test_list_is_a_table_and_names_the_next_page(service: Service, capsys: Capture) -> None:
     assert main(["list", "--status", "completed", "--limit", "1", "--cursor", "c"]) == 0
     out, err = capsys.readouterr()
@@ -246,7 +258,9 @@ def test_list_is_a_table_and_names_the_next_page(service: Service, capsys: Captu
     assert service.requests[0].path == "/jobs?status=completed&limit=1&cursor=c"
 
 
-@pytest.mark.parametrize("argv", [["status", JOB_ID], ["cancel", JOB_ID], ["list"], ["submit", "a"]])
+@pytest.mark.parametrize(
+    "argv", [["status", JOB_ID], ["cancel", JOB_ID], ["revoke", JOB_ID], ["list"], ["submit", "a"]]
+)
 def test_json_is_the_answer_itself(argv: list[str], capsys: Capture) -> None:
     assert main([*argv, "--json"]) == 0
     out, err = capsys.readouterr()

@@ -95,6 +95,8 @@ def test_the_other_calls(client_of: Clients, service: Service) -> None:
     assert client.list(status="completed", limit=5)["next_cursor"] == "more"
     assert client.stream_ticket(JOB_ID)["stream_url"].endswith("?ticket=secret")
     assert service.requests[2].path == "/jobs?status=completed&limit=5"
+    assert client.revoke_tickets(JOB_ID) == {"job_id": JOB_ID, "tickets_revoked": 1}
+    assert client.delete(JOB_ID)["status"] == "completed"
 
 
 def test_a_strange_job_id_stays_one_path_segment(client_of: Clients, service: Service) -> None:

@@ -32,6 +32,11 @@ def test_a_value_is_text_below_text(value: Any, lines: list[str]) -> None:
     assert value_lines(value) == lines
 
 
+def test_a_queued_job_says_what_comes_before_it() -> None:
+    job = {"job_id": "job-1", "status": "queued", "queue": {"ahead": 2, "of": "thread"}}
+    assert job_text(job).splitlines()[-1].split(maxsplit=1) == ["queue", "2 of the same thread come first"]
+
+
 def test_a_failed_job_says_why_and_how_long_it_took() -> None:
     job = {
         "job_id": "job-1",

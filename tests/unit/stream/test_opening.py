@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,20 @@ def test_a_ticket_opens_the_stream(app: Streams) -> None:
     assert (answer.headers["referrer-policy"], answer.headers["x-accel-buffering"]) == ("no-referrer", "no")
     assert "content-length" not in answer.headers
     assert answer.body.startswith(b"retry: 1000\nid: 1\nevent: token\ndata: {")
+
+
+def test_a_ticket_that_was_revoked_opens_nothing_and_a_fresh_one_does(app: Streams) -> None:
+    job = finished(app)
+    old = app.ticket(job)
+    assert answered(app, f"/stream/{job}?ticket={old}").status == 200
+    app.rows.rows[job] = replace(app.rows.rows[job], tickets_revoked=1)
+    refused = answered(app, f"/stream/{job}?ticket={old}")
+    assert (refused.status, json.loads(refused.body)["code"]) == (401, "ticket_invalid")
+    fresh = app.tickets.issue(job, NOW + 600, 1)
+    assert answered(app, f"/stream/{job}?ticket={fresh}").status == 200
+    assert answered(app, f"/stream/{job}", app.bearer()).status == 200, "the owner's token is no ticket"
+    app.rows.rows[job] = replace(app.rows.rows[job], tickets_revoked=2)
+    assert answered(app, f"/stream/{job}?ticket={fresh}").status == 401
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
