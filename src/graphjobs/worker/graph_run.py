@@ -81,6 +81,7 @@ class GraphRun:
         self._control = OwnSteps()
         self._values: Any = None
         self._part: dict[str, Any] = {}  # the newest checkpoint that the stream has told of; by the loop's thread
+        self._copied = False  # whether it is LangGraph's copy of the mark; by the same
         self._newest = ""  # id of the newest checkpoint that the stream has told of; by the loop's thread
         self._states = states
         self._records = self._new_records() if claim.job.thread_id is not None else None
@@ -156,7 +157,7 @@ class GraphRun:
         result = json.loads(encoded.text)
         outcome = ends.interrupted(result, recorder.interrupts) if recorder.interrupted else ends.completed(result)
         # Where the next job of the thread goes on: all saves are confirmed when the stream has ended.
-        newest = self._newest or self._begins_at
+        newest = self._begins_at if self._found_over(recorder) else self._newest or self._begins_at
         return replace(outcome, cut=encoded.cut, position=Position(self._claim.thread, newest) if newest else None)
 
     async def _updated(self, graph: Pregel[Any, Any, Any, Any], update: Mapping[str, Any]) -> Outcome:
@@ -188,7 +189,11 @@ class GraphRun:
             if self._records is not None:
                 self._records.reached(self._part)
         if self._records is not None:
-            await self._records.ended(recorder.outcomes, well=True)
+            await self._records.ended(recorder.outcomes, well=not self._found_over(recorder))
+
+    def _found_over(self, recorder: Recorder) -> bool:
+        """Whether the last worker was lost after the graph's end: this run has only copied what it resumed from."""
+        return self._claim.mark is not None and self._copied and not recorder.interrupted
 
     def _new_records(self) -> StateRecords | None:
         if self._states is None:
@@ -254,6 +259,7 @@ class GraphRun:
         # given the same task ids again, and find what subgraphs of this run have saved under them.
         mark = self._claim.mark
         again = mark if mark is not None and checkpoint["metadata"]["source"] == "fork" else None
+        self._copied = again is not None
         if self._records is not None:
             self._records.reached(checkpoint, again=again.checkpoint_id if again else None)
         if again is not None:

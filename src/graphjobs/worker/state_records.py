@@ -113,7 +113,8 @@ class StateRecords:
             CheckpointsUnavailable, ClientError, BotoCoreError: it could not be stored.
         """
         state = self._newest
-        if state is not None and (well or state.checkpoint_id in self._parents):
+        own = state is not None and state.checkpoint_id in self._parents and state.checkpoint_id not in self._again
+        if state is not None and (well or own):
             whole = state.with_ends(tasks, self._error_detail)
             if whole != self._handed_over:
                 self._hand_over(whole, await self._found_parent(whole), None)

@@ -43,6 +43,7 @@ def talk() -> StateGraph[Any]:
 
 def ask(state: Talk) -> Talk:
     """Ask, and note the answer."""
+    _hook("asking")
     said = interrupt({"question": f"after {len(state['said'])}"})
     _hook("answered")
     return {"said": [f"approved: {said}"]}

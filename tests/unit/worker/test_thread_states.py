@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,11 +11,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graphjobs.aws.cancel import cancel
+from graphjobs.core.job import Job
 from graphjobs.core.state_record import StateRecord
 from graphjobs.http.problem import Problem
 from graphjobs.http.thread_answer import state_json
 from tests.support.worker import talks as worker_talks
-from tests.support.worker.gate import Died, Gate
+from tests.support.worker.gate import Died, Gate, Phase
 from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig, until
 from tests.support.worker.turns import Turns, turns
@@ -307,3 +310,72 @@ def test_a_busy_thread_takes_no_update(workers: Rig) -> None:
     with pytest.raises(Problem) as busy:
         talk.update({"said": ["x"]})
     assert busy.value.code == "thread_busy"
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> list[tuple[Any, Any]]:
+    """What is seen of two turns in which nothing went wrong: values and what comes next."""
+    states = own_history(worker_talks.talk(), {"said": ["one"]}, {"said": ["two"]})
+    return [(each["values"], each["next"]) for each in states]
+
+
+def seen(talk: Turns) -> list[tuple[Any, Any]]:
+    return [(each["values"], each["next"]) for each in history(talk)]
+
+
+def test_wherever_a_worker_dies_what_is_seen_is_what_an_undisturbed_thread_shows(
+    workers: Rig, undisturbed: list[tuple[Any, Any]]
+) -> None:
+    """Between save and record, record and mark, mark and end: after each of its writes, whose answer it never has."""
+
+    def run(job: Job) -> None:
+        worker = workers.worker(durable_saver=True)
+        worker.process(job)
+        workers.retire(worker)
+
+    number, died = 1, True
+    while died:
+        talk = turns(workers, "talk", durable=True)
+        run(talk.say("one"))
+        job = talk.say("two")
+        gate = Gate(die_at=number, phase=Phase.AFTER)
+        with suppress(Died):
+            workers.worker(gate, durable_saver=True).process(job)
+        died = gate.dead
+        at_death = seen(talk)
+        assert at_death == undisturbed[len(undisturbed) - len(at_death) :], number
+        workers.lapse()
+        if not workers.row(job).status.terminal:
+            run(job)
+        assert seen(talk) == undisturbed, number
+        number += 1
+    assert number > 10
+
+
+def test_a_worker_that_was_fenced_tells_nothing_more_of_the_state(workers: Rig) -> None:
+    """It sleeps in the step that asks, wakes up when another has taken over, and asks; the other was told to stop."""
+    talk = turns(workers, "approval", durable=True)
+    job = talk.say("one")
+    aws = workers.aws
+
+    def take_over() -> None:
+        workers.until_marked(job)
+        workers.lapse()
+
+        def stop() -> None:
+            cancel(workers.row(job), aws.jobs, aws.transitions, clock=aws.clock)
+            until(lambda: workers.runs[-1].stopped is not None)
+
+        HOOKS["asking"] = stop
+        second = workers.worker(durable_saver=True)
+        thread = threading.Thread(target=second.process, args=(job,))
+        thread.start()
+        thread.join()
+
+    HOOKS["asking"] = take_over
+    first = workers.worker(durable_saver=True)
+    first.blind()
+    first.process(job)
+    assert workers.row(job).status == "cancelled"
+    state = history(talk)[0]
+    assert (state["next"], state["interrupts"], talk.row.interrupts) == (["ask"], [], ())
