@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         JobSummary,
         RunConfig,
         StreamTicket,
+        Thread,
+        ThreadState,
         TicketsRevoked,
     )
     from graphjobs.client.async_client import AsyncClient
@@ -57,6 +59,8 @@ __all__ = [
     "SequenceError",
     "ServiceUnreachable",
     "StreamTicket",
+    "Thread",
+    "ThreadState",
     "TicketsRevoked",
 ]
 

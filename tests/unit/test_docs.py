@@ -215,6 +215,18 @@ def test_every_command_of_the_readme_is_one() -> None:
     lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/graphjobs ")]
     verbs = {argument_parser().parse_args(command).verb for command in commands if command[0] != "local"}
-    assert verbs == {"submit", "status", "list", "stream", "cancel", "delete", "revoke", "answer", "token"}
+    assert verbs == {
+        "submit",
+        "status",
+        "list",
+        "stream",
+        "cancel",
+        "delete",
+        "revoke",
+        "answer",
+        "token",
+        "thread",
+        "history",
+    }
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {target for line in lines for target in re.findall(r"^make ([a-z]+)", line)} <= targets

@@ -13,6 +13,7 @@
 * `main`: the `graphjobs` command
 * `notices`: what is said while nothing comes
 * `packages`: `graphjobs install`
+* `state_view`: states of a conversation on a terminal
 * `target`: which service, as whom
 * `terminal`: UTF-8, control characters, pipes
 * `value_text`: a JSON value as a person reads it

@@ -91,6 +91,17 @@ def argument_parser() -> ArgumentParser:
     listing.add_argument("--cursor", help="where the page before ended")
     listing.set_defaults(command="list_jobs")
 
+    thread = verbs.add_parser("thread", help="show the state of a conversation", parents=[target])
+    thread.add_argument("thread_id", metavar="THREAD_ID")
+    thread.add_argument("--checkpoint", metavar="ID", help="the state at this checkpoint (default: the newest)")
+    thread.set_defaults(command="thread")
+
+    history = verbs.add_parser("history", help="list the states of a conversation, newest first", parents=[target])
+    history.add_argument("thread_id", metavar="THREAD_ID")
+    history.add_argument("--limit", type=positive, metavar="N", help="at most so many (default: the service's, 10)")
+    history.add_argument("--before", metavar="ID", help="only older ones than this checkpoint")
+    history.set_defaults(command="history")
+
     stream = verbs.add_parser("stream", help="follow a job", parents=[target])
     stream.add_argument("job_id", metavar="JOB_ID")
     stream.add_argument(

@@ -11,6 +11,7 @@ from graphjobs.cli.answer_hint import answer_hint
 from graphjobs.cli.event_view import EventView, JsonLines, Readable
 from graphjobs.cli.job_view import job_text, table_text
 from graphjobs.cli.notices import Notices
+from graphjobs.cli.state_view import history_text, state_text
 from graphjobs.cli.terminal import INTERRUPTED, program, say
 from graphjobs.client.answers import Accepted, JobOptions, JobStatus, JobSummary
 from graphjobs.client.client import Client
@@ -120,6 +121,28 @@ def list_jobs(client: Client, args: Namespace, notices: Notices) -> int:
     print(table_text(page.get("jobs", []), datetime.now(UTC)))
     if page.get("next_cursor"):
         say(f"More with: {program()} list --cursor {page['next_cursor']}")
+    return 0
+
+
+def thread(client: Client, args: Namespace, notices: Notices) -> int:
+    """Show the state of a thread."""
+    state = client.state(args.thread_id, args.checkpoint)
+    if args.json:
+        _print_json(state)
+    else:
+        print(state_text(state))
+    return 0
+
+
+def history(client: Client, args: Namespace, notices: Notices) -> int:
+    """Show the states of a thread, newest first, one page of them."""
+    page = client.history(args.thread_id, limit=args.limit, before=args.before)
+    if args.json:
+        _print_json(page)
+        return 0
+    print(history_text(page))
+    if page and page[-1]["parent_checkpoint_id"]:
+        say(f"Older ones: {program()} history {args.thread_id} --before {page[-1]['checkpoint_id']}")
     return 0
 
 

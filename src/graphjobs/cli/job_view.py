@@ -36,8 +36,12 @@ def job_text(job: Mapping[str, Any]) -> str:
 
 def table_text(jobs: Sequence[Mapping[str, Any]], now: datetime) -> str:
     """A row per job under the names of the columns."""
-    rows = [COLUMNS, *(_row(job, now) for job in jobs)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+    return aligned([COLUMNS, *(_row(job, now) for job in jobs)])
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of as many cells each, one below the other."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

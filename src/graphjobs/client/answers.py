@@ -126,6 +126,36 @@ class JobList(TypedDict):
     next_cursor: str | None
 
 
+class Thread(TypedDict):
+    """A thread, in LangGraph's form. `values` are None until a job has ended; `interrupts` by the task that asks."""
+
+    thread_id: str
+    created_at: str
+    updated_at: str
+    state_updated_at: str
+    metadata: dict[str, Any]
+    config: dict[str, Any]
+    status: Literal["idle", "busy", "interrupted", "error"]
+    values: Any
+    interrupts: dict[str, list[Interrupt]]
+
+
+class ThreadState(TypedDict):
+    """The state of a thread at one checkpoint, in LangGraph's form; `checkpoint_id` is what a job may begin at."""
+
+    values: Any
+    next: list[str]
+    tasks: list[dict[str, Any]]
+    metadata: dict[str, Any] | None
+    created_at: str | None
+    checkpoint: dict[str, str] | None
+    parent_checkpoint: dict[str, str] | None
+    interrupts: list[Interrupt]
+    checkpoint_id: str | None
+    parent_checkpoint_id: str | None
+    cut: NotRequired[list[str]]
+
+
 class StreamTicket(TypedDict):
     """A stream's address with a fresh ticket, which is a secret."""
 

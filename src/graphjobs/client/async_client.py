@@ -18,6 +18,8 @@ from graphjobs.client.answers import (
     JobStatus,
     JobSummary,
     StreamTicket,
+    Thread,
+    ThreadState,
     TicketsRevoked,
 )
 from graphjobs.client.calls import Call
@@ -30,7 +32,7 @@ from graphjobs.client.exchange import (
     Bearer,
     Token,
     built,
-    json_object,
+    json_of,
     refusal,
     transport_errors,
 )
@@ -105,6 +107,23 @@ class AsyncClient:
         answer: JobSummary = await self._call(calls.cancel(job_id))
         return answer
 
+    async def thread(self, thread_id: str) -> Thread:
+        """See `Client.thread`."""
+        answer: Thread = await self._call(calls.thread(thread_id))
+        return answer
+
+    async def state(self, thread_id: str, checkpoint_id: str | None = None) -> ThreadState:
+        """See `Client.state`."""
+        answer: ThreadState = await self._call(calls.state(thread_id, checkpoint_id))
+        return answer
+
+    async def history(
+        self, thread_id: str, *, limit: int | None = None, before: str | None = None
+    ) -> list[ThreadState]:
+        """See `Client.history`."""
+        answer: list[ThreadState] = await self._call(calls.history(thread_id, limit, before), list)
+        return answer
+
     async def delete(self, job_id: str) -> JobSummary:
         """See `Client.delete`."""
         answer: JobSummary = await self._call(calls.delete(job_id))
@@ -148,14 +167,14 @@ class AsyncClient:
             if not following.done:
                 await self._sleep(following.pause(failure))
 
-    async def _call(self, call: Call) -> Any:
+    async def _call(self, call: Call, kind: type = dict) -> Any:
         failures = Failures(self._api_retries, self._on_retry)
         while True:
             try:
                 async with self._answer(self._url, call, API_TIMEOUT) as response:
                     with transport_errors(response.url):
                         await response.aread()
-                    return json_object(response)
+                    return json_of(response, kind)
             except (ApiError, ServiceUnreachable) as error:
                 wait = failures.wait(error)
             await self._sleep(wait)

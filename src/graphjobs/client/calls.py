@@ -52,6 +52,22 @@ def list_jobs(status: str | None, limit: int | None, cursor: str | None) -> Call
     return Call("GET", "/jobs", params=_given({"status": status, "limit": limit, "cursor": cursor}))
 
 
+def thread(thread_id: str) -> Call:
+    """``GET /threads/{thread_id}``."""
+    return Call("GET", f"/threads/{_segment(thread_id)}")
+
+
+def state(thread_id: str, checkpoint_id: str | None) -> Call:
+    """``GET /threads/{thread_id}/state``, or that of one checkpoint."""
+    at = "" if checkpoint_id is None else f"/{_segment(checkpoint_id)}"
+    return Call("GET", f"/threads/{_segment(thread_id)}/state{at}")
+
+
+def history(thread_id: str, limit: int | None, before: str | None) -> Call:
+    """``GET /threads/{thread_id}/history``."""
+    return Call("GET", f"/threads/{_segment(thread_id)}/history", params=_given({"limit": limit, "before": before}))
+
+
 def stream_ticket(job_id: str) -> Call:
     """``POST /jobs/{job_id}/stream-ticket``."""
     return Call("POST", f"/jobs/{_segment(job_id)}/stream-ticket")
@@ -111,6 +127,6 @@ def _given(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _segment(job_id: str) -> str:
-    """`job_id` as one path segment, whatever is in it."""
-    return quote(job_id, safe="")
+def _segment(text: str) -> str:
+    """An id as one path segment, whatever is in it."""
+    return quote(text, safe="")

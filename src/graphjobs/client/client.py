@@ -18,6 +18,8 @@ from graphjobs.client.answers import (
     JobStatus,
     JobSummary,
     StreamTicket,
+    Thread,
+    ThreadState,
     TicketsRevoked,
 )
 from graphjobs.client.calls import Call
@@ -30,7 +32,7 @@ from graphjobs.client.exchange import (
     Bearer,
     Token,
     built,
-    json_object,
+    json_of,
     refusal,
     transport_errors,
 )
@@ -136,6 +138,21 @@ class Client:
         answer: JobSummary = self._call(calls.cancel(job_id))
         return answer
 
+    def thread(self, thread_id: str) -> Thread:
+        """The thread: what it is doing, and what its last job has left."""
+        answer: Thread = self._call(calls.thread(thread_id))
+        return answer
+
+    def state(self, thread_id: str, checkpoint_id: str | None = None) -> ThreadState:
+        """The state that the thread is in, or the one of a checkpoint of its history."""
+        answer: ThreadState = self._call(calls.state(thread_id, checkpoint_id))
+        return answer
+
+    def history(self, thread_id: str, *, limit: int | None = None, before: str | None = None) -> list[ThreadState]:
+        """A page of the thread's states, newest first; `before`, the ``checkpoint_id`` of the last, gives the next."""
+        answer: list[ThreadState] = self._call(calls.history(thread_id, limit, before), list)
+        return answer
+
     def delete(self, job_id: str) -> JobSummary:
         """Delete the job and all that is kept of it; one that still runs is ended first.
 
@@ -193,14 +210,14 @@ class Client:
             if not following.done:
                 self._sleep(following.pause(failure))
 
-    def _call(self, call: Call) -> Any:
+    def _call(self, call: Call, kind: type = dict) -> Any:
         failures = Failures(self._api_retries, self._on_retry)
         while True:
             try:
                 with self._answer(self._url, call, API_TIMEOUT) as response:
                     with transport_errors(response.url):
                         response.read()
-                    return json_object(response)
+                    return json_of(response, kind)
             except (ApiError, ServiceUnreachable) as error:
                 wait = failures.wait(error)
             self._sleep(wait)

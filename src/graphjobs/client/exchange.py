@@ -71,8 +71,8 @@ def refusal(response: httpx.Response) -> ApiError:
     return api_error(response.status_code, response.content, response.headers.get("Retry-After"))
 
 
-def json_object(response: httpx.Response) -> Any:
-    """The JSON object of an answer; its body has been read.
+def json_of(response: httpx.Response, kind: type) -> Any:
+    """The JSON object (`dict`) or array (`list`) of an answer; its body has been read.
 
     Raises:
         ContractViolation: it is none.
@@ -81,8 +81,9 @@ def json_object(response: httpx.Response) -> Any:
         members = response.json() if response.content else None
     except ValueError:
         members = None
-    if not isinstance(members, dict):
-        raise ContractViolation(f"{origin_of(response.url)} did not answer with a JSON object.")
+    if not isinstance(members, kind):
+        name = "array" if kind is list else "object"
+        raise ContractViolation(f"{origin_of(response.url)} did not answer with a JSON {name}.")
     return members
 
 

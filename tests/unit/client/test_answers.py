@@ -26,7 +26,19 @@ def members(schema: dict[str, Any]) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["Accepted", "JobSummary", "JobStatus", "JobList", "StreamTicket", "TicketsRevoked", "JobError", "Event"]
+    "name",
+    [
+        "Accepted",
+        "JobSummary",
+        "JobStatus",
+        "JobList",
+        "StreamTicket",
+        "TicketsRevoked",
+        "JobError",
+        "Event",
+        "Thread",
+        "ThreadState",
+    ],
 )
 def test_an_answer_has_the_members_of_its_schema(name: str) -> None:
     kind: Any = getattr(graphjobs, name)
