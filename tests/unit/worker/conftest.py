@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from graphjobs.worker import slot_buffer
 from tests.support.backend import Backend, backend
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker.rig import Parts, Rig, rig
@@ -32,6 +33,12 @@ def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathF
     module = worker_graphs.__name__
     with rig(aws, tmp_path_factory.mktemp("project"), {name: f"{module}:{name}" for name in GRAPHS}, spare) as made:
         yield made
+
+
+@pytest.fixture
+def patient_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark of a step is in the slot of its `update`, however slow the machine: so it can be awaited in the log."""
+    monkeypatch.setattr(slot_buffer, "UPDATE_HOLD_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ from tests.support.worker.turns import Turns, turns
 SAVERS = pytest.mark.parametrize("durable", [False, True], ids=["memory", "DynamoDB"])
 
 
+pytestmark = pytest.mark.usefixtures("patient_updates")
+
+
 @pytest.fixture(autouse=True)
 def graphs(workers: Rig) -> None:
     module = worker_talks.__name__

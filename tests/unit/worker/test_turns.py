@@ -19,6 +19,8 @@ from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig, until
 from tests.support.worker.turns import Turns, turns
 
+pytestmark = pytest.mark.usefixtures("patient_updates")
+
 
 @pytest.fixture(autouse=True)
 def graphs(workers: Rig) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from graphjobs.core.job import Job
-from graphjobs.worker import slot_buffer
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker.checks import check_nothing_repeated, check_sound, story
 from tests.support.worker.gate import Died, Gate
@@ -15,10 +14,7 @@ from tests.support.worker.rig import Rig, RiggedWorker
 INPUT = {"rounds": 3}
 
 
-@pytest.fixture(autouse=True)
-def patient_updates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mark of a step is in the slot of its `update`, however slow the machine."""
-    monkeypatch.setattr(slot_buffer, "UPDATE_HOLD_SECONDS", 60.0)
+pytestmark = pytest.mark.usefixtures("patient_updates")
 
 
 def sleeps_while(zombie: RiggedWorker, workers: Rig, job: Job, step: str, others: object) -> None:
