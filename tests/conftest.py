@@ -1,8 +1,11 @@
-"""Environment of all tests: dummy credentials, so that nothing can ever reach a real account."""
+"""Environment of all tests: dummy credentials, so that nothing can ever reach a real account; and properties that are
+the same at any speed of a machine, and at every run.
+"""
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("graphjobs.testing.event_log_suite")
 
@@ -17,3 +20,8 @@ os.environ.update(
 )
 for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
     os.environ.pop(name, None)
+
+settings.register_profile(
+    "same_everywhere", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same_everywhere")
