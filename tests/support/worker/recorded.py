@@ -55,18 +55,23 @@ async def ended(run: GraphRun) -> Outcome:
 
 def record(graph: Any, given: Any = None, **request: Any) -> Recorded:
     """Run `graph`, compiled, with the input `given` and other members of a `RunRequest`; without claim and end."""
+    return record_loaded(Loaded(graph), given, **request)
+
+
+def record_loaded(loader: Any, given: Any = None, *, store: Any = None, **request: Any) -> Recorded:
+    """The same, of a graph that `loader` gives, with LangGraph's `store`."""
     log: Any = MemoryLog()
     held = claim(log)
     failures: list[Exception] = []
     writer = LogWriter(log, held, flush_seconds=0.0, on_failure=failures.append)
     saver: Any = MemorySaver(MemoryCheckpoints(), Gate())
-    loader: Any = Loaded(graph)
     asked = RunRequest(input={} if given is None else given, **request)
     run = GraphRun(
         held,
         asked,
         loader=loader,
         saver=saver,
+        store=store,
         writer=writer,
         logger=Logger(service="recorded", level="CRITICAL"),
     )

@@ -39,6 +39,35 @@ def run(example: str, *jobs: dict[str, Any]) -> list[Log]:
     return logs
 
 
+@pytest.mark.parametrize(
+    ("example", "graph", "given", "least"),
+    [
+        (
+            "memory",
+            "agent",
+            {"messages": [{"role": "user", "content": "Remember that I like tea."}]},
+            ["whole tools", "update tools"],
+        ),
+        ("memory", "agent", {"messages": [{"role": "user", "content": "What do you know?"}]}, ["whole tools"]),
+        ("glossary", "glossary", {"question": "What is a fence, and a lease?"}, ["update explain"]),
+        ("research", "research", {"question": "Why is the sky blue?"}, ["custom"]),
+    ],
+    ids=["memory: a tool writes", "memory: a tool reads", "glossary", "research"],
+)
+def test_the_log_of_an_example_tells_what_a_direct_astream_tells(
+    example: str, graph: str, given: dict[str, Any], least: list[str]
+) -> None:
+    """Message by message; see `tests/unit/worker/test_as_astream.py` for the starter and for graphs of our own."""
+    arguments = json.dumps([str(EXAMPLES / example / "langgraph.json"), graph, given])
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("GRAPHJOBS_", "LANGSMITH_"))}
+    command = [sys.executable, "-m", "tests.unit.examples.parity", arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    direct, log = json.loads(done.stdout.splitlines()[-1])
+    assert set(least) <= set(direct) and len(direct) > 1
+    assert log == direct
+
+
 def job(user: str = "anna", **body: Any) -> dict[str, Any]:
     return {"user": user, "body": body}
 
