@@ -39,6 +39,10 @@ def run(example: str, *jobs: dict[str, Any]) -> list[Log]:
     return logs
 
 
+def asks(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
 @pytest.mark.parametrize(
     ("example", "graph", "given", "least"),
     [
@@ -73,7 +77,7 @@ def job(user: str = "anna", **body: Any) -> dict[str, Any]:
 
 
 def says(text: str, **more: Any) -> dict[str, Any]:
-    return job(**{"input": {"messages": [{"role": "user", "content": text}]}, **more})
+    return job(**{"input": asks(text), **more})
 
 
 def result(log: Log) -> Any:

@@ -157,10 +157,13 @@ def test_nothing_is_read_for_a_client_that_has_gone() -> None:
         assert app.service.open_streams == 1
         await stream.leave()
         assert app.service.open_streams == 0 and not app.service.poller._waits
-        await asyncio.sleep(0.03)  # a read that was under way
-        before = app.log.calls["read"]
-        await asyncio.sleep(0.15)
-        assert app.log.calls["read"] == before
+        for _ in range(20):  # a read may have been under way, on a busy machine for long
+            before = app.log.calls["read"]
+            await asyncio.sleep(0.15)
+            if app.log.calls["read"] == before:
+                break
+        else:
+            pytest.fail("it is read on and on")
         assert app.sink.flushed[-1]["OpenStreams"] == 1
 
     with streams() as app:
