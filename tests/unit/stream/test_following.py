@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from graphjobs.stream.pages import PAGE_SLOTS
 from graphjobs.testing import MemoryLog
 from tests.support.stream.app import Connection, Streams, run, streams
