@@ -200,6 +200,8 @@ def test_a_silent_worker_that_lost_its_job_ends_and_touches_nothing(aws: Backend
     assert (seen.killed, seen.deleted) == (True, False)
 
 
+ROOT = Path(__file__).parents[3]
+
 HELD = """
 import ctypes, os, sys
 from pathlib import Path
@@ -254,7 +256,11 @@ class Pair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     worker = subprocess.Popen(
-        [sys.executable, "-c", HELD, str(tmp_path / "calls")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HELD, str(tmp_path / "calls")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,  # where this process is, depends on the projects that it has loaded
     )
     assert worker.stdout is not None and worker.stdin is not None
     try:
