@@ -7,7 +7,7 @@
 * `joining`: accepting a job as a turn of a thread
 * `list_jobs`: `GET /jobs`
 * `state_updates`: a job that changes the state of a thread and runs no node
-* `stream_ticket`: `POST /jobs/{job_id}/stream-ticket`
+* `stream_ticket`: `POST` and `DELETE /jobs/{job_id}/stream-ticket`
 * `submission`: accepting a job
 * `thread_request`: the bodies of the routes of threads
 * `thread_rows`: making a thread and changing its metadata
