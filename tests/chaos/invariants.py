@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from graphjobs.core.event import ATTEMPT, DONE, METADATA
+from graphjobs.core.event import ATTEMPT, DONE, MESSAGE, METADATA, RETRY
 from graphjobs.core.job import Job, Status
 from tests.chaos.graphs.steps import EVENTS_PER_BRANCH
 
@@ -31,14 +31,23 @@ def check_viewer(received: list[Event], log: list[Event]) -> None:
 
 
 def kept(events: Iterable[Event]) -> list[Event]:
-    """The events that still hold: those that no later `attempt` has declared void."""
+    """The events that still hold: those that no later `attempt` or `retry` has declared void."""
     held: list[Event] = []
     for event in events:
         if event["type"] == ATTEMPT:
             held = [earlier for earlier in held if earlier["seq"] <= event["data"]["discard_after"]]
+        elif event["type"] == RETRY:
+            held = [earlier for earlier in held if not void_by_retry(earlier, event["data"])]
         else:
             held.append(event)
     return held
+
+
+def void_by_retry(event: Event, retry: dict[str, Any]) -> bool:
+    """What README says of `retry`: only the events of its own task are void."""
+    task = str(event.get("task") or event["data"].get("task") or "")
+    own = task == retry["task"] or task.startswith(f"{retry['task']}/")
+    return own and event["seq"] > int(retry["discard_after"])
 
 
 def check_one_run(job: Job, events: list[Event], steps: int) -> None:
@@ -54,10 +63,18 @@ def check_one_run(job: Job, events: list[Event], steps: int) -> None:
         joins = sum(1 for item in mine if "branch" not in item)
         assert joins == 1 or (joins == 0 and job.status is not Status.COMPLETED)
     assert [item["step"] for item in work] == sorted(item["step"] for item in work)
+    answers = [event["data"]["content"] for event in kept(events) if event["type"] == MESSAGE and _of_a_tool(event)]
+    assert answers == [f"noted {step}" for step in range(1, len(answers) + 1)]
+    assert len(answers) == steps or job.status is not Status.COMPLETED
     if job.status is Status.COMPLETED:
         result = events[-1]["data"]["result"]
         expected = [f"{branch}-{step}" for step in range(1, steps + 1) for branch in ("left", "right")]
         assert sorted(result["done"]) == sorted(expected)
+        assert result["stored"] == list(range(1, steps + 1))
+
+
+def _of_a_tool(event: Event) -> bool:
+    return bool(event["data"]["role"] == "tool")
 
 
 def check_all(job: Job, log: list[Event], viewers: list[list[Event]], steps: int) -> None:
