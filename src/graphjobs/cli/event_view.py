@@ -26,6 +26,7 @@ from graphjobs.core.event import (
     RETRY,
     TOKEN,
     TOOL_CALL,
+    UPDATE,
 )
 
 
@@ -73,6 +74,7 @@ class Readable:
             REASONING: self._reasoning,
             TOOL_CALL: self._tool_call,
             MESSAGE: self._message,
+            UPDATE: self._update,
             "progress": self._progress,
             INTERRUPT: self._interrupt,
             ATTEMPT: self._attempt,
@@ -122,6 +124,12 @@ class Readable:
             self._aside(line)
         if text.strip():
             self._aside(f"{data.get('role') or 'message'}: {shortened(text)}")
+
+    def _update(self, seq: int, data: dict[str, Any]) -> None:
+        """What a node returned, unless it is messages alone: each of them has been shown."""
+        output = data.get("output")
+        if not (isinstance(output, dict) and set(output) == {"messages"}):
+            self._aside(f"{UPDATE} {shortened(compact(data))}")
 
     def _progress(self, seq: int, data: dict[str, Any]) -> None:
         self._line(progress_text(data))

@@ -80,6 +80,13 @@ def test_other_events_are_one_short_line_on_stderr(capsys: Capture) -> None:
     assert err.count("\n") == 1
 
 
+def test_an_update_of_messages_alone_says_nothing_that_they_have_not(capsys: Capture) -> None:
+    messages = [{"type": "ai", "content": "hello", "id": "m1"}]
+    events = [token(1, "hello"), event(2, "update", node="n", output={"messages": messages})]
+    assert shown(events, capsys) == ("hello\n", "")
+    assert shown([event(2, "update", node="n", output={"messages": messages, "n": 1})], capsys)[1].startswith("update ")
+
+
 def test_each_message_has_its_own_line(capsys: Capture) -> None:
     assert shown([token(1, "a"), token(2, "b", "m2"), token(3, "c", "m2")], capsys)[0] == "a\nbc\n"
 
