@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from benchmarks.billing import Meter
 from benchmarks.graphs.answer import SECONDS, TOKENS
 from benchmarks.measure import table
@@ -88,9 +86,6 @@ def run_one_job(meter: Meter, *, watched: bool) -> Ran:
     logs = io.StringIO()
     with emulated_aws() as named, contextlib.redirect_stdout(logs):  # loggers take stdout as it is when they are made
         os.environ.update(named | ELSEWHERE, GRAPHJOBS_CONFIG=str(graphs))
-        boto3.setup_default_session(region_name=REGION)
-        session: Any = boto3.DEFAULT_SESSION
-        meter.attach(session.events)
         from graphjobs.api.job_request import JobRequest
         from graphjobs.api.joining import Joining
         from graphjobs.api.submission import Submission
@@ -102,12 +97,13 @@ def run_one_job(meter: Meter, *, watched: bool) -> Ran:
         from graphjobs.worker.handler import worker
         from graphjobs.worker.telemetry import metrics
 
+        session: Any = clients.session()  # ours: the default one is for the code of graphs
+        meter.attach(session.events)
         settings = Settings.from_env(os.environ)
         parts = Backend(settings)
         joining = Joining(parts.jobs, parts.threads, parts.log, parts.transitions, parts.history, now_ms)
         submission = Submission(parts.jobs, parts.queue, settings, joining)
         the_worker = worker()
-        meter.attach(the_worker.saver.table.dynamodb.meta.events)  # of a session of its own
         stream = create_app_from_env()
         before = meter.calls.copy()
         # With a key, as our client always sends one.
