@@ -106,6 +106,22 @@ def test_a_job_whose_worker_was_lost_is_ended(workers: Rig) -> None:
     assert gone(workers)
 
 
+def test_what_an_earlier_claim_saved_and_no_state_names_goes_too(workers: Rig) -> None:
+    talk = turns(workers, "talk", durable=True)
+    job, gate = talk.say("one"), Gate()
+    HOOKS["listen"] = gate.die
+    with pytest.raises(Died):
+        talk.run(job, gate)
+    workers.lapse()
+    talk.run(job)
+    assert any(where[1] == workers.row(job).checkpoint_thread(1) for where in stored(workers.aws))
+    delete_thread(talk)
+    reconcile(workers)
+    reconcile(workers)
+    assert not any(where[0] == "checkpoints" for where in stored(workers.aws)), "not only once the rows go"
+    assert gone(workers)
+
+
 def test_a_question_and_the_job_that_asked_it_go_together(workers: Rig) -> None:
     """The job was created without a thread; its thread was made when it asked."""
     job = workers.job("approval", {"said": ["hello"]})
