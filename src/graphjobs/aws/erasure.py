@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from graphjobs.aws import checkpoint_table, input_bodies, state_store
-from graphjobs.aws.checkpoint_table import CheckpointTable
+from graphjobs.aws.checkpoint_table import BATCH_WRITE, CheckpointTable, until_taken
 from graphjobs.aws.clients import error_code
 from graphjobs.aws.job_items import RECORD, input_key, job_id_of, row_key, webhook_key
 from graphjobs.aws.schema import BY_OWNER_INDEX
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
 
 ZOMBIE_MS: Final = 20 * 60_000
 """How long after a job's end something may still write for it: Lambda ends an invocation after 15 minutes."""
-
-BATCH_WRITE: Final = 25
-OBJECTS: Final = 1000
-"""What one `DeleteObjects` takes."""
 
 
 class ObjectsLeft(RuntimeError):
@@ -137,9 +133,9 @@ class Erasure:
         }
         keys = (item for page in _pages(self._dynamodb, query) for item in page)
         while some := list(islice(keys, BATCH_WRITE)):
-            left: Any = {self._events_table: [{"DeleteRequest": {"Key": key}} for key in some]}
-            while left:
-                left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems")
+            request: Any = {self._events_table: [{"DeleteRequest": {"Key": key}} for key in some]}
+            for _ in until_taken(lambda left: self._dynamodb.batch_write_item(RequestItems=left), request):
+                pass
 
     def _objects(self, prefix: str) -> None:
         """By prefix, since a write that crashed has left objects that no item names."""
