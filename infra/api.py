@@ -15,7 +15,7 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from graphjobs.core import cors
-from graphjobs.core.manifest import API, ROUTES
+from graphjobs.core.api_functions import API, ROUTES
 from infra.auth import Auth
 from infra.config import Config
 from infra.environment import Environment

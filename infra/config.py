@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
+from graphjobs.core.api_functions import API
 from graphjobs.core.lifecycle import FAIL, RESTART, RESUME
-from graphjobs.core.manifest import API
 from infra.graph_project import DEFAULT
 from infra.values import SECRET_ARN, Parser, flag, one_of, secrets, text, texts, variables, whole
 

@@ -17,6 +17,7 @@ from pytest import MonkeyPatch
 
 from graphjobs.aws import dynamo_log, job_store
 from graphjobs.aws.claims import Claim, Claims
+from graphjobs.aws.job_lists import JobLists
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
@@ -170,7 +171,7 @@ def renew_whatever_the_status(patch: MonkeyPatch) -> None:
 
 
 def a_crash_is_never_noticed(patch: MonkeyPatch) -> None:
-    patch.setattr(JobStore, "due", lambda self, shard, now, *, limit, after=None: ([], None))
+    patch.setattr(JobLists, "due", lambda self, shard, now, *, limit, after=None: ([], None))
 
 
 def a_hand_off_forgets_its_mark(patch: MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from graphjobs.core.manifest import API, FUNCTIONS, METRICS, ROUTES, FunctionSpec
+from graphjobs.core.api_functions import API, ROUTES
+from graphjobs.core.function_spec import FunctionSpec
+from graphjobs.core.manifest import FUNCTIONS, METRICS
 from graphjobs.core.settings import Settings, SettingsError
 from graphjobs.observability import Metric
 
@@ -18,7 +20,7 @@ SETTINGS = {spec.name: spec for spec in fields(Settings)}
 MAY_BE_EMPTY = {"graph_digest", "model", "secrets", "webhook_hosts", "event_bus", "webhooks_url"}
 """Settings whose empty default means something."""
 
-OWN_PLACES = ("src/graphjobs/core/manifest.py", "src/graphjobs/api/__init__.py")
+OWN_PLACES = ("src/graphjobs/core/api_functions.py", "src/graphjobs/api/__init__.py")
 """Besides a function's own module and entry: the manifest, and the list of modules that each package begins with."""
 
 

@@ -15,10 +15,10 @@ from openapi_spec_validator import validate
 from graphjobs.api.job_request import JobRequest
 from graphjobs.aws.claims import Claim
 from graphjobs.core import lifecycle, outcome
+from graphjobs.core.api_functions import ROUTES
 from graphjobs.core.change import Situation
 from graphjobs.core.event import OWN_TYPES, RESERVED_TYPES, Event
 from graphjobs.core.job import JOB_ID, Job, Release, Status, new_job_id
-from graphjobs.core.manifest import ROUTES
 from graphjobs.core.slot import Mark
 from graphjobs.core.turns import NotJoined
 from graphjobs.http.job_answer import accepted, summary

@@ -86,7 +86,7 @@ def _queue(job: Job) -> dict[str, Any] | None:
         thread = wiring().threads.get(job.thread)
         if thread is not None and job.job_id in thread.waiting:
             return {"ahead": thread.waiting.index(job.job_id) + 1, "of": "thread"}
-    return {"ahead": wiring().jobs.queued_before(job, limit=LOOKS_BACK), "of": "owner"}
+    return {"ahead": wiring().jobs.lists.queued_before(job, limit=LOOKS_BACK), "of": "owner"}
 
 
 handler = api_handler(app)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws.cancel import JobGone, cancel
+from graphjobs.aws.clients import lost_a_race
 from graphjobs.aws.job_items import Idempotency
-from graphjobs.aws.job_store import JobStore, lost_a_race
+from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.transition import Contended, Transitions
 from graphjobs.core import turns

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from graphjobs.aws.backend import Backend
-from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.job_lists import JobLists
 from graphjobs.core.job import Status, is_job_id
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.times import now_ms
@@ -28,9 +28,9 @@ app = http_app(logger)
 
 
 @lru_cache(maxsize=1)
-def wiring() -> JobStore:
+def wiring() -> JobLists:
     """What this function is made of, built once per process."""
-    return Backend(FUNCTIONS["list_jobs"].settings(os.environ)).jobs
+    return Backend(FUNCTIONS["list_jobs"].settings(os.environ)).jobs.lists
 
 
 @app.get("/jobs")
@@ -40,7 +40,7 @@ def list_jobs(
     cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
 ) -> Response[str]:
     """200 with a page of jobs; `next_cursor` is null on the last."""
-    jobs, following = wiring().list_by_owner(
+    jobs, following = wiring().by_owner(
         owner_of(app),
         now=now_ms(),
         limit=limit,

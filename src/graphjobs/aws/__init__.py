@@ -9,6 +9,7 @@
 * `erasure`: what is kept of a job, and how it is erased
 * `input_bodies`: large inputs in S3
 * `job_items`: keys of a job's items
+* `job_lists`: an owner's jobs, and those that are due: the two indexes
 * `job_store`: rows, inputs, idempotency records: conditional reads and writes
 * `owner_limit`: how many jobs an owner has that have not ended
 * `payload_store`: large slot bodies in S3

@@ -79,6 +79,18 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled, one code an item; the error's own code if it says no more."""
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    return [str(reason.get("Code", "None")) for reason in reasons] or [error_code(error)]
+
+
+def lost_a_race(error: ClientError) -> bool:
+    """Whether a transaction failed only because another one was at the same items."""
+    codes = {code for code in cancellation_codes(error) if code != "None"}
+    return bool(codes) and codes <= {"ConditionalCheckFailed", "TransactionConflict"} | CONFLICT_CODES
+
+
 def endpoint() -> str | None:
     """The emulator of `graphjobs local`; None for AWS, or for what the SDK's own variables say."""
     return os.environ.get(ENDPOINT_VARIABLE) or None

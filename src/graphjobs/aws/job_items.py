@@ -1,12 +1,13 @@
-"""Keys of the items of the Jobs table: a job's row and what is stored beside it, and a thread's row."""
+"""Keys of the items of the Jobs table and its indexes: a job's row, what is stored beside it, a thread's row."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from graphjobs.aws.schema import ACTIVE_SHARDS
+from graphjobs.core.job import Job
 
 PREFIX: Final = "job#"
 """Of a row's key."""
@@ -46,6 +47,20 @@ def shard_of(name: str) -> dict[str, str]:
 def job_id_of(pk: str) -> str:
     """The job of a row's key."""
     return pk.removeprefix(PREFIX)
+
+
+def index_keys(job: Job) -> dict[str, Any]:
+    """Attributes of a row that put it into the indexes. A deleted job is in no list, and is due until it is erased."""
+    keys = {} if job.deleting else {"created": {"S": created_key(job)}}
+    if not job.status.terminal or job.deleting:
+        keys["active"] = shard_of(job.job_id)
+        keys["due_at"] = {"N": str(job.due_at)}
+    return keys
+
+
+def created_key(job: Job) -> str:
+    """Sort key of the row in `by_owner`: times of equal length sort as text."""
+    return f"{job.created_at:013d}#{job.job_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,24 @@
 """The Jobs table: rows, inputs and idempotency records.
 
 Every change of a row is conditional on what was read of it (`GUARD`), so that of two writers who read the same
-row one wins and the other is told (`RowChanged`). Changes that also write the log are in `transition.py`.
+row one wins and the other is told (`RowChanged`). Changes that also write the log are in `transition.py`; what is
+read through the indexes is in `job_lists.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from graphjobs.aws.clients import CONFLICT_CODES, error_code
+from graphjobs.aws.clients import cancellation_codes, error_code
 from graphjobs.aws.input_bodies import INLINE_BYTES, InputBodies
-from graphjobs.aws.job_items import RECORD, Idempotency, input_key, job_id_of, row_key, shard_of, webhook_key
+from graphjobs.aws.job_items import RECORD, Idempotency, index_keys, input_key, row_key, webhook_key
+from graphjobs.aws.job_lists import JobLists
 from graphjobs.aws.owner_limit import OwnerLimit, OwnerLimitReached
 from graphjobs.aws.retry import Retry
-from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
-from graphjobs.core.job import Job, Status, job_from_item, row_attributes
-from graphjobs.core.version import NewerVersion
+from graphjobs.core.job import Job, job_from_item, row_attributes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,9 +34,6 @@ WEBHOOK: Final = "webhook"
 
 UNSET: Final = ("thread_id", "rollback", "deleting")
 """What others may add to a row without changing its state: a row that was read without them is still without them."""
-
-MAX_LIST_PAGES: Final = 10
-"""Pages that one `list_by_owner` reads at most while a filter matches little."""
 
 
 class RowChanged(Exception):
@@ -55,6 +51,7 @@ class JobStore:
         """`bodies` takes inputs that are too large for an item; needed by those who create jobs or run them."""
         self._client = client
         self._table = table
+        self.lists = JobLists(client, table)
         self.owner_limit = OwnerLimit(table)
         self._bodies = bodies
 
@@ -78,7 +75,7 @@ class JobStore:
             ClientError, BotoCoreError: as DynamoDB answers; nothing was stored, or all of it was.
         """
         expires = {"expires_at": {"N": str(job.expires_at)}}
-        row = {"pk": row_key(job.job_id), **row_attributes(job), **_index_keys(job)}
+        row = {"pk": row_key(job.job_id), **row_attributes(job), **index_keys(job)}
         items: list[dict[str, Any]] = [
             {"Item": row, "ConditionExpression": "attribute_not_exists(pk)"},
             {"Item": {"pk": input_key(job.job_id), **self._input_attributes(job.job_id, body), **expires}},
@@ -197,8 +194,8 @@ class JobStore:
 
     def change(self, before: Job, after: Job, guard: tuple[str, ...] = GUARD) -> dict[str, Any]:
         """The conditional update from `before` to `after`, for `update` and for a transaction."""
-        old = {**row_attributes(before), **_index_keys(before)}
-        new = {**row_attributes(after), **_index_keys(after)}
+        old = {**row_attributes(before), **index_keys(before)}
+        new = {**row_attributes(after), **index_keys(after)}
         # The version even if it is the same here: the row may be of an older release.
         changed = {name: value for name, value in new.items() if old.get(name) != value or name == "v"}
         gone = [name for name in old if name not in new]
@@ -290,112 +287,3 @@ class JobStore:
                 return None
             raise
         return job_from_item(answer["Attributes"])
-
-    def queued_before(self, job: Job, *, limit: int) -> int:
-        """How many jobs of the same owner are queued, of the last `limit` that were created before `job`.
-
-        One query of the index, perhaps a moment old: half a read unit per 4 KB of rows.
-        """
-        answer = self._client.query(
-            TableName=self._table,
-            IndexName=BY_OWNER_INDEX,
-            KeyConditionExpression="#owner = :owner AND created < :created",
-            FilterExpression="#status = :queued",
-            ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
-            ExpressionAttributeValues={
-                ":owner": {"S": job.owner},
-                ":created": {"S": _created(job)},
-                ":queued": {"S": Status.QUEUED.value},
-            },
-            ScanIndexForward=False,
-            Limit=limit,
-            Select="COUNT",
-        )
-        return answer["Count"]
-
-    def list_by_owner(
-        self, owner: str, *, now: int, limit: int, status: str | None, after: tuple[str, str] | None
-    ) -> tuple[list[Job], tuple[str, str] | None]:
-        """Up to `limit` of an owner's jobs, newest first, and where to go on; `after` is such a place."""
-        values: dict[str, Any] = {":owner": {"S": owner}, ":now": {"N": str(now // 1000)}}
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": BY_OWNER_INDEX,
-            "KeyConditionExpression": "#owner = :owner",
-            "FilterExpression": "expires_at > :now",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-            "Limit": limit + 1,
-        }
-        if status is not None:
-            query["FilterExpression"] += " AND #status = :status"
-            query["ExpressionAttributeNames"]["#status"] = "status"
-            values[":status"] = {"S": status}
-        start: Any = _list_start(owner, after) if after else None
-        jobs: list[Job] = []
-        for _ in range(MAX_LIST_PAGES):
-            page = query | ({"ExclusiveStartKey": start} if start else {})
-            answer = self._client.query(**page)
-            jobs += _readable(answer["Items"])
-            start = answer.get("LastEvaluatedKey")
-            if len(jobs) > limit:
-                last = jobs[limit - 1]
-                return jobs[:limit], (last.job_id, _created(last))
-            if start is None:
-                return jobs, None
-        return jobs, (job_id_of(start["pk"]["S"]), start["created"]["S"])
-
-    def due(self, shard: int, now: int, *, limit: int, after: Any = None) -> tuple[list[str], Any]:
-        """Ids of up to `limit` jobs of one shard of the active index that are due, the most overdue first.
-
-        A thread that is to be erased is named by its key.
-
-        And where to go on, to be given as `after`; None at the end.
-        """
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": ACTIVE_INDEX,
-            "KeyConditionExpression": "active = :shard AND due_at <= :now",
-            "ExpressionAttributeValues": {":shard": {"S": str(shard)}, ":now": {"N": str(now)}},
-            "Limit": limit,
-        }
-        answer = self._client.query(**query | ({"ExclusiveStartKey": after} if after else {}))
-        return [job_id_of(item["pk"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
-
-
-def _readable(items: list[dict[str, Any]]) -> Iterator[Job]:
-    """The jobs of rows; those that only a newer release can read are left out."""
-    for item in items:
-        with suppress(NewerVersion):
-            yield job_from_item(item)
-
-
-def cancellation_codes(error: ClientError) -> list[str]:
-    """Why a transaction was cancelled, one code an item; the error's own code if it says no more."""
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-    return [str(reason.get("Code", "None")) for reason in reasons] or [error_code(error)]
-
-
-def lost_a_race(error: ClientError) -> bool:
-    """Whether a transaction failed only because another one was at the same items."""
-    codes = {code for code in cancellation_codes(error) if code != "None"}
-    return bool(codes) and codes <= {"ConditionalCheckFailed", "TransactionConflict"} | CONFLICT_CODES
-
-
-def _index_keys(job: Job) -> dict[str, Any]:
-    # A job that is deleted is in no list, and is due until it is erased.
-    keys = {} if job.deleting else {"created": {"S": _created(job)}}
-    if not job.status.terminal or job.deleting:
-        keys["active"] = shard_of(job.job_id)
-        keys["due_at"] = {"N": str(job.due_at)}
-    return keys
-
-
-def _created(job: Job) -> str:
-    return f"{job.created_at:013d}#{job.job_id}"
-
-
-def _list_start(owner: str, after: tuple[str, str]) -> dict[str, Any]:
-    job_id, created = after
-    return {"pk": row_key(job_id), "owner": {"S": owner}, "created": {"S": created}}

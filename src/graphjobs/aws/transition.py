@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws.clients import is_transient
-from graphjobs.aws.job_store import JobStore, RowChanged, lost_a_race
+from graphjobs.aws.clients import is_transient, lost_a_race
+from graphjobs.aws.job_store import JobStore, RowChanged
 from graphjobs.aws.queue import UNSENT_GRACE_MS
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.thread_store import ThreadStore

@@ -1,9 +1,11 @@
 """The domain: jobs, events, slots, settings. Pure: no AWS, no HTTP, no LangGraph.
 
+* `api_functions`: the functions behind the HTTP API, a part of `manifest`
 * `change`: what a rule is given and what it wants
 * `cors`: headers that a page of another origin may send and read
 * `event`: the event model and its JSON line
 * `event_log`: what a log promises, whatever it is stored in
+* `function_spec`: what `manifest` says of one function
 * `job`: the row: statuses, attributes, what may be said of it
 * `langgraph_json`: the one reader of `langgraph.json`
 * `lifecycle`: the rules of a job's life: claim, finish, release, cancel, expire

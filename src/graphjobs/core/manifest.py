@@ -1,174 +1,19 @@
 """Every function of a deployment, once: what it answers, reads, may do, brings along and measures.
 
 The API's routes, roles, bundles, environment variables and metrics (`infra`), the local edge, the functions' own
-start-up, the benchmarks and the tests all read this table. It imports the standard library and `Settings` alone.
+start-up, the benchmarks and the tests all read this table; those behind the HTTP API are in `api_functions`. It
+imports the standard library and `Settings` alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-from graphjobs.core.settings import Settings
+from graphjobs.core.api_functions import API, TICKETS
+from graphjobs.core.function_spec import FunctionSpec
 
-Route = tuple[str, str]
-"""Method and path, such as ``("GET", "/jobs/{job_id}/status")``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionSpec:
-    """One function.
-
-    Attributes:
-        name: the folder of its entry, `functions/<name>/`, and the service in its logs and metrics.
-        module: where its code begins.
-        group: the dependency group of its bundle.
-        routes: what it answers behind the HTTP API, each with a token; none for the others.
-        needs: attributes of `Settings` that must be set; it does not start without them.
-        reads: further attributes of `Settings`, which have a default.
-        may: AWS actions by the name of a resource (`infra.permissions` knows their ARNs). A transaction is authorised
-            as its parts are (PutItem, UpdateItem). Only what the code calls: a test compares.
-        metrics: what it writes, by the names in `graphjobs.observability`.
-        memory_mb: where it is no context key of the deployment.
-        timeout_seconds: where it is no context key of the deployment.
-        part: of which deployments it is: those with ``notify``, ``rest_api`` or ``canary``; empty for all.
-    """
-
-    name: str
-    module: str
-    group: str
-    routes: tuple[Route, ...] = ()
-    needs: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    may: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()
-    memory_mb: int | None = None
-    timeout_seconds: int | None = None
-    part: str = ""
-
-    @property
-    def optional(self) -> bool:
-        """Whether only a deployment that asks for it has it."""
-        return bool(self.part)
-
-    def settings(self, environ: Mapping[str, str]) -> Settings:
-        """The settings of this function.
-
-        Raises:
-            SettingsError: one that it needs is missing, or one is wrong.
-        """
-        return Settings.from_env(environ, required=self.needs)
-
-
-_TICKETS: Final = {"ticket_secret": ("secretsmanager:GetSecretValue",)}
-
-_ALL: Final = (
-    FunctionSpec(
-        name="create_job",
-        module="graphjobs.api.create_job",
-        routes=(("POST", "/jobs"), ("POST", "/threads/{thread_id}/state")),
-        needs=(
-            "jobs_table",
-            "events_table",
-            "checkpoints_table",
-            "queue_url",
-            "payload_bucket",
-            "stream_url",
-            "ticket_secret",
-        ),
-        reads=(
-            "graphs",
-            "default_timeout_seconds",
-            "max_timeout_seconds",
-            "retention_seconds",
-            "thread_retention_seconds",
-            "webhook_hosts",
-            "max_active_jobs",
-        ),
-        may={
-            "jobs": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-            # The multitask strategies that end the jobs before.
-            "events": ("dynamodb:PutItem", "dynamodb:Query"),
-            # The states that a job may begin at.
-            "checkpoints": ("dynamodb:Query",),
-            "bucket/inputs/*": ("s3:PutObject",),
-            "queue": ("sqs:SendMessage",),
-            **_TICKETS,
-        },
-        group="api",
-        metrics=("JobsCreated",),
-    ),
-    FunctionSpec(
-        name="list_jobs",
-        module="graphjobs.api.list_jobs",
-        routes=(("GET", "/jobs"),),
-        needs=("jobs_table",),
-        may={"jobs/index/by_owner": ("dynamodb:Query",)},
-        group="api",
-    ),
-    FunctionSpec(
-        name="job_status",
-        module="graphjobs.api.job_status",
-        routes=(("GET", "/jobs/{job_id}/status"),),
-        needs=("jobs_table", "events_table", "payload_bucket", "stream_url"),
-        reads=("thread_retention_seconds",),
-        may={
-            "jobs": ("dynamodb:GetItem",),
-            "jobs/index/by_owner": ("dynamodb:Query",),
-            "events": ("dynamodb:Query",),
-            "bucket/events/*": ("s3:GetObject",),
-        },
-        group="api",
-    ),
-    FunctionSpec(
-        name="cancel_job",
-        module="graphjobs.api.cancel_job",
-        routes=(("POST", "/jobs/{job_id}/cancel"), ("DELETE", "/jobs/{job_id}")),
-        needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
-        reads=("thread_retention_seconds",),
-        may={
-            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
-            "events": ("dynamodb:PutItem", "dynamodb:Query"),
-            # To the next job of its thread.
-            "queue": ("sqs:SendMessage",),
-        },
-        group="api",
-        metrics=("JobsCancelled",),
-    ),
-    FunctionSpec(
-        name="stream_ticket",
-        module="graphjobs.api.stream_ticket",
-        routes=(("POST", "/jobs/{job_id}/stream-ticket"), ("DELETE", "/jobs/{job_id}/stream-ticket")),
-        needs=("jobs_table", "stream_url", "ticket_secret"),
-        may={"jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"), **_TICKETS},
-        group="api",
-    ),
-    FunctionSpec(
-        name="threads",
-        module="graphjobs.api.threads",
-        routes=(
-            ("POST", "/threads"),
-            ("GET", "/threads/{thread_id}"),
-            ("PATCH", "/threads/{thread_id}"),
-            ("DELETE", "/threads/{thread_id}"),
-            ("GET", "/threads/{thread_id}/state"),
-            ("GET", "/threads/{thread_id}/state/{checkpoint_id}"),
-            ("POST", "/threads/{thread_id}/state/checkpoint"),
-            ("GET", "/threads/{thread_id}/history"),
-            ("POST", "/threads/{thread_id}/history"),
-        ),
-        needs=("jobs_table", "events_table", "checkpoints_table", "payload_bucket"),
-        reads=("thread_retention_seconds",),
-        may={
-            "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
-            # How far the running job has got.
-            "events": ("dynamodb:Query",),
-            "checkpoints": ("dynamodb:BatchGetItem", "dynamodb:Query"),
-            "bucket/states/*": ("s3:GetObject",),
-        },
-        group="api",
-    ),
+_OTHERS: Final = (
     FunctionSpec(
         name="stream",
         module="graphjobs.stream.app",
@@ -178,7 +23,7 @@ _ALL: Final = (
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"),
             "bucket/events/*": ("s3:GetObject",),
-            **_TICKETS,
+            **TICKETS,
         },
         group="stream",
         metrics=("DeliveryLag", "OpenStreams"),
@@ -267,22 +112,16 @@ _ALL: Final = (
         memory_mb=256,
         timeout_seconds=120,
     ),
-)
-
-_FRONT: Final = (
     FunctionSpec(
         name="authorize_stream",
         part="rest_api",
         module="graphjobs.stream.authorizer",
         group="stream",
         needs=("oidc_issuer", "oidc_audience", "ticket_secret"),
-        may=_TICKETS,
+        may=TICKETS,
         memory_mb=256,
         timeout_seconds=10,
     ),
-)
-
-_CANARY: Final = (
     FunctionSpec(
         name="canary",
         part="canary",
@@ -295,9 +134,6 @@ _CANARY: Final = (
         memory_mb=256,
         timeout_seconds=120,
     ),
-)
-
-_NOTIFICATIONS: Final = (
     FunctionSpec(
         name="publish_status",
         part="notify",
@@ -341,14 +177,8 @@ _NOTIFICATIONS: Final = (
     ),
 )
 
-FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*_ALL, *_FRONT, *_CANARY, *_NOTIFICATIONS)}
+FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {spec.name: spec for spec in (*API, *_OTHERS)}
 """By name."""
-
-API: Final = tuple(spec for spec in _ALL if spec.routes)
-"""Those behind the HTTP API."""
-
-ROUTES: Final = tuple((method, path, spec.name) for spec in API for method, path in spec.routes)
-"""Method, path and function of every route of the HTTP API."""
 
 METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     metric: tuple(name for name, spec in FUNCTIONS.items() if metric in spec.metrics)

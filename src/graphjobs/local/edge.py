@@ -29,7 +29,8 @@ from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.jwt_auth import JwtVerifier
 from graphjobs.auth.principal import AuthError
 from graphjobs.core import cors
-from graphjobs.core.manifest import API, ROUTES, FunctionSpec
+from graphjobs.core.api_functions import API, ROUTES
+from graphjobs.core.function_spec import FunctionSpec
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
 from graphjobs.local.issuer import ensure_key, public_keys

@@ -83,7 +83,7 @@ class Reconciler:
         after: Any = None
         for _ in range(MAX_PAGES):
             try:
-                due, after = self.jobs.due(shard, self.clock(), limit=PAGE, after=after)
+                due, after = self.jobs.lists.due(shard, self.clock(), limit=PAGE, after=after)
             except (ClientError, BotoCoreError) as error:
                 self.logger.error("due jobs not read", extra={"shard": shard, "error": str(error)})
                 counts[Done.FAILED] += 1

@@ -17,7 +17,7 @@ from starlette.routing import Match, Route
 
 from graphjobs.auth.ticket_keys import SecretKeyring
 from graphjobs.auth.tickets import Tickets
-from graphjobs.core.manifest import ROUTES
+from graphjobs.core.api_functions import ROUTES
 from graphjobs.core.times import now_ms
 from graphjobs.local.gateway import payload
 from graphjobs.local.lambda_context import LambdaContext

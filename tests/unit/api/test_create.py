@@ -228,7 +228,7 @@ def test_a_job_that_could_not_be_sent_is_soon_due_for_the_reconciler(service: Ap
     service.sqs.fail("send_message", client_error("ServiceUnavailable", 503))
     service.submit()
     soon = now_ms() + 15_000
-    assert sum(len(service.aws.jobs.due(shard, soon, limit=9)[0]) for shard in range(4)) == 1
+    assert sum(len(service.aws.jobs.lists.due(shard, soon, limit=9)[0]) for shard in range(4)) == 1
 
 
 def test_a_worker_that_is_faster_than_the_note_of_sending_changes_nothing(service: Api) -> None:

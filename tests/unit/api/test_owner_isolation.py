@@ -11,8 +11,8 @@ import pytest
 
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.job_store import JobStore
+from graphjobs.core.api_functions import ROUTES
 from graphjobs.core.job import Job, new_job_id
-from graphjobs.core.manifest import ROUTES
 from graphjobs.core.outcome import completed
 from tests.support.api.calls import Answer, Api
 from tests.support.api.threads import with_a_state

@@ -57,7 +57,7 @@ def test_its_owner_is_told_to_come_back(aws: Backend, change: dict[str, Any]) ->
 def test_a_list_leaves_out_what_it_cannot_say_anything_of(aws: Backend) -> None:
     one, other = aws.new_job(), aws.new_job()
     written(aws, one, {"status": {"S": "paused"}})
-    jobs, _ = aws.jobs.list_by_owner("user-1", now=aws.clock(), limit=10, status=None, after=None)
+    jobs, _ = aws.jobs.lists.by_owner("user-1", now=aws.clock(), limit=10, status=None, after=None)
     assert [job.job_id for job in jobs] == [other.job_id]
 
 

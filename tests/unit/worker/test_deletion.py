@@ -187,7 +187,7 @@ def test_a_deleted_job_is_in_no_list_and_its_key_makes_no_other(workers: Rig) ->
     aws, job = workers.aws, whole_job(workers)
     run(workers, job)
     delete(workers, job)
-    assert aws.jobs.list_by_owner(job.owner, now=aws.clock(), limit=10, status=None, after=None) == ([], None)
+    assert aws.jobs.lists.by_owner(job.owner, now=aws.clock(), limit=10, status=None, after=None) == ([], None)
     with pytest.raises(KeyReused):
         aws.jobs.recorded(key_of(job), aws.clock())
     later(workers)
