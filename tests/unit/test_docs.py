@@ -10,12 +10,14 @@ import json
 import re
 import shlex
 import subprocess
+from argparse import ArgumentParser, _SubParsersAction
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from graphjobs.admin.arguments import admin_parser
 from graphjobs.cli.arguments import argument_parser
 from graphjobs.core.event import CUSTOM, OWN_TYPES
 from graphjobs.core.outcome import MESSAGES
@@ -211,10 +213,25 @@ def test_every_block_of_code_can_be_read(document: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+def test_every_command_of_an_operator_is_one() -> None:
+    lines = [line for block in blocks(OPERATIONS, "sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("admin ")]
+    commands += [shlex.split(text)[1:] for text in re.findall(r"`(admin [^`]+)`", OPERATIONS)]
+    assert {admin_parser().parse_args(command).verb for command in commands} == set(verbs_of(admin_parser()))
+
+
+def verbs_of(parser: ArgumentParser) -> list[str]:
+    """The commands of a parser."""
+    (verbs,) = (action.choices for action in parser._actions if isinstance(action, _SubParsersAction))
+    return list(verbs)
+
+
 def test_every_command_of_the_readme_is_one() -> None:
     lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/graphjobs ")]
-    verbs = {argument_parser().parse_args(command).verb for command in commands if command[0] != "local"}
+    for command in (command for command in commands if command[0] == "admin"):
+        admin_parser().parse_args(command[1:])
+    verbs = {argument_parser().parse_args(command).verb for command in commands if command[0] not in ("local", "admin")}
     assert verbs == {
         "submit",
         "status",

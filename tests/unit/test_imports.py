@@ -54,9 +54,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local": {"processes", "core", "aws", "auth", "http", "api", "stream", "worker", "reconcile", "packages"},
     "packages": {"core"},
     "cli": {"core", "client", "packages", "processes"},
+    "admin": {"core", "client", "cli", "aws"},
     "testing": {"core", "aws", "local"},
 }
-"""Which other parts of the package each part may import; `cli` reaches `local` by name, when it is asked for."""
+"""Which other parts of the package each part may import; `cli` reaches `local`
+and `admin` by name, when it is asked for."""
 
 # A process a module, each forked from one that has loaded what most of them share: that alone takes half a second.
 LOADED = """

@@ -8,22 +8,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.queue_place import place_in_queue
 from graphjobs.aws.thread_store import ThreadStore
-from graphjobs.core.job import Job, Status
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http.job_answer import summary
 from graphjobs.http.resolver import api_handler, fits, http_app, json_answer, json_text, own_job
 from graphjobs.observability import logger as make_logger
-
-LOOKS_BACK: Final = 100
-"""Jobs of the same owner, created before, among which those that are queued are counted."""
 
 logger = make_logger("job_status")
 app = http_app(logger)
@@ -55,7 +51,13 @@ def job_status(job_id: str) -> Response[str]:
     """
     made = wiring()
     job = own_job(app, made.jobs, job_id)
-    body = summary(job) | {"last_seq": 0, "result": None, "interrupts": [], "error": None, "queue": _queue(job)}
+    body = summary(job) | {
+        "last_seq": 0,
+        "result": None,
+        "interrupts": [],
+        "error": None,
+        "queue": place_in_queue(job, made.jobs, made.threads),
+    }
     tail = made.log.tail(job.job_id)
     if tail is not None:
         body["last_seq"] = tail.last_seq
@@ -72,21 +74,6 @@ def job_status(job_id: str) -> Response[str]:
         result_url = f"{made.stream}/stream/{job.job_id}?after={body['last_seq'] - 1}"
         body |= {"result": None, "result_too_large": True, "result_url": result_url}
     return json_answer(200, body)
-
-
-def _queue(job: Job) -> dict[str, Any] | None:
-    """How many jobs come before one that is queued: ``{"ahead", "of"}``.
-
-    In its thread's queue that is exact. The queue of all jobs tells nobody's place, and takes owners in turn, so what
-    counts is how many of the same owner came before.
-    """
-    if job.status is not Status.QUEUED:
-        return None
-    if job.waiting:
-        thread = wiring().threads.get(job.thread)
-        if thread is not None and job.job_id in thread.waiting:
-            return {"ahead": thread.waiting.index(job.job_id) + 1, "of": "thread"}
-    return {"ahead": wiring().jobs.lists.queued_before(job, limit=LOOKS_BACK), "of": "owner"}
 
 
 handler = api_handler(app)

@@ -14,6 +14,7 @@
 * `owner_limit`: how many jobs an owner has that have not ended
 * `payload_store`: large slot bodies in S3
 * `queue`: the SQS message
+* `queue_place`: how many jobs come before one
 * `retry`: how often and how long to try again
 * `schema`: keys and indexes of the four tables
 * `state_store`: the states of threads

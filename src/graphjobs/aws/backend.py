@@ -16,6 +16,7 @@ from graphjobs.aws.state_store import StateStore
 from graphjobs.aws.thread_history import ThreadHistory
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
+from graphjobs.core.times import Clock, now_ms
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 class Backend:
     """Each part is made when it is first asked for, so a function needs the settings of those that it uses."""
 
-    def __init__(self, settings: Settings, config: Config = clients.REQUEST) -> None:
+    def __init__(self, settings: Settings, config: Config = clients.REQUEST, clock: Clock = now_ms) -> None:
         """`config` says how long its clients wait and how often they try: see `clients`."""
-        self._settings = settings
+        self.settings = settings
+        self.clock = clock
         self._config = config
 
     @cached_property
@@ -40,34 +42,36 @@ class Backend:
     @cached_property
     def jobs(self) -> JobStore:
         """The rows."""
-        bodies = InputBodies(lambda: clients.s3(self._config), self._settings.payload_bucket)
-        return JobStore(self.dynamodb, self._settings.jobs_table, bodies)
+        bodies = InputBodies(lambda: clients.s3(self._config), self.settings.payload_bucket)
+        return JobStore(self.dynamodb, self.settings.jobs_table, bodies)
 
     @cached_property
     def log(self) -> DynamoEventLog:
         """The events."""
-        payloads = PayloadStore(clients.s3(self._config), self._settings.payload_bucket)
-        return DynamoEventLog(self.dynamodb, self._settings.events_table, payloads)
+        payloads = PayloadStore(clients.s3(self._config), self.settings.payload_bucket)
+        return DynamoEventLog(self.dynamodb, self.settings.events_table, payloads)
 
     @cached_property
     def transitions(self) -> Transitions:
         """What changes row and log together."""
-        return Transitions(self.dynamodb, self.jobs, self.log, threads=self.threads, announce=self.queue.announce)
+        return Transitions(
+            self.dynamodb, self.jobs, self.log, threads=self.threads, announce=self.queue.announce, clock=self.clock
+        )
 
     @cached_property
     def threads(self) -> ThreadStore:
         """The rows of threads."""
-        return ThreadStore(self.dynamodb, self._settings.jobs_table, self._settings.thread_retention_seconds)
+        return ThreadStore(self.dynamodb, self.settings.jobs_table, self.settings.thread_retention_seconds)
 
     @cached_property
     def erasure(self) -> Erasure:
         """What erases deleted jobs."""
-        return Erasure(self.dynamodb, clients.s3(self._config), self.threads, self.states, self._settings)
+        return Erasure(self.dynamodb, clients.s3(self._config), self.threads, self.states, self.settings)
 
     @cached_property
     def states(self) -> StateStore:
         """The states of threads."""
-        settings = self._settings
+        settings = self.settings
         return StateStore(
             self.dynamodb,
             settings.checkpoints_table,
@@ -84,4 +88,4 @@ class Backend:
     @cached_property
     def queue(self) -> JobQueue:
         """The messages."""
-        return JobQueue(clients.sqs(self._config), self._settings.queue_url)
+        return JobQueue(clients.sqs(self._config), self.settings.queue_url)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager", "events"]
+    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager", "events", "cloudformation", "lambda"]
 
 ENDPOINT_VARIABLE: Final = "GRAPHJOBS_AWS_ENDPOINT_URL"
 EMULATOR_REGION: Final = "us-east-1"
@@ -136,6 +136,16 @@ def s3(config: Config = REQUEST) -> S3Client:
 def events(config: Config = REQUEST) -> Any:
     """An EventBridge client."""
     return _client("events", config)
+
+
+def cloudformation(config: Config = REQUEST) -> Any:
+    """A CloudFormation client."""
+    return _client("cloudformation", config)
+
+
+def lambda_(config: Config = REQUEST) -> Any:
+    """A Lambda client."""
+    return _client("lambda", config)
 
 
 def secrets_manager(config: Config = REQUEST) -> SecretsManagerClient:

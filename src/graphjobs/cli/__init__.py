@@ -8,7 +8,7 @@
 * `event_text`: what a line about one event says
 * `event_view`: events on a terminal
 * `job_view`: jobs on a terminal
-* `local_package`: the way to `local/`
+* `local_package`: the way to `local/` and `admin/`
 * `local_process`: a local instance as a child
 * `main`: the `graphjobs` command
 * `notices`: what is said while nothing comes

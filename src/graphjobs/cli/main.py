@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphjobs.cli.arguments import argument_parser
-from graphjobs.cli.local_package import local_module
+from graphjobs.cli.local_package import admin_module, local_module
 from graphjobs.cli.target import Options, mint_local_token, resolve, state_dir
 from graphjobs.cli.terminal import BROKEN_PIPE, INTERRUPTED, say, silence_stdout, use_utf8
 from graphjobs.client.errors import ConfigurationError, GraphjobsError
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     if argv[:1] == ["local"]:
         return _local(argv[1:])
+    if argv[:1] == ["admin"]:
+        return int(admin_module("graphjobs.admin.command").admin(argv[1:]))
     parser = argument_parser()
     args = parser.parse_args(argv)
     if args.verb == "token":

@@ -8,13 +8,15 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from graphjobs.core.manifest import FUNCTIONS
+from graphjobs.core.settings import PREFIX
 from graphjobs.local.console import Console, how_it_ended
 from graphjobs.local.notes import DIED, GRAPHS, STARTED, Note
 from graphjobs.local.process import ChildProcess
@@ -68,6 +70,7 @@ class Supervisor:
         self._api_port = usable_port(plan.api_port)
         self._stream_port = usable_port(plan.stream_port)
         self._endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        self._named: dict[str, str] = {}
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -81,6 +84,7 @@ class Supervisor:
             "aws_endpoint_url": self._endpoint,
             "issuer": f"{self._api_url}/oidc",
             "audience": AUDIENCE,
+            "settings": self._named,
             "pids": {**pids, "workers": [pid for _, pid in sorted(self._worker_pids.items())]},
         }
 
@@ -106,6 +110,7 @@ class Supervisor:
         """All at once: what takes long is importing, and none of them calls another before the first job."""
         plan, began = self._plan, time.monotonic()
         environ = self._resources() | self._settings()
+        self._named = _worker_settings({**os.environ, **environ})
         pool = ["--workers", str(plan.workers), "--logs", str(self._folder.logs)]
         pool += ["--leave-lost-jobs"] if plan.leave_lost_jobs else []
         state = ["--state-dir", str(plan.state_dir)]
@@ -206,6 +211,13 @@ class Supervisor:
         if self._emulator is not None:
             self._emulator.stop()
         self._folder.clear()
+
+
+def _worker_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where everything is and how jobs are bounded, as the worker knows it: for who operates the instance."""
+    spec = FUNCTIONS["worker"]
+    variables = [PREFIX + name.upper() for name in (*spec.needs, *spec.reads)]
+    return {name: environ[name] for name in variables if name in environ}
 
 
 def usable_port(port: int) -> int:

@@ -1,0 +1,9 @@
+"""For the people who operate a deployment: `graphjobs admin`, with their own IAM credentials and no HTTP.
+
+* `arguments`: its grammar
+* `command`: its entry: finds the deployment, says what went wrong
+* `commands`: list, show, cancel, requeue, purge
+* `deployment`: which tables, queue and bucket
+* `job_facts`: all that is known of one job, but for what its user wrote
+* `prospect`: what becomes of a job if nobody does anything
+"""
