@@ -12,11 +12,13 @@ from typing import Any
 import botocore.client
 import pytest
 
+from graphjobs.core import turns
 from graphjobs.core.outcome import completed
 from tests.infra.recorded import needed
 from tests.support.backend import Backend
 from tests.support.operator import Operator, operated
 from tests.support.stack import make_stack
+from tests.support.stores import stored
 from tests.unit.lifecycle.steps import claimed
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "OPERATIONS.md"
@@ -85,3 +87,16 @@ def test_to_look_and_to_change_need_just_what_the_policy_says(aws: Backend, call
     assert look == said["Look"]
     change = called("requeue", job.job_id) | called("cancel", job.job_id) | called("purge", aws.new_job().job_id)
     assert change - said["Look"] == said["Change"]
+
+
+def test_to_erase_needs_just_what_the_policy_says_too(aws: Backend, called: Callable[..., set[str]]) -> None:
+    said = policy()
+    with_large_end(aws)
+    thread = turns.own_thread(aws.new_job(), None, aws.clock())
+    aws.threads.commit(aws.threads.touched(thread, aws.clock()))
+    aws.dynamodb.put_item(TableName="store", Item={"PK": {"S": "user-1"}, "SK": {"S": ".key"}})
+    erased = called("erase", "--owner", "user-1", "--yes")
+    aws.clock.advance(1201)
+    erased |= called("erase", "--owner", "user-1", "--yes")
+    assert not list(stored(aws))
+    assert erased - said["Look"] - said["Change"] == said["Erase"]

@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local": {"processes", "core", "aws", "auth", "http", "api", "stream", "worker", "reconcile", "packages"},
     "packages": {"core"},
     "cli": {"core", "client", "packages", "processes"},
-    "admin": {"core", "client", "cli", "aws"},
+    "admin": {"core", "client", "cli", "aws", "reconcile"},
     "testing": {"core", "aws", "local"},
 }
 """Which other parts of the package each part may import; `cli` reaches `local`

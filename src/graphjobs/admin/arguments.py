@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from typing import Final
 
 from graphjobs.cli.arguments import positive
 from graphjobs.core.job import Status
 
 DEFAULT_LIMIT: Final = 20
+DEFAULT_WAIT: Final = 120
+"""A worker that was asked to stop does so within seconds; the lease of a lost one lapses within a minute."""
 
 DESCRIPTION: Final = "Look after the jobs of a deployment, with your own AWS credentials."
 EPILOG: Final = """\
@@ -58,4 +60,29 @@ def admin_parser() -> ArgumentParser:
         one = verbs.add_parser(verb, parents=[target], help=text, description=text[0].upper() + text[1:] + ".")
         one.add_argument("job_id", metavar="JOB_ID")
         one.set_defaults(command=verb)
+
+    erase = verbs.add_parser(
+        "erase",
+        parents=[target],
+        help="erase all that is stored of an owner",
+        description="Erase all that is stored of an owner: jobs, threads, and what LangGraph's store has under their "
+        "name. Running jobs end first, as cancelled. Safe to run again.",
+    )
+    erase.add_argument("--owner", required=True, type=subject, metavar="SUBJECT", help="as the tokens name them")
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    erase.add_argument(
+        "--wait",
+        type=positive,
+        metavar="SECONDS",
+        default=DEFAULT_WAIT,
+        help="how long running jobs are given to end (default: %(default)s)",
+    )
+    erase.set_defaults(command="erase")
     return parser
+
+
+def subject(text: str) -> str:
+    """`text`, if it names somebody."""
+    if not text.strip():
+        raise ArgumentTypeError("an owner has a name")
+    return text

@@ -12,6 +12,7 @@ from graphjobs.admin import commands
 from graphjobs.admin.arguments import admin_parser
 from graphjobs.admin.commands import Refused
 from graphjobs.admin.deployment import Deployment, find
+from graphjobs.admin.erase import erase
 from graphjobs.aws.cancel import JobGone
 from graphjobs.aws.transition import Contended
 from graphjobs.cli.terminal import say
@@ -27,7 +28,7 @@ def admin(argv: Sequence[str]) -> int:
         ConfigurationError: see `deployment.find`.
     """
     args = admin_parser().parse_args(argv)
-    return carry_out(getattr(commands, args.command), args)
+    return carry_out(erase if args.command == "erase" else getattr(commands, args.command), args)
 
 
 def carry_out(command: Command, args: Namespace) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graphjobs.api.thread_request import ThreadCreate, within_bounds
+from graphjobs.aws.cancel import delete_thread
 from graphjobs.aws.job_store import JobStore, RowChanged
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.thread_store import ThreadStore
@@ -94,18 +95,9 @@ class ThreadRows:
             Contended: others were first at every try.
             ClientError, BotoCoreError: as DynamoDB answers.
         """
-        for _ in PATIENCE:
-            now = self.clock()
-            before = readable_thread(self.threads, thread_id, owner, now)
-            try:
-                self._stored(self.threads.touched(replace(before, deleting=True, due_at=now), now))
-            except RowChanged:
-                continue
-            for job_id in (before.turn, *before.waiting):
-                if job_id is not None:
-                    self.threads.ask_to_stop(job_id)
-            return
-        raise Contended(thread_id)
+        delete_thread(
+            lambda: readable_thread(self.threads, thread_id, owner, self.clock()), self.threads, clock=self.clock
+        )
 
     def _stored(self, thread: Thread) -> Thread:
         self.threads.commit(thread)

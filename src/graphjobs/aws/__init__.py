@@ -18,6 +18,7 @@
 * `retry`: how often and how long to try again
 * `schema`: keys and indexes of the four tables
 * `state_store`: the states of threads
+* `store_keys`: keys of LangGraph's store
 * `thread_history`: what can be seen of a thread
 * `thread_store`: rows of threads, and the parts of a transaction that change them
 * `transition`: the transaction over row and next slot

@@ -1,15 +1,27 @@
-"""Cancel and delete: end a job that nobody is running, and ask the worker of one that is running to stop."""
+"""Cancel and delete: end a job that nobody is running, and ask the worker of one that is running to stop.
+
+A thread is deleted with all its jobs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
-from graphjobs.aws.job_store import JobStore
-from graphjobs.aws.transition import Transitions, new_nonce
+from graphjobs.aws.job_store import JobStore, RowChanged
+from graphjobs.aws.retry import Retry
+from graphjobs.aws.thread_store import ThreadStore
+from graphjobs.aws.transition import Contended, Transitions, new_nonce
 from graphjobs.core import lifecycle
 from graphjobs.core.change import Decide, Refusal
 from graphjobs.core.job import Job
+from graphjobs.core.thread import Thread
 from graphjobs.core.times import Clock, now_ms
+
+PATIENCE: Final = Retry(tries=12, seconds=10)
+"""For changing a thread, which a person waits for."""
 
 
 class JobGone(Exception):
@@ -41,6 +53,28 @@ def delete(job: Job, jobs: JobStore, transitions: Transitions, *, clock: Clock =
         Contended, ClientError, BotoCoreError: see `Transitions.commit`.
     """
     return _commit(job, lifecycle.delete, jobs, transitions, clock)
+
+
+def delete_thread(read: Callable[[], Thread], threads: ThreadStore, *, clock: Clock = now_ms) -> None:
+    """Delete the thread that `read` gives: it is gone for everybody, and its jobs are asked to stop.
+
+    The reconciler then ends these, and erases all of it. Whoever calls has seen to it that it is not deleted yet.
+
+    Raises:
+        Contended: others changed it at every try.
+        ClientError, BotoCoreError: as DynamoDB answers; and what `read` raises.
+    """
+    for _ in PATIENCE:
+        before, now = read(), clock()
+        try:
+            threads.commit(threads.touched(replace(before, deleting=True, due_at=now), now))
+        except RowChanged:
+            continue
+        for job_id in (before.turn, *before.waiting):
+            if job_id is not None:
+                threads.ask_to_stop(job_id)
+        return
+    raise Contended(before.thread_id)
 
 
 def _commit(job: Job, rule: Decide, jobs: JobStore, transitions: Transitions, clock: Clock) -> Job:

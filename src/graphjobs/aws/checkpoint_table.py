@@ -127,8 +127,8 @@ class CheckpointTable:
                 found += [self._item(each) for each in answer["Responses"].get(self._table, [])]
         return found
 
-    def delete(self, thread: str) -> None:
-        """Delete all of a thread."""
+    def delete(self, thread: str) -> int:
+        """Delete all of a thread; how many items there were, with their objects."""
         items = list(self._query(thread, ""))
         for each in items:
             if "object" in each:
@@ -138,6 +138,7 @@ class CheckpointTable:
         for some in _chunks(requests, BATCH_WRITE):
             for _ in until_taken(lambda left: self.dynamodb.batch_write_item(RequestItems=left), {self._table: some}):
                 pass
+        return len(items)
 
     def _query(self, thread: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {

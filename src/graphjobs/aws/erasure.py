@@ -11,6 +11,7 @@ content, for as long as an invocation can live, and then everything is looked fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,16 @@ ZOMBIE_MS: Final = 20 * 60_000
 """How long after a job's end something may still write for it: Lambda ends an invocation after 15 minutes."""
 
 
+SLOTS: Final = "slots of events"
+CHECKPOINTS: Final = "checkpoint items"
+STATES: Final = "states"
+OBJECTS: Final = "objects"
+INPUTS: Final = "inputs"
+WEBHOOKS: Final = "webhooks"
+RECORDS: Final = "idempotency keys"
+"""Kinds of what is deleted."""
+
+
 class ObjectsLeft(RuntimeError):
     """S3 has kept objects that it was told to delete."""
 
@@ -55,7 +66,9 @@ class Erasure:
         self._jobs_table = settings.jobs_table
         self._events_table = settings.events_table
         self._bucket = settings.payload_bucket
-        self._checkpoints = CheckpointTable(dynamodb, settings.checkpoints_table, s3, self._bucket, ttl_seconds=0)
+        self._table = CheckpointTable(dynamodb, settings.checkpoints_table, s3, self._bucket, ttl_seconds=0)
+        self.removed: Counter[str] = Counter()
+        """What it has deleted since it was made, by kind: for who wants to know."""
 
     def erase(self, job: Job, now: int) -> int | None:
         """Erase everything of `job`, which is deleted and has ended.
@@ -73,7 +86,7 @@ class Erasure:
             self._states_of(job.thread)  # that of a job which asked, and was ended before its thread was made
         if thread is None or thread.deleting:
             for epoch in range(1, job.epoch + 1):
-                self._checkpoints.delete(job.checkpoint_thread(epoch))
+                self._checkpoints(job.checkpoint_thread(epoch))
             prefixes.append(f"{checkpoint_table.PREFIX}/{job.job_id}:")
         for prefix in prefixes:
             self._objects(prefix)
@@ -113,14 +126,17 @@ class Erasure:
         """
         for position in (thread.head, *thread.branches):
             if position is not None:
-                self._checkpoints.delete(position.checkpoint_thread)
+                self._checkpoints(position.checkpoint_thread)
         self._states_of(thread.thread_id)
+
+    def _checkpoints(self, checkpoint_thread: str) -> None:
+        self.removed[CHECKPOINTS] += self._table.delete(checkpoint_thread)
 
     def _states_of(self, thread_id: str) -> None:
         for each in self._states.checkpoint_threads(thread_id):
-            self._checkpoints.delete(each)
+            self._checkpoints(each)
             self._objects(f"{checkpoint_table.PREFIX}/{each}/")
-        self._states.delete(thread_id)  # after what only they name
+        self.removed[STATES] += self._states.delete(thread_id)  # after what only they name
         self._objects(f"{state_store.PREFIX}/{thread_id}/")
 
     def _slots(self, job_id: str) -> None:
@@ -136,6 +152,7 @@ class Erasure:
             request: Any = {self._events_table: [{"DeleteRequest": {"Key": key}} for key in some]}
             for _ in until_taken(lambda left: self._dynamodb.batch_write_item(RequestItems=left), request):
                 pass
+            self.removed[SLOTS] += len(some)
 
     def _objects(self, prefix: str) -> None:
         """By prefix, since a write that crashed has left objects that no item names."""
@@ -145,6 +162,7 @@ class Erasure:
                 answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})  # type: ignore[typeddict-item]
                 if failed := answer.get("Errors"):
                     raise ObjectsLeft(f"{len(failed)} objects under {prefix} were not deleted: {failed[0].get('Code')}")
+                self.removed[OBJECTS] += len(found)
 
     def _beside(self, job_id: str) -> None:
         answer = self._dynamodb.get_item(
@@ -157,8 +175,10 @@ class Erasure:
         record = answer.get("Item", {}).get(RECORD)
         if record:
             self._forget(record, job_id)
-        for key in (webhook_key(job_id), input_key(job_id)):  # the input last: it knows the record
-            self._dynamodb.delete_item(TableName=self._jobs_table, Key={"pk": key})
+        # The input last: it knows the record.
+        for kind, key in ((WEBHOOKS, webhook_key(job_id)), (INPUTS, input_key(job_id))):
+            old = self._dynamodb.delete_item(TableName=self._jobs_table, Key={"pk": key}, ReturnValues="ALL_OLD")
+            self.removed[kind] += "Attributes" in old
 
     def _forget(self, record: Any, job_id: str) -> None:
         """Delete an idempotency record, unless it has expired and is another job's by now."""
@@ -169,6 +189,7 @@ class Erasure:
                 ConditionExpression="job_id = :job",
                 ExpressionAttributeValues={":job": {"S": job_id}},
             )
+            self.removed[RECORDS] += 1
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise

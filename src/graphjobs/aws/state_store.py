@@ -142,8 +142,8 @@ class StateStore:
         """The checkpoint threads that the records of a thread are of; of those past their TTL too."""
         return {_position(each).checkpoint_thread for each in self._query(thread_id, ("position",))}
 
-    def delete(self, thread_id: str) -> None:
-        """Delete all records of a thread. Their bodies in S3 stay: see `PREFIX`.
+    def delete(self, thread_id: str) -> int:
+        """Delete all records of a thread; how many there were. Their bodies in S3 stay: see `PREFIX`.
 
         Raises:
             CheckpointsUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
@@ -153,6 +153,7 @@ class StateStore:
             request: Any = {self._table: requests[first : first + BATCH_WRITE]}
             for _ in until_taken(lambda left: self._client.batch_write_item(RequestItems=left), request):
                 pass
+        return len(requests)
 
     def _query(self, thread_id: str, names: tuple[str, ...] = NOTE) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {

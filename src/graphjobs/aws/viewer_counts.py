@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_SECONDS: Final = 3_600
+PREFIX: Final = "viewers#"
+"""Of a counter's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class ViewerCounts:
         try:
             self.client.update_item(
                 TableName=self.table,
-                Key={"pk": {"S": f"viewers#{digest}#{stretch}"}},
+                Key={"pk": {"S": f"{PREFIX}{digest}#{stretch}"}},
                 UpdateExpression="ADD opens :one SET expires_at = :expires",
                 ConditionExpression="attribute_not_exists(opens) OR opens < :limit",
                 ExpressionAttributeValues={

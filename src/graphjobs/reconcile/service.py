@@ -89,12 +89,15 @@ class Reconciler:
                 counts[Done.FAILED] += 1
                 return
             for name in due:
-                counts[self._look(name, may_send=counts[Done.SENT] < MAX_SENDS)] += 1
+                counts[self.look(name, may_send=counts[Done.SENT] < MAX_SENDS)] += 1
             if after is None:
                 return
 
-    def _look(self, name: str, *, may_send: bool) -> Done:
-        """One job, or thread; whatever fails leaves it due and holds up no other: the backend, or a row gone bad."""
+    def look(self, name: str, *, may_send: bool) -> Done:
+        """Do for one job, or thread (by its key), what it is due for, if it is.
+
+        Whatever fails leaves it due and holds up no other: the backend, or a row gone bad.
+        """
         try:
             if name.startswith(THREAD_PREFIX):
                 return self._treat_thread(name.removeprefix(THREAD_PREFIX))

@@ -2,10 +2,8 @@
 
 `DynamoDBStore` with what LangGraph's own stores promise and it does not: a search finds every namespace under a
 prefix, the latest items first, or the nearest (`store_index`), and filters before it counts; values are any JSON,
-numbers included; reads are consistent; an item that has expired is gone, deleted by DynamoDB or not.
-
-Keys: the partition is the first label of the namespace; the sort key is each further label and ``.``, then ``.`` and
-the item's key. A label is never empty and has no ``.``, as LangGraph sees to, so this can be read back.
+numbers included; reads are consistent; an item that has expired is gone, deleted by DynamoDB or not. Its keys are
+those of `graphjobs.aws.store_keys`.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from langgraph_checkpoint_aws import DynamoDBStore
 
 from graphjobs.aws import clients
 from graphjobs.aws.schema import TTL_ATTRIBUTE
+from graphjobs.aws.store_keys import Namespace, read_back, store_key, under
 from graphjobs.core import langgraph_json
 from graphjobs.worker.embeddings import load_embeddings
 from graphjobs.worker.load_error import GraphLoadError
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from langgraph.store.base import GetOp, Op, Result
 
     from graphjobs.core.settings import Settings
-
-Namespace = tuple[str, ...]
 
 ANY: Final = "*"
 """In a condition on namespaces: any one label."""
@@ -110,14 +107,14 @@ class GraphStore(DynamoDBStore):
         )
 
     def _construct_composite_key(self, namespace: Namespace, key: str) -> tuple[str, str]:
-        return namespace[0], _under(namespace[1:]) + "." + key
+        return store_key(namespace, key)
 
     def _deserialize_item(self, item: dict[str, Any]) -> dict[str, Any]:
         plain = {name: next(iter(value.values())) for name, value in item.items() if name != VECTORS}
         return {**plain, "value": json.loads(plain["value"])} if "value" in plain else plain
 
     def _map_to_item(self, result_dict: dict[str, Any], item_type: Any = Item) -> Any:
-        namespace, key = _read_back(result_dict["PK"], result_dict["SK"])
+        namespace, key = read_back(result_dict["PK"], result_dict["SK"])
         return item_type(
             value=result_dict["value"],
             key=key,
@@ -175,7 +172,7 @@ class GraphStore(DynamoDBStore):
         conditions = op.match_conditions or ()
         prefixes = [_before_any(each.path) for each in conditions if each.match_type == "prefix"]
         items = self._items_under(max(prefixes, key=len, default=()), ProjectionExpression=f"PK, SK, {TTL_ATTRIBUTE}")
-        namespaces = {_read_back(each["PK"]["S"], each["SK"]["S"])[0] for each in items}
+        namespaces = {read_back(each["PK"]["S"], each["SK"]["S"])[0] for each in items}
         kept = {each[: op.max_depth] for each in namespaces if all(_meets(each, one) for one in conditions)}
         return sorted(kept)[op.offset : op.offset + op.limit]
 
@@ -187,7 +184,7 @@ class GraphStore(DynamoDBStore):
             request["ExpressionAttributeValues"] = {":pk": {"S": prefix[0]}}
         if prefix[1:]:
             request["KeyConditionExpression"] += " AND begins_with(SK, :sk)"
-            request["ExpressionAttributeValues"][":sk"] = {"S": _under(prefix[1:])}
+            request["ExpressionAttributeValues"][":sk"] = {"S": under(prefix[1:])}
         pages = self.client.get_paginator("query" if prefix else "scan").paginate(**request)
         return (item for page in pages for item in page["Items"] if not _expired(item))
 
@@ -248,18 +245,6 @@ def _no_score(item: Mapping[str, Any]) -> None:
 def _rank(scored: tuple[float | None, Mapping[str, Any]]) -> tuple[bool, float, str]:
     score, item = scored
     return score is not None, score or 0.0, item["updated_at"]["S"]
-
-
-def _under(labels: Namespace) -> str:
-    return "".join(f"{label}." for label in labels)
-
-
-def _read_back(partition: str, sort: str) -> tuple[Namespace, str]:
-    labels = [partition]
-    while not sort.startswith("."):
-        label, _, sort = sort.partition(".")
-        labels.append(label)
-    return tuple(labels), sort[1:]
 
 
 def _expired(item: Mapping[str, Any]) -> bool:

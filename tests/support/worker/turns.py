@@ -26,6 +26,7 @@ class Turns:
     thread_id: str
     durable: bool = False
     """Whether the checkpoints are in DynamoDB, as they really are, or in memory."""
+    owner: str = "user-1"
 
     @property
     def row(self) -> Thread:
@@ -42,7 +43,7 @@ class Turns:
         queue = JobQueue(MemoryQueue(), "queue")  # type: ignore[arg-type]
         kind = UpdateJob if "state_update" in members else JobRequest
         request = kind(thread_id=self.thread_id, **{"if_not_exists": "create"} | members)
-        job, _ = Submission(aws.jobs, queue, settings, joining, aws.clock).submit("user-1", request, None)
+        job, _ = Submission(aws.jobs, queue, settings, joining, aws.clock).submit(self.owner, request, None)
         return job
 
     def update(self, values: Any, **members: Any) -> Job:
