@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from graphjobs.aws.backend import Backend
     from graphjobs.core.thread import Thread
 
-JOBS: Final = "jobs"
-THREADS: Final = "threads"
+JOBS: Final = "rows of jobs"
+THREADS: Final = "rows of threads"
 ITEMS: Final = "items of the store"
 COUNTERS: Final = "counters"
 PASSES: Final = 3

@@ -34,7 +34,7 @@ def test_it_erases_and_says_what_and_what_stays_for_a_while(aws: Backend, admin:
     assert ran.out.splitlines()[3].startswith("1 rows stay without content until 2027-01-15T08:20:00.000Z")
     aws.clock.advance(1201)
     ran = admin("erase", "--owner", "alice", "--yes")
-    assert (ran.code, ran.out.split()) == (0, ["removed", "jobs", "1"])
+    assert (ran.code, ran.out.split()) == (0, ["removed", "rows", "of", "jobs", "1"])
     assert admin("erase", "--owner", "alice", "--yes").out == "nothing to remove\n"
     assert {where[1] for where in stored(aws)} == {f"job#{other.job_id}", f"input#{other.job_id}"}
 

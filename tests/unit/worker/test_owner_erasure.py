@@ -234,7 +234,7 @@ def test_threads_whose_jobs_have_expired_go_too(workers: Rig) -> None:
         workers.aws.dynamodb.delete_item(TableName="jobs", Key={"pk": {"S": where[1]}})
     assert list(erase(workers).marks) == [talk.turns.thread_id]
     later(workers)
-    assert erase(workers).removed["threads"] == 1
+    assert erase(workers).removed["rows of threads"] == 1
     assert {where[0] for where in stored(workers.aws)} <= {"events"}, "those have no owner, and a TTL of a day"
 
 
