@@ -17,6 +17,7 @@
 * `notes`: what the workers tell the supervisor
 * `poller`: the SQS event source mapping
 * `process`: one child process
+* `quick_answers`: moto's answers, made quickly
 * `resources`: tables, queues, bucket, secret
 * `restarts`: when a process that has ended is started again
 * `scheduler`: EventBridge

@@ -24,6 +24,7 @@ from graphjobs.local.child import end_with_parent, say_ready
 from graphjobs.local.fair_queue import fair_queues
 from graphjobs.local.keep_alive import KeepAlive
 from graphjobs.local.kept_data import DataUnreadable, KeptData
+from graphjobs.local.quick_answers import quick_answers
 from graphjobs.local.resources import client, create_resources, settings_of
 from graphjobs.local.transactions import rolled_back_by_item
 
@@ -100,7 +101,7 @@ def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
     end_with_parent()
-    with rolled_back_by_item(), fair_queues():
+    with rolled_back_by_item(), quick_answers(), fair_queues():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}"
         made = create_resources(endpoint, arguments.suffix, visibility_seconds=arguments.visibility_seconds)

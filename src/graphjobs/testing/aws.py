@@ -13,6 +13,7 @@ import boto3
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
+from graphjobs.local.quick_answers import quick_answers
 from graphjobs.local.resources import TABLES
 from graphjobs.local.transactions import rolled_back_by_item
 
@@ -41,7 +42,7 @@ def emulated_aws() -> Iterator[dict[str, str]]:
     It takes one request at a time, as the emulator of ``graphjobs local`` does: under threads a compare-and-swap could
     be won twice.
     """
-    with _one_at_a_time(), rolled_back_by_item(), empty_aws():
+    with _one_at_a_time(), rolled_back_by_item(), quick_answers(), empty_aws():
         for name, schema in TABLES.items():
             client("dynamodb").create_table(TableName=name, **schema)
         client("s3").create_bucket(Bucket="payloads")
