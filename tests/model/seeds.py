@@ -18,7 +18,8 @@ from pytest import MonkeyPatch
 
 import tests.conftest  # noqa: F401 - the credentials that no account has
 from tests.model.machine import JobMachine, on_backend
-from tests.model.test_mutants import HUNT, MUTANTS, Mutate
+from tests.model.mutants import Mutate
+from tests.model.test_mutants import HUNT, MUTANTS
 
 SEEDS = 60
 EXAMPLES = 4
@@ -32,7 +33,10 @@ def main(names: Sequence[str]) -> None:
         for mutate in MUTANTS:
             if not names or mutate.__name__ in names:
                 number, seconds = best(machine, mutate)
-                print(f"    {mutate.__name__}: {number},  # {seconds:.1f} s", flush=True)
+                print(
+                    f"    {mutate.__module__.split('.')[-1]}.{mutate.__name__}: {number},  # {seconds:.1f} s",
+                    flush=True,
+                )
 
 
 def best(machine: type[JobMachine], mutate: Mutate) -> tuple[int, float]:
