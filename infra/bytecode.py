@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,19 +40,58 @@ class Interpreter:
     path: str
     magic: str
 
-    def compile(self, folder: Path, names: Iterable[str] = (".",)) -> None:
+    def compile(self, folder: Path, names: Iterable[str] = (".",), *, earlier: Sequence[Path] = ()) -> None:
         """Compile every module under `names` of `folder`; what is no Python of this version is passed over.
+
+        Of a module that one of the folders `earlier` has too, byte for byte and under the same path, the bytecode is
+        taken from there: compiling takes longer than all the rest of installing packages.
 
         Raises:
             BytecodeError: the interpreter itself failed.
         """
         mode = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", DEPLOYED]
-        command = [self.path, "-I", "-S", "-W", "ignore", "-m", "compileall", "-qq", *mode]
-        command += [str(folder / name) for name in names]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = [self.path, "-I", "-S", "-W", "ignore", "-m", "compileall", "-qq", *mode, "-i", "-"]
+        wanted = [str(folder / name) for name in names]
+        if earlier:
+            modules = (module for name in wanted for module in _modules(Path(name)))
+            wanted = [str(module) for module in modules if not self._taken(module.relative_to(folder), folder, earlier)]
+        done = subprocess.run(command, input="\n".join(wanted), capture_output=True, text=True)
         # 1 says that some file is no Python of this version: packages have such files among their templates.
         if done.returncode not in (0, 1) or done.stderr:
             raise BytecodeError(f"{self.path} could not compile {folder}: {done.stderr.strip()}")
+
+    def _taken(self, module: Path, folder: Path, earlier: Sequence[Path]) -> bool:
+        """Whether the bytecode of `module` was found in one of `earlier`; it then is in `folder` too."""
+        for other in earlier:
+            if not _same(folder / module, other / module):
+                continue
+            for compiled in _bytecode_of(other / module):
+                with compiled.open("rb") as file:
+                    if file.read(4).hex() != self.magic:
+                        continue
+                target = folder / module.parent / "__pycache__" / compiled.name
+                target.parent.mkdir(exist_ok=True)
+                os.link(compiled, target)
+                return True
+        return False
+
+
+def _same(module: Path, other: Path) -> bool:
+    """Whether both have the same bytes; uv links files, so most are one file."""
+    try:
+        return module.samefile(other) or module.read_bytes() == other.read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _bytecode_of(module: Path) -> list[Path]:
+    """The compiled forms of `module`, one for each Python that has compiled it."""
+    folder, own = module.parent / "__pycache__", f"{module.stem}.cpython-"
+    return [path for path in folder.iterdir() if path.name.startswith(own)] if folder.is_dir() else []
+
+
+def _modules(path: Path) -> Iterable[Path]:
+    return path.rglob("*.py") if path.is_dir() else [path]
 
 
 def interpreter(version: str) -> Interpreter | None:

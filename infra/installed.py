@@ -93,6 +93,10 @@ class Installed:
             fresh = Path(scratch, "packages")
             install(fresh, Path(scratch))
             if self._compiler:
-                self._compiler.compile(fresh)
-            fresh.rename(folder)
+                self._compiler.compile(fresh, earlier=sorted(self._folder.glob(f"{name}-*")))
+            try:
+                fresh.rename(folder)
+            except OSError:  # another process was quicker: equal inputs give equal folders
+                if not folder.is_dir():
+                    raise
         return folder

@@ -9,9 +9,12 @@ import os
 import pickle
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from graphjobs.packages.uv import Platform
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 
@@ -27,16 +30,32 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "bundles: installs packages with uv, from its cache or the registry")
 
 
+def shared(folder: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of this run of pytest share."""
+    base = folder.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def once(folder: pytest.TempPathFactory, name: str, make: Callable[[], Any]) -> Any:
     """What `make` returns, made by the first of the processes of this run of pytest that asks for it."""
-    base = folder.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    kept = shared / f"infra-{hashlib.sha256(name.encode()).hexdigest()[:16]}.pickle"
+    kept = shared(folder) / f"infra-{hashlib.sha256(name.encode()).hexdigest()[:16]}.pickle"
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             kept.write_bytes(pickle.dumps(make()))
     return pickle.loads(kept.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build folder: of this process, but for installed packages, which all processes of this run share."""
+    folder, host = tmp_path_factory.mktemp("build"), Platform.of_host()
+    dependencies = shared(tmp_path_factory) / "dependencies"
+    dependencies.mkdir(exist_ok=True)
+    bundles = folder / f"{host.name or 'host'}-{host.python}"
+    bundles.mkdir()
+    (bundles / "dependencies").symlink_to(dependencies)
+    return folder
 
 
 @pytest.fixture(scope="session")

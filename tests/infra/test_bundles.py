@@ -49,9 +49,8 @@ bundle does not have."""
 
 
 @pytest.fixture(scope="module")
-def bundler(tmp_path_factory: pytest.TempPathFactory) -> Bundler:
-    project = graph_project(ROOT, DEFAULT)
-    return Bundler(Platform.of_host(), project, build=tmp_path_factory.mktemp("build"))
+def bundler(build: Path) -> Bundler:
+    return Bundler(Platform.of_host(), graph_project(ROOT, DEFAULT), build=build)
 
 
 @pytest.fixture(scope="module")

@@ -109,3 +109,28 @@ def test_a_file_that_is_no_python_of_this_version_does_not_end_the_deployment(tm
 def test_an_interpreter_that_fails_does(tmp_path: Path) -> None:
     with pytest.raises(bytecode.BytecodeError, match="out of order"):
         Interpreter(python(tmp_path / "python", "echo out of order >&2; exit 1"), "00").compile(tmp_path)
+
+
+def test_what_was_compiled_before_is_taken_if_it_is_the_same_module(tmp_path: Path) -> None:
+    """Else a module would run as what another one of its name had been."""
+    here, (old, new) = interpreter(HERE), (tmp_path / "old", tmp_path / "new")
+    assert here is not None
+    texts = {"same.py": "A = 1", "other.py": "A = 1", "of_another_python.py": "A = 1", "package/same.py": "A = 1"}
+    for folder, changed in ((old, {"other.py": "A = 2"}), (new, {"fresh.py": "A = 1"})):
+        for name, text in (texts | changed).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    here.compile(old)
+    compiled(old / "of_another_python.py").write_bytes(b"\0\0\0\0")
+    here.compile(new, earlier=[tmp_path / "absent", old])
+    taken = {name for name in texts if compiled(old / name).samefile(compiled(new / name))}
+    assert taken == {"same.py", "package/same.py"}
+    whole = tmp_path / "whole"
+    shutil.copytree(new, whole, ignore=shutil.ignore_patterns("__pycache__"))
+    here.compile(whole)
+    for name in (*texts, "fresh.py"):
+        assert compiled(new / name).read_bytes() == compiled(whole / name).read_bytes(), name
+
+
+def compiled(module: Path) -> Path:
+    return Path(importlib.util.cache_from_source(str(module)))

@@ -63,12 +63,6 @@ def answer(made: Path, path: str = "project/langgraph.json", name: str = "mine")
     return alone(made, RUN.format(path=path, name=name)).strip()
 
 
-@pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One build folder for all: equal packages are installed once."""
-    return tmp_path_factory.mktemp("build")
-
-
 def test_modules_beside_the_file_and_requirements_in_a_folder(tmp_path: Path, build: Path) -> None:
     path = write_project(
         tmp_path / "mine",
