@@ -14,7 +14,7 @@ import re
 import traceback
 from enum import StrEnum
 from io import TextIOBase
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -74,7 +74,7 @@ def own_logger(service: str) -> logging.Logger:
     return _OWN.get(service) or logging.getLogger(service)
 
 
-def logger(service: str, stream: TextIOBase | None = None) -> Logger:
+def logger(service: str, stream: TextIOBase | TextIO | None = None) -> Logger:
     """The logger of a function, with `service` and the deployment's `release` on every line, on `stream` or stdout.
 
     Nobody else can reach it: `logging.config`, `logging.disable` and a `getLogger` of its name do not concern it.

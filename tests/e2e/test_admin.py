@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -68,3 +69,29 @@ def test_an_operator_sees_the_jobs_of_all_and_ends_and_deletes_one(
     assert "deleted" in operator("admin", "purge", other)
     assert stranger.call("GET", f"/jobs/{other}/status").status_code == 404
     assert user.status(running)["status"] == "cancelled", "nobody else's"
+
+
+def test_logs_tell_that_a_worker_was_lost_and_what_became_of_its_job(operator: Operator, user: User) -> None:
+    """Given a worker that is killed under its job, then its life has the loss, the second attempt and the end."""
+    user.target.need_graph("nap")
+    job = user.start(graph="nap", input={"name": "killed", "seconds": 3})
+    with user.stream(job) as connection:
+        event = connection.until(lambda wire: any(event["type"] == "awake" for event in wire.events)).events[-1]
+        os.kill(event["data"]["pid"], signal.SIGKILL)
+    assert user.finished(job)[-1]["data"]["status"] == "completed"
+
+    def told() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in operator("logs", job, "--json").splitlines()]
+
+    eventually(lambda: any(moment["what"] == "finished" for moment in told()), "the worker has logged the end")
+    life = told()
+    what = [(moment["source"].partition("-")[0], moment["what"]) for moment in life]
+    for moment in (("row", "created"), ("events", "attempt"), ("row", "completed"), ("worker", "finished")):
+        assert moment in what
+    assert what.count(("worker", "claimed")) == 2
+    (ended,) = (moment for moment in life if moment["what"] == "the process of a worker has ended")
+    assert (ended["source"], ended["exit"]) == ("workers", "killed by SIGKILL")
+    (lost,) = (moment for moment in life if moment["what"] == "a worker was lost")
+    assert (lost["level"], lost["epoch"], lost["attempt"]) == ("WARNING", 1, 1)
+    again = [moment for moment in life if moment["what"] == "claimed"][1]
+    assert (again["epoch"], again["attempt"], again["left"]) == (2, 2, "lost")

@@ -65,7 +65,8 @@ def called(
 
         with monkeypatch.context() as patch:
             patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-            ran = Operator(capsys)(*arguments, "--stack", STACK)
+            begin = () if arguments[0] == "logs" else ("admin",)
+            ran = Operator(capsys, begin)(*arguments, "--stack", STACK)
         assert ran.code == 0, ran.err
         return found
 
@@ -83,7 +84,7 @@ def with_large_end(aws: Backend) -> str:
 def test_to_look_and_to_change_need_just_what_the_policy_says(aws: Backend, called: Callable[..., set[str]]) -> None:
     said, job = policy(), aws.new_job()
     look = called("list") | called("list", "--owner", "user-1") | called("show", job.job_id)
-    look |= called("show", with_large_end(aws))
+    look |= called("show", with_large_end(aws)) | called("logs", job.job_id)
     assert look == said["Look"]
     change = called("requeue", job.job_id) | called("cancel", job.job_id) | called("purge", aws.new_job().job_id)
     assert change - said["Look"] == said["Change"]

@@ -60,5 +60,5 @@ def share_clients(patch: pytest.MonkeyPatch) -> None:
     def shared(service: str) -> Any:
         return lambda config=None: client(service)
 
-    for name in ("dynamodb", "sqs", "s3", "cloudformation", "lambda_"):
+    for name in ("dynamodb", "sqs", "s3", "cloudformation", "lambda_", "logs"):
         patch.setattr(clients, name, shared(name.strip("_")))

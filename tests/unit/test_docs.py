@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from graphjobs.admin.arguments import admin_parser
+from graphjobs.admin.arguments import admin_parser, logs_parser
 from graphjobs.cli.arguments import argument_parser
 from graphjobs.core.event import CUSTOM, OWN_TYPES
 from graphjobs.core.outcome import MESSAGES
@@ -32,6 +32,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 DEPLOY = (ROOT / "docs" / "DEPLOY.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+OF_OPERATORS = {"admin": admin_parser, "logs": logs_parser}
+"""Commands with a grammar of their own."""
 
 
 def table_after(text: str, marker: str) -> dict[str, list[str]]:
@@ -230,9 +232,12 @@ def verbs_of(parser: ArgumentParser) -> list[str]:
 def test_every_command_of_the_readme_is_one() -> None:
     lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/graphjobs ")]
-    for command in (command for command in commands if command[0] == "admin"):
-        admin_parser().parse_args(command[1:])
-    verbs = {argument_parser().parse_args(command).verb for command in commands if command[0] not in ("local", "admin")}
+    for command in commands:
+        if command[0] in OF_OPERATORS:
+            OF_OPERATORS[command[0]]().parse_args(command[1:])
+    verbs = {
+        argument_parser().parse_args(command).verb for command in commands if command[0] not in {"local", *OF_OPERATORS}
+    }
     assert verbs == {
         "submit",
         "status",

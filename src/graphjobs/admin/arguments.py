@@ -1,4 +1,4 @@
-"""The grammar of `graphjobs admin`."""
+"""The grammar of `graphjobs admin` and `graphjobs logs`."""
 
 from __future__ import annotations
 
@@ -78,6 +78,19 @@ def admin_parser() -> ArgumentParser:
         help="how long running jobs are given to end (default: %(default)s)",
     )
     erase.set_defaults(command="erase")
+    return parser
+
+
+def logs_parser() -> ArgumentParser:
+    """The grammar of `graphjobs logs`."""
+    parser = ArgumentParser(
+        prog="graphjobs logs",
+        parents=[target_options()],
+        description="Show one job's life in order of time: its row, its attempts and why they ended, and log lines.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("job_id", metavar="JOB_ID")
     return parser
 
 

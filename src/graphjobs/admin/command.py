@@ -1,4 +1,4 @@
-"""`graphjobs admin`: finds the deployment, calls the command, and says in one line what went wrong."""
+"""`graphjobs admin` and `graphjobs logs`: find the deployment, call the command, say in one line what went wrong."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.admin import commands
-from graphjobs.admin.arguments import admin_parser
+from graphjobs.admin.arguments import admin_parser, logs_parser
 from graphjobs.admin.commands import Refused
 from graphjobs.admin.deployment import Deployment, find
 from graphjobs.admin.erase import erase
+from graphjobs.admin.logs import logs as show_logs
 from graphjobs.aws.cancel import JobGone
 from graphjobs.aws.transition import Contended
 from graphjobs.cli.terminal import say
@@ -29,6 +30,15 @@ def admin(argv: Sequence[str]) -> int:
     """
     args = admin_parser().parse_args(argv)
     return carry_out(erase if args.command == "erase" else getattr(commands, args.command), args)
+
+
+def logs(argv: Sequence[str]) -> int:
+    """Run ``graphjobs logs`` with `argv`; the exit code.
+
+    Raises:
+        ConfigurationError: see `deployment.find`.
+    """
+    return carry_out(show_logs, logs_parser().parse_args(argv))
 
 
 def carry_out(command: Command, args: Namespace) -> int:

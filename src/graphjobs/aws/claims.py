@@ -27,12 +27,14 @@ class Claim:
         nonce: names this writer in the log; made at the claim, never at import.
         tail: the slot that the claim wrote.
         mark: where to resume; None to begin with the input on a fresh checkpoint thread.
+        before: the row that it was taken from; None if that is not known.
     """
 
     job: Job
     nonce: str
     tail: Slot
     mark: Mark | None
+    before: Job | None = None
 
     @property
     def thread(self) -> str:
@@ -73,7 +75,7 @@ class Claims:
         applied = self._transitions.commit(job_id, rule, nonce=nonce, known=known)
         if isinstance(applied, Refusal) or applied.slot is None or applied.job.status.terminal:
             return applied
-        return Claim(applied.job, nonce, applied.slot, applied.slot.mark)
+        return Claim(applied.job, nonce, applied.slot, applied.slot.mark, applied.before)
 
     def finish(self, claim: Claim, outcome: Outcome, tail: Slot | None) -> Applied:
         """End the claimed job; `tail` is the writer's last slot, None if it cannot say which that is.

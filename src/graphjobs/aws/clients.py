@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager", "events", "cloudformation", "lambda"]
+    Service = Literal["dynamodb", "sqs", "s3", "secretsmanager", "events", "cloudformation", "lambda", "logs"]
 
 ENDPOINT_VARIABLE: Final = "GRAPHJOBS_AWS_ENDPOINT_URL"
 EMULATOR_REGION: Final = "us-east-1"
@@ -146,6 +146,11 @@ def cloudformation(config: Config = REQUEST) -> Any:
 def lambda_(config: Config = REQUEST) -> Any:
     """A Lambda client."""
     return _client("lambda", config)
+
+
+def logs(config: Config = REQUEST) -> Any:
+    """A client of CloudWatch Logs."""
+    return _client("logs", config)
 
 
 def secrets_manager(config: Config = REQUEST) -> SecretsManagerClient:

@@ -97,6 +97,7 @@ class Transitions:
             ClientError, BotoCoreError: the backend fails for good; it may or may not have been committed.
         """
         change: Change | None = None
+        decided_on: Job | None = None
         turn: Turn | None = None
         for last in PATIENCE.paced(self._sleep):
             read = known or self._read(job_id)
@@ -105,11 +106,13 @@ class Transitions:
             known = None
             job, tail = read
             if change is not None and tail is not None and tail.nonce == nonce:
-                return self._told(Applied(job, tail, change.outcome), turn)  # an earlier try whose answer was lost
+                return self._told(
+                    Applied(job, tail, change.outcome, before=decided_on), turn
+                )  # an earlier try whose answer was lost
             answer = decide(Situation(job, tail, self._clock()))
             if isinstance(answer, Refusal):
                 return answer
-            change = answer
+            change, decided_on = answer, job
             try:
                 thread, turn = self._thread_after(job, change)
                 applied = self._write(job, tail, change, nonce, thread, turn)
@@ -149,7 +152,7 @@ class Transitions:
     ) -> Applied:
         if not change.events:
             after = job if change.job == job else self._jobs.update(job, change.job)
-            return Applied(after, tail)
+            return Applied(after, tail, before=job)
         slot = self._slot(job, tail, change, nonce)
         self._log.save_body(slot)
         items: list[Any] = [{"Update": self._jobs.change(job, change.job)}, {"Put": self._log.put(slot)}]
@@ -160,7 +163,7 @@ class Transitions:
         if job.owner_limit and change.job.status.terminal:
             items.append({"Update": self._jobs.owner_limit.given_back(job)})
         self._client.transact_write_items(TransactItems=items)
-        return Applied(change.job, slot, change.outcome, thread)
+        return Applied(change.job, slot, change.outcome, thread, job)
 
     def _read(self, job_id: str) -> tuple[Job, Slot | None] | None:
         # Row first: a slot that is written between the two reads makes the tail newer than the row, never

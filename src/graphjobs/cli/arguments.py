@@ -11,11 +11,11 @@ from graphjobs.cli.terminal import NAME
 
 DESCRIPTION = "Run LangGraph graphs as durable jobs, and follow them live."
 EPILOG = """\
-Every command but `local`, `install`, `token` and `admin` works against a local
-instance and a deployed one alike. They take --api-url, --stream-url and
---token; else GRAPHJOBS_API_URL, GRAPHJOBS_STREAM_URL and GRAPHJOBS_TOKEN; else
-the local instance that runs in this folder, with a token of its own issuer.
-`admin` has options of its own: see `graphjobs admin --help`.
+Every command but `local`, `install` and `token` works against a local instance
+and a deployed one alike. They take --api-url, --stream-url and --token; else
+GRAPHJOBS_API_URL, GRAPHJOBS_STREAM_URL and GRAPHJOBS_TOKEN; else the local
+instance that runs in this folder, with a token of its own issuer. `admin` and
+`logs` go past the service, with IAM credentials: see their --help.
 
 Exit codes: 0 as asked, 1 an error or a job that did not complete, 2 wrong usage
 or nothing configured, 3 a job that asks a person, 130 after Ctrl-C."""
@@ -34,6 +34,7 @@ def argument_parser() -> ArgumentParser:
     verbs.add_parser("local", help="run everything on this machine", add_help=False)
 
     verbs.add_parser("admin", help="look after the jobs of a deployment", add_help=False)
+    verbs.add_parser("logs", help="show one job's life, for who looks after them", add_help=False)
 
     install = verbs.add_parser("install", help="install a project's packages for `local`")
     install.add_argument("project", type=Path, metavar="PROJECT", help="a langgraph.json, or the folder that has one")

@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     if argv[:1] == ["local"]:
         return _local(argv[1:])
-    if argv[:1] == ["admin"]:
-        return int(admin_module("graphjobs.admin.command").admin(argv[1:]))
+    if argv[:1] in (["admin"], ["logs"]):
+        return int(getattr(admin_module("graphjobs.admin.command"), argv[0])(argv[1:]))
     parser = argument_parser()
     args = parser.parse_args(argv)
     if args.verb == "token":

@@ -71,12 +71,14 @@ class Applied:
         slot: the slot that it wrote; for a change without events the tail.
         outcome: how the job has ended, if it has.
         thread: its thread after it, if that was changed too.
+        before: the row that it was decided on.
     """
 
     job: Job
     slot: Slot | None
     outcome: Outcome | None = None
     thread: Thread | None = None
+    before: Job | None = None
 
     @property
     def code(self) -> str | None:

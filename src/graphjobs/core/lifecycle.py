@@ -253,6 +253,17 @@ def settled(job: Job, outcome: Outcome, now: int) -> Outcome:
     return outcome
 
 
+LOST: Final = "lost"
+"""How a worker left a job of which nothing more was heard."""
+
+
+def left(job: Job) -> str | None:
+    """How the last worker of a job that nobody holds and that has not ended left it; None if it had none."""
+    if job.epoch == 0:
+        return None
+    return job.released.value if job.released else LOST
+
+
 def next_attempt(job: Job) -> int:
     """The attempt that a claim of `job` begins: a hand-off goes on with the one before it."""
     return job.attempt if job.released is not None and job.released.goes_on else job.attempt + 1

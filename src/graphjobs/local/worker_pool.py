@@ -29,10 +29,12 @@ from graphjobs.aws.queue import JobQueue
 from graphjobs.core.settings import Settings
 from graphjobs.local import worker_process
 from graphjobs.local.child import say_ready
+from graphjobs.local.console import how_it_ended
 from graphjobs.local.lost_worker import InHand, give_back
 from graphjobs.local.notes import CLAIMED, DIED, STARTED, Note, line_of
 from graphjobs.local.restarts import Restarts
 from graphjobs.local.worker_process import IDLE, RELOAD, TAKEN
+from graphjobs.observability import logger
 
 STOP_SECONDS: Final = 2.0
 
@@ -78,6 +80,7 @@ class Pool:
         self._queue = queue
         self._take_over = take_over
         self._said_ready = False
+        self._logger = logger("workers", sys.stderr)
 
     def run(self) -> None:
         """Keep every place filled until standard input is closed: the supervisor has ended.
@@ -174,6 +177,9 @@ class Pool:
             )
         if code != RELOAD:
             lost = place.in_hand
+            if lost is not None:
+                how = {"worker": place.number, "epoch": lost.epoch, "exit": how_it_ended(code)}
+                self._logger.warning("the process of a worker has ended", extra={"job_id": lost.job_id, **how})
             say(place, {"note": DIED, "exit_code": code, "job_id": lost.job_id if lost else None})
             if lost is not None and self._take_over:
                 self._give_back(lost)

@@ -129,7 +129,8 @@ class Reconciler:
         if isinstance(applied, Refusal):
             return Done.NOTHING  # somebody else was first, which is as good
         job = applied.job
-        extra = {"job_id": job_id, "status": job.status.value, "attempt": job.attempt, "code": applied.code}
+        left = lifecycle.left(applied.before) if applied.before else None
+        extra = {"job_id": job_id, "status": job.status.value, "code": applied.code, **_who(job), "left": left}
         self.logger.warning("ended a stuck job", extra=extra)
         self.on_end(job)
         return Done.ENDED
@@ -182,7 +183,8 @@ class Reconciler:
                 unsent = replace(sent, sent_at=job.sent_at, sends=job.sends, due_at=job.due_at)
                 self._note(sent, unsent)
             raise
-        self.logger.warning("sent again", extra={"job_id": job.job_id, "status": job.status.value})
+        extra = {"job_id": job.job_id, "status": job.status.value, **_who(job), "left": lifecycle.left(job)}
+        self.logger.warning("sent again", extra=extra)
         return Done.SENT
 
     def _note(self, before: Job, after: Job) -> None:
@@ -192,3 +194,8 @@ class Reconciler:
             # Unless it was changed by this very update, made again by the SDK since its answer was lost.
             if self.jobs.get(before.job_id) != after:
                 raise
+
+
+def _who(job: Job) -> dict[str, int]:
+    """Of which claim a log line is."""
+    return {"epoch": job.epoch, "attempt": job.attempt}

@@ -99,6 +99,7 @@ def begin() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Process each record; those that failed are named, and come back."""
     failures = []
+    logger.append_keys(function_request_id=context.aws_request_id)
     for message in event["Records"]:
         try:
             worker().process(message, context.get_remaining_time_in_millis())

@@ -14,13 +14,14 @@ from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import BadMessage, JobQueue, job_id_of
 from graphjobs.aws.state_store import StateStore
+from graphjobs.core import lifecycle
 from graphjobs.core.change import Applied, Refusal
 from graphjobs.core.event_log import EventLog, Fenced
 from graphjobs.core.job import Job
 from graphjobs.core.outcome import CHECKPOINT_GONE, INPUT_MISSING, failed
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.settings import Settings
-from graphjobs.core.times import now_ms
+from graphjobs.core.times import now_ms, rfc3339_or_none
 from graphjobs.observability import ENDS, Metric, record
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.graph_loader import GraphLoader
@@ -97,7 +98,7 @@ class Worker:
             if taken is not None:
                 self._run(*taken, receipt, limit)
         finally:
-            self.logger.remove_keys(["job_id"])
+            self.logger.remove_keys(["job_id", "epoch", "attempt"])
 
     def _hide(self, receipt: str, seconds: int) -> None:
         """The queue's own visibility is as long as the function may run: a crash should be seen sooner."""
@@ -119,16 +120,29 @@ class Worker:
         if isinstance(claim, Refusal):
             self.logger.info("message acknowledged without a run", extra={"refusal": claim.value})
             return None
+        left = self._told_of_loss(claim.before)
         if isinstance(claim, Applied):
-            self.logger.info("ended in place of a run")
+            self.logger.info("ended in place of a run", extra={"left": left})
             self._count_end(claim.job, claim.code)
             return None
         job = claim.job
-        self.logger.info("claimed", extra={"epoch": job.epoch, "attempt": job.attempt, "graph": job.graph})
+        self.logger.append_keys(epoch=job.epoch, attempt=job.attempt)
+        self.logger.info(
+            "claimed", extra={"epoch": job.epoch, "attempt": job.attempt, "graph": job.graph, "left": left}
+        )
         record(self.metrics, Metric.ATTEMPTS)
         if job.epoch == 1 and job.started_at is not None:
             record(self.metrics, Metric.QUEUE_WAIT, job.started_at - job.created_at)
         return claim, job_input
+
+    def _told_of_loss(self, before: Job | None) -> str | None:
+        """How the worker before left the job, in words of `lifecycle.left`; that it was lost is said here."""
+        left = lifecycle.left(before) if before is not None else None
+        if before is not None and left == lifecycle.LOST:
+            lapsed = rfc3339_or_none(before.lease_until or None)
+            extra = {"epoch": before.epoch, "attempt": before.attempt, "lease_until": lapsed}
+            self.logger.warning("a worker was lost", extra=extra)
+        return left
 
     def _run(self, claim: Claim, job_input: str | None, receipt: str, limit: Limits) -> None:
         if job_input is None:
