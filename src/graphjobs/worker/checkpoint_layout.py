@@ -2,13 +2,17 @@
 
 A value that did not change is a reference to the item that has it. One that begins as it did before, such as a list of
 messages that grew, is a reference and its new part, so that a state costs what is added to it and not, at every step,
-what it has become. Whole copies in between keep what must be read to a few times what it holds.
+what it has become.
+
+What it refers to need not be the newest item: a new part takes in those before it that are no larger, and the first
+one, the whole copy, in its turn. So each part of a value is larger than the next. A value that grew in 1,000 like steps
+is in ten items at most, and each of its bytes has been written log2(1,000) / 2 times: what a log-structured merge does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ormsgpack
@@ -23,18 +27,34 @@ INLINE: Final = 256
 WORTH_SHARING: Final = 1024
 """DynamoDB bills a write by the KB."""
 
-MAX_CHAIN: Final = 32
-GROWTH: Final = 5
-"""A whole copy is due when its new parts have come to a fifth of it: all copies then cost six times the last."""
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the items that a value is read from.
+
+    Attributes:
+        key: of the item.
+        size: the bytes that are stored there.
+        start: where in the value, as it was at that item, the run of bytes begins that the newest still has.
+        length: of that run.
+    """
+
+    key: str
+    size: int
+    start: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value is: the items that it is read from, the newest last, and the bytes added since its whole copy."""
+    """Where a value is: the parts that it is read from, the whole copy first."""
 
     value: Value
-    keys: tuple[str, ...]
-    added: int
+    parts: tuple[Part, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(part.key for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +92,35 @@ def lay_out(
 
 def _entry(value: Value, key: str, before: Place | None) -> tuple[list[Any], Place]:
     kind, data = value.typed
-    whole = [kind, data], Place(value, (key,), 0)
+    whole = [kind, data], Place(value, (_part(data, key, len(data)),))
     if before is None or len(data) <= INLINE:
         return whole
     if before.value is value:
-        return [before.keys[-1]], before
+        return [before.parts[-1].key], before
     was_kind, was = before.value.typed
-    start, at, length = shared(was, data)
-    rest = data[:at] + data[at + length :]
-    added = before.added + len(rest)
-    if kind != was_kind or length < WORTH_SHARING or len(before.keys) >= MAX_CHAIN or added * GROWTH > len(data):
+    _, at, common = shared(was, data)
+    parts = _still(before.parts, common)
+    while parts and parts[-1].size <= len(data) - parts[-1].length:
+        parts = parts[:-1]
+    if not parts or kind != was_kind or parts[-1].length < WORTH_SHARING:
         return whole
-    return [kind, rest, before.keys[-1], start, at, length], Place(value, (*before.keys, key), added)
+    base = parts[-1]
+    rest = data[:at] + data[at + base.length :]
+    return (
+        [kind, rest, base.key, base.start, at, base.length],
+        Place(value, (*parts, _part(data, key, len(rest)))),
+    )
+
+
+def _part(data: bytes, key: str, size: int) -> Part:
+    """The newest part of `data`, which it has in common with itself."""
+    start = _header(data)
+    return Part(key, size, start, len(data) - start)
+
+
+def _still(parts: tuple[Part, ...], common: int) -> tuple[Part, ...]:
+    """`parts`, when of what the newest value had, only the first `common` bytes are in the next one."""
+    return tuple(replace(part, length=min(part.length, common)) for part in parts)
 
 
 def shared(old: bytes, new: bytes) -> tuple[int, int, int]:
@@ -117,58 +154,64 @@ def _header(data: bytes) -> int:
     return _HEADERS.get(data[0], 1) if data else 0
 
 
-def read_out(serde: SerializerProtocol, items: Iterable[Item]) -> dict[str, Stored]:
-    """Of `items`, each with all that it needs, the checkpoints by key.
+def read_out(serde: SerializerProtocol, items: Iterable[Item], wanted: Iterable[str]) -> dict[str, Stored]:
+    """Of `items`, the checkpoints at the keys `wanted`, by key.
 
-    Raises:
-        KeyError: an item that another one needs is missing.
+    One whose parts are not all there is left out: it has made room for a newer one, or has expired in part.
     """
     bodies = {item.key: (item, ormsgpack.unpackb(item.body)) for item in items if item.is_checkpoint}
-    places: dict[tuple[str, str], tuple[Typed, tuple[str, ...], int]] = {}
+    places: dict[tuple[str, str], tuple[Typed, tuple[Part, ...]]] = {}
 
-    def place(key: str, channel: str) -> tuple[Typed, tuple[str, ...], int]:
-        """Iterative: a chain may be longer than Python's stack should be deep."""
-        pending = [key]
-        while pending:
-            current = pending[-1]
-            entry = bodies[current][1]["values"][channel]
-            refers = entry[0] if len(entry) == 1 else entry[2] if len(entry) > 2 else None
-            if (current, channel) in places:
-                pending.pop()
-            elif refers is not None and (refers, channel) not in places:
-                pending.append(refers)
-            else:
-                places[current, channel] = _resolved(entry, current, places.get((refers or "", channel)))
-                pending.pop()
-        return places[key, channel]
+    def place(key: str, channel: str) -> tuple[Typed, tuple[Part, ...]] | None:
+        chain: list[tuple[str, list[Any]]] = []
+        known = None
+        while known is None:
+            entry = bodies[key][1]["values"].get(channel)
+            if entry is None:
+                return None
+            chain.append((key, entry))
+            refers = _refers(entry)
+            if refers is None:
+                break
+            if refers not in bodies or bodies[refers][0].checkpoint_id > bodies[key][0].checkpoint_id:
+                return None  # what it meant has expired, or something newer has been put in its place
+            key, known = refers, places.get((refers, channel))
+        for at, entry in reversed(chain):
+            known = places[at, channel] = _resolved(entry, at, known)
+        return known
 
     found = {}
-    for key, (item, body) in bodies.items():
-        try:
-            whole = {channel: place(key, channel) for channel in body["values"]}
-        except KeyError:
-            if all(needed in bodies for needed in item.needs):
-                raise
-            continue  # only part of what was asked for: the item is here for others that need it
-        typed = {channel: value for channel, (value, _, _) in whole.items()}
+    for key in wanted:
+        item, body = bodies[key]
+        whole = {channel: place(key, channel) for channel in body["values"]}
+        there = {channel: value for channel, value in whole.items() if value is not None}
+        if len(there) < len(whole):
+            continue
+        typed = {channel: value for channel, (value, _) in there.items()}
         head = (body["head"][0], body["head"][1])
         snapshot = read(serde, item.namespace, body["parent"], head, typed)
-        at = {c: Place(snapshot.values[c], keys, added) for c, (_, keys, added) in whole.items()}
+        at = {channel: Place(snapshot.values[channel], parts) for channel, (_, parts) in there.items()}
         found[key] = Stored(snapshot, key, at, body["subgraphs"], item.needs)
     return found
 
 
+def _refers(entry: list[Any]) -> str | None:
+    """The key of the item that an entry is read from, besides its own."""
+    return None if len(entry) == 2 else str(entry[0] if len(entry) == 1 else entry[2])
+
+
 def _resolved(
-    entry: list[Any], key: str, before: tuple[Typed, tuple[str, ...], int] | None
-) -> tuple[Typed, tuple[str, ...], int]:
+    entry: list[Any], key: str, before: tuple[Typed, tuple[Part, ...]] | None
+) -> tuple[Typed, tuple[Part, ...]]:
     if before is None:
         kind, data = entry
-        return (kind, data), (key,), 0
+        return (kind, data), (_part(data, key, len(data)),)
     if len(entry) == 1:
         return before
     kind, rest, _, start, at, length = entry
-    (_, was), keys, added = before
-    return (kind, rest[:at] + was[start : start + length] + rest[at:]), (*keys, key), added + len(rest)
+    (_, was), parts = before
+    data = rest[:at] + was[start : start + length] + rest[at:]
+    return (kind, data), (*_still(parts, length), _part(data, key, len(rest)))
 
 
 def lay_out_writes(namespace: str, checkpoint_id: str, key: str, writes: Writes, subgraphs: Mapping[str, str]) -> Item:

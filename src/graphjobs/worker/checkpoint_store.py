@@ -102,13 +102,14 @@ class CheckpointStore:
         have = {item.key for item in items}
         wanted = [item for item in items if item.is_checkpoint and checkpoint_id in (None, item.checkpoint_id)]
         missing = {key for item in wanted for key in item.needs} - have
-        stored = read_out(self._serde, [*items, *(self.table.get(thread, missing) if missing else ())])
-        found = {(s.snapshot.namespace, s.snapshot.checkpoint_id): s for s in (stored[each.key] for each in wanted)}
+        more = self.table.get(thread, missing) if missing else ()
+        stored = read_out(self._serde, [*items, *more], [item.key for item in wanted])
+        found = {(each.snapshot.namespace, each.snapshot.checkpoint_id): each for each in stored.values()}
         writes: dict[tuple[str, str], Writes] = {}
         told: dict[tuple[str, str], dict[str, str]] = {}
         for item in (each for each in items if not each.is_checkpoint):
-            more, subgraphs = read_writes(item)
-            add_writes(writes.setdefault((item.namespace, item.checkpoint_id), {}), more)
+            these, subgraphs = read_writes(item)
+            add_writes(writes.setdefault((item.namespace, item.checkpoint_id), {}), these)
             told.setdefault((item.namespace, item.checkpoint_id), {}).update(subgraphs)
         made = [
             Found(

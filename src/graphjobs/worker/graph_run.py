@@ -143,7 +143,7 @@ class GraphRun:
             await self._seed(graph, self._claim.job.start)
         if self._records is not None:
             await self._records.begin()
-        saves = SaverRun(self._claim.thread, self._begins_at or "", self._oldest_needed)
+        saves = SaverRun(self._claim.thread, self._begins_at or "", self._retention)
         try:
             with self._saver.watching(saves, self._saved):
                 if self._request.state_update is not None:
@@ -285,12 +285,10 @@ class GraphRun:
         configurable = {**self._run_config["configurable"], "checkpoint_id": self._begins_at}
         return {**self._run_config, "configurable": configurable}
 
-    def _oldest_needed(self) -> str:
-        """Without a thread, a job is only ever resumed from its mark or from what was saved after it."""
-        if self._claim.job.thread_id is not None:
-            return keep_all()
-        mark = self._writer.mark_in_log
-        return mark.checkpoint_id if mark is not None and mark.thread == self._claim.thread else ""
+    @property
+    def _retention(self) -> Callable[[str], bool]:
+        """Of a job without a thread, only what its log may name is ever gone on from."""
+        return self._writer.may_name if self._claim.job.thread_id is None else keep_all
 
 
 def _nodes(names: tuple[str, ...] | Literal["*"]) -> Any:

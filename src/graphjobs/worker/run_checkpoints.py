@@ -29,9 +29,9 @@ Name = tuple[str, str]
 """Namespace and id of a checkpoint."""
 
 
-def keep_all() -> str:
+def keep_all(checkpoint_id: str) -> bool:
     """Retention of a thread whose history may be asked for: every checkpoint of the outermost graph stays."""
-    return ""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class Run:
 
     Attributes:
         resumed_at: the id of the checkpoint that it resumes from; "" if it begins the thread.
-        oldest_needed: the retention: tells from which checkpoint (its id) on somebody may still go on; "" for all.
-            Older ones may make room for new ones. Such as the one that the log is known to name.
+        is_needed: the retention: tells by its id whether somebody may still go on from a checkpoint. Others may
+            make room for new ones. No means no for ever.
     """
 
     thread: str
     resumed_at: str
-    oldest_needed: Callable[[], str] = keep_all
+    is_needed: Callable[[str], bool] = keep_all
 
 
 class CheckpointLost(LookupError):
@@ -235,16 +235,13 @@ class RunCheckpoints:
 
     def _free_key(self, snapshot: Snapshot) -> str:
         """The key of an older checkpoint that nobody can go on from any more: to overwrite it costs nothing."""
-        oldest = self.run.oldest_needed()
-        if not oldest or snapshot.needs_ancestors or NS_END in snapshot.namespace:
+        if snapshot.needs_ancestors or NS_END in snapshot.namespace:
             return own_key(snapshot)
-        needed: set[str] = set()
-        for stored in (*self._places.values(), *self._stored.values()):
-            if stored.snapshot.checkpoint_id >= oldest or stored in self._stored.values():
-                needed |= {stored.key, *stored.needs}
-        prefix = f"{snapshot.namespace}#"
-        free = (key for key, each in self._places.items() if each.snapshot.namespace == snapshot.namespace)
-        return next((key for key in free if key not in needed and key.startswith(prefix)), own_key(snapshot))
+        needed = [each for each in self._places.values() if self.run.is_needed(each.snapshot.checkpoint_id)]
+        free = {key for key, each in self._places.items() if each.snapshot.namespace == snapshot.namespace}
+        for each in (*needed, *self._stored.values()):
+            free -= {each.key, *each.needs}
+        return min(free, default=own_key(snapshot))
 
 
 def _name(snapshot: Snapshot) -> Name:

@@ -40,6 +40,7 @@ class SlotBuffer:
         self._held_until = 0.0  # if the newest event is an `update`, when it is written without its mark
         self._marks: list[Mark] = []
         self._mark = claim.mark
+        self._sent_mark = claim.mark  # of the slot that was cut last
         self._tail = claim.tail
         self._at, self._ts = 0, ""
         self.first_at: int | None = None
@@ -71,6 +72,12 @@ class SlotBuffer:
         self._advance_mark(self._tail.last_seq)
         return self._mark
 
+    def may_name(self, checkpoint_id: str) -> bool:
+        """Whether the log names a checkpoint or may still come to name it."""
+        marks = (self._tail.mark, self._sent_mark, self._mark, *self._marks)
+        named = {mark.checkpoint_id for mark in marks if mark is not None}
+        return checkpoint_id in named or all(checkpoint_id > each for each in named)
+
     def accept(
         self, kind: str, data: str, place: Place | None = None, cut: tuple[str, ...] = (), *, now: float, at: int
     ) -> bool:
@@ -93,7 +100,13 @@ class SlotBuffer:
         return changed or len(self._lines) == MAX_SLOT_EVENTS or before < MAX_SLOT_CHARACTERS <= self._characters
 
     def mark(self, mark: Mark) -> None:
-        """Note a confirmed checkpoint; it goes into the first slot that reaches its boundary."""
+        """Note a confirmed checkpoint; it goes into the first slot that reaches its boundary.
+
+        Of marks that the next slot reaches together only the newest counts.
+        """
+        self._advance_mark(self._tail.last_seq)
+        if self._fits_a_slot and mark.boundary_seq <= self.last_seq:
+            self._marks.clear()
         self._marks.append(mark)
 
     def watch(self, watched: bool) -> bool:
@@ -106,7 +119,7 @@ class SlotBuffer:
         """Seconds until a slot should be cut; 0 or less for now, infinite while nothing waits."""
         if not self._lines:
             return math.inf
-        if len(self._lines) >= MAX_SLOT_EVENTS or self._characters >= MAX_SLOT_CHARACTERS or self.full:
+        if not self._fits_a_slot or self.full:
             return 0.0
         marked = bool(self._marks) and self._marks[-1].boundary_seq >= self._next_seq - 1
         wait = self._pace.wait_seconds(now, step_ends=marked)
@@ -127,6 +140,7 @@ class SlotBuffer:
         self._pace.put_started(now, len(lines))
         first = self._tail.next_seq
         self._advance_mark(first + len(lines) - 1)
+        self._sent_mark = self._mark
         job, nonce = self._claim.job, self._claim.nonce
         return freeze(job.job_id, first, lines, nonce=nonce, mark=self._mark, expires_at=job.log_expires_at)
 
@@ -138,6 +152,11 @@ class SlotBuffer:
         """Forget what waits."""
         self._lines.clear()
         self._characters = 0
+
+    @property
+    def _fits_a_slot(self) -> bool:
+        """Whether the next slot takes all that waits, and may take more."""
+        return len(self._lines) < MAX_SLOT_EVENTS and self._characters < MAX_SLOT_CHARACTERS
 
     def _timestamp(self, at: int) -> str:
         if at != self._at:  # many events come within a millisecond

@@ -89,11 +89,10 @@ class LogWriter:
         with self._changed:
             return self._buffer.mark_to_resume
 
-    @property
-    def mark_in_log(self) -> Mark | None:
-        """The mark of the log's last slot: from there, or from a newer one, anybody else would resume."""
+    def may_name(self, checkpoint_id: str) -> bool:
+        """Whether the log names a checkpoint or may still come to name it: from others nobody will resume."""
         with self._changed:
-            return self._buffer.tail.mark
+            return self._buffer.may_name(checkpoint_id)
 
     @property
     def full(self) -> bool:
