@@ -44,7 +44,7 @@ def internet(folder: Path, services: Services) -> Iterator[dict[str, str]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     proxy, bundle = f"http://127.0.0.1:{server.server_port}", str(trusted)
     hosts = "127.0.0.1,localhost"

@@ -59,9 +59,9 @@ class Turns:
         """Submit an answer."""
         return self.submit(command={"resume": resume}, **members)
 
-    def run(self, job: Job, gate: Gate | None = None) -> dict[str, Any]:
+    def run(self, job: Job, gate: Gate | None = None, **settings: Any) -> dict[str, Any]:
         """Let a new worker process the job; the data of its ``done``."""
-        worker = self.workers.worker(gate, durable_saver=self.durable)
+        worker = self.workers.worker(gate, durable_saver=self.durable, **settings)
         worker.process(job)
         last = self.workers.events(job)[-1]
         assert last["type"] == "done", last

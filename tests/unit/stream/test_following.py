@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -179,12 +178,10 @@ def test_a_client_that_goes_while_it_is_held_up_is_let_go_at_once() -> None:
         await stream.until(lambda c: c.events)
         stream.reading.clear()
         stream.gone.set()
-        began = time.monotonic()
-        await stream.end()
-        assert time.monotonic() - began < 5, "long before the slow reader's time is up"
+        await stream.end()  # within its patience: far from the slow reader's time
         assert app.service.open_streams == 0
 
-    with streams() as app:
+    with streams(slow_reader=3600.0) as app:
         run(work(app))
 
 

@@ -190,6 +190,9 @@ def test_what_a_subgraph_keeps_on_the_thread_is_found_where_a_run_resumes_and_by
     assert following["log"] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+AT_ONCE = RetryPolicy(max_attempts=2, initial_interval=0.0, jitter=False)
+
+
 def test_a_node_that_is_tried_again_finds_its_subgraph_as_in_memory(saver: ConfirmingSaver, thread: str) -> None:
     def ran(use: Any, run: Callable[[Any], Any]) -> tuple[list[str], Any]:
         steps: list[str] = []
@@ -207,7 +210,7 @@ def test_a_node_that_is_tried_again_finds_its_subgraph_as_in_memory(saver: Confi
         inner.add_sequence([("first", step("first")), ("second", step("second"))])
         inner.add_edge(START, "first")
         builder: Any = StateGraph(Log)
-        builder.add_node("inner", inner.compile(), retry_policy=RetryPolicy(max_attempts=2, initial_interval=0.0))
+        builder.add_node("inner", inner.compile(), retry_policy=AT_ONCE)
         builder.add_edge(START, "inner")
         return steps, run(builder.compile(checkpointer=use))
 

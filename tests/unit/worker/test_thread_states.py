@@ -175,7 +175,7 @@ def test_a_fork_from_a_running_job_that_is_rolled_back_finds_nothing(workers: Ri
         until(lambda: workers.runs[-1].stopped is not None)
 
     HOOKS["answer"] = stop
-    assert talk.run(running)["status"] == "cancelled"
+    assert talk.run(running, watch_seconds=0.05)["status"] == "cancelled"
     assert talk.run(waiting[0])["error"]["code"] == "checkpoint_gone"
     assert history(talk)[0]["values"]["said"] == list(FIRST)
 
@@ -370,7 +370,7 @@ def test_a_worker_that_was_fenced_tells_nothing_more_of_the_state(workers: Rig) 
             until(lambda: workers.runs[-1].stopped is not None)
 
         HOOKS["asking"] = stop
-        second = workers.worker(durable_saver=True)
+        second = workers.worker(durable_saver=True, watch_seconds=0.05)
         thread = threading.Thread(target=second.process, args=(job,))
         thread.start()
         thread.join()

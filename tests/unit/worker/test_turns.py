@@ -117,7 +117,7 @@ def test_a_cancelled_turn_leaves_its_steps_or_with_rollback_nothing(
         until(lambda: workers.runs[-1].stopped is not None)
 
     HOOKS["answer"] = stop
-    assert talk.run(job)["status"] == "cancelled"
+    assert talk.run(job, watch_seconds=0.05)["status"] == "cancelled"
     assert talk.said(talk.say("three"))[: 4 + len(kept)] == [*FIRST, *kept, "three"]
 
 
@@ -134,7 +134,7 @@ def test_a_strategy_stops_those_before_it(workers: Rig, strategy: str, kept: lis
         until(lambda: workers.runs[-1].stopped is not None)
 
     HOOKS["answer"] = barge_in
-    assert talk.run(running)["status"] == "cancelled"
+    assert talk.run(running, watch_seconds=0.05)["status"] == "cancelled"
     assert workers.row(waiting).status == "cancelled"
     assert talk.row.turn == late[0].job_id
     assert talk.said(late[0])[: 4 + len(kept)] == [*FIRST, *kept, "three"]
