@@ -181,7 +181,7 @@ def test_a_client_that_goes_while_it_is_held_up_is_let_go_at_once() -> None:
         await stream.end()  # within its patience: far from the slow reader's time
         assert app.service.open_streams == 0
 
-    with streams(slow_reader=3600.0) as app:
+    with streams(slow_reader=3600.0, window=3600.0) as app:
         run(work(app))
 
 
