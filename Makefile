@@ -96,7 +96,7 @@ deploy-local: install ## cdk deploy to an emulator on this machine, acceptance t
 smoke: install ## the acceptance tests against a deployed stack: make smoke STACK=graphjobs-dev
 	@$(RUN) python -m deploy.smoke $(STACK)
 
-BENCHMARKS := imports cold_start overhead latency replay cost streams
+BENCHMARKS := imports cold_start overhead fan_out latency replay cost streams
 .PHONY: bench
 bench: install ## what is measured, side by side: make bench, or make bench BENCHMARKS=replay
 	@for name in $(BENCHMARKS); do $(RUN) python -m benchmarks.$$name || exit 1; done
