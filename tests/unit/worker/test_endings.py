@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partialmethod
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from langgraph.types import interrupt
 from graphjobs.aws.cancel import cancel
 from graphjobs.core.event import MAX_EVENT_BYTES
 from graphjobs.core.job import Job
+from graphjobs.core.times import now_ms
+from graphjobs.testing import FakeClock
 from graphjobs.worker import job_run
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat
@@ -303,10 +306,17 @@ def test_nothing_follows_done_though_a_node_still_writes(
     assert [event["type"] for event in workers.events(job)] == ["metadata", "done"]
 
 
-def test_a_job_past_its_deadline_is_stopped_and_failed(workers: Rig) -> None:
-    job, worker = workers.job("async_hook", timeout=1), workers.worker(watch_seconds=0.05)
-    workers.aws.clock.now = job.created_at
-    HOOKS["on_loop"] = lambda: asyncio.sleep(3600)
+def test_a_job_past_its_deadline_is_stopped_and_failed(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time passes while its node runs."""
+    clock = FakeClock(now_ms())
+    monkeypatch.setattr(Heartbeat, "__init__", partialmethod(Heartbeat.__init__, clock=clock))
+
+    async def too_long() -> None:
+        clock.advance(3601)
+        await asyncio.sleep(3600)
+
+    HOOKS["on_loop"] = too_long
+    job, worker = workers.job("async_hook", timeout=3600), workers.worker(watch_seconds=0.05)
     since = time.monotonic()
     worker.process(job)
     assert time.monotonic() - since < SOON

@@ -296,7 +296,8 @@ def test_whatever_may_be_resumed_from_is_there_though_a_fenced_worker_goes_on_sa
     thread = f"thread-{uuid6()}"
     known: dict[str, Any] = {}
     in_log = [""]
-    first_saver, second_saver = checkpoint_saver(aws.settings), checkpoint_saver(aws.settings)
+    first_saver = checkpoint_saver(aws.settings)
+    second_saver = ConfirmingSaver(first_saver.table)
 
     def grown(chain: Chain, change: dict[str, Any]) -> dict[str, Any]:
         before = chain.values.get("list", [])
@@ -322,7 +323,7 @@ def test_whatever_may_be_resumed_from_is_there_though_a_fenced_worker_goes_on_sa
                 heir.step(grown(heir, change))
                 if marks:
                     in_log[0] = heir.last
-                anybody = checkpoint_saver(aws.settings)
+                anybody = ConfirmingSaver(first_saver.table)
                 for checkpoint_id in {in_log[0], heir.last}:
                     found = anybody.get_tuple(on(thread, checkpoint_id))
                     assert found is not None and found.checkpoint["channel_values"] == known[checkpoint_id]
