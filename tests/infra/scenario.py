@@ -6,10 +6,10 @@ import importlib
 import json
 import random
 import sys
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -23,6 +23,7 @@ from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.outcome import completed
 from graphjobs.core.slot import freeze
 from graphjobs.core.times import now_ms, rfc3339
+from graphjobs.local.lambda_context import LambdaContext
 from tests.infra.recorded import Recording
 from tests.support.backend import Backend, backend
 
@@ -109,7 +110,7 @@ class Scenario:
             with self.recording.of(function, self.environ):
                 if function == "worker":
                     module.worker().exit = lambda code: None
-                return module.handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: remaining_ms))
+                return module.handler(event, LambdaContext(function, time.monotonic() + remaining_ms / 1000))
         finally:
             if function == "worker":
                 module.worker().loop.close()
