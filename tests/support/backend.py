@@ -84,9 +84,10 @@ def transitions_of(
     log: DynamoEventLog,
     clock: Callable[[], int],
     announce: Callable[[str, str], None] = lambda job_id, owner: None,
+    thread_retention_seconds: int = Settings().thread_retention_seconds,
 ) -> Transitions:
     """Transitions over `client` that do not sleep between their tries."""
-    threads = ThreadStore(client, "jobs", Settings().thread_retention_seconds)
+    threads = ThreadStore(client, "jobs", thread_retention_seconds)
     return Transitions(client, jobs, log, threads=threads, announce=announce, clock=clock, sleep=lambda _: None)
 
 
@@ -106,7 +107,7 @@ def backend(**settings: Any) -> Iterator[Backend]:
         jobs = JobStore(dynamodb, "jobs", InputBodies(lambda: s3, "payloads"))
         log = DynamoEventLog(dynamodb, "events", PayloadStore(s3, "payloads"))
         queue = JobQueue(sqs, values.queue_url)
-        transitions = transitions_of(dynamodb, jobs, log, clock, queue.announce)
+        transitions = transitions_of(dynamodb, jobs, log, clock, queue.announce, values.thread_retention_seconds)
         states = StateStore(dynamodb, "checkpoints", lambda: s3, "payloads", values.thread_retention_seconds)
         yield Backend(
             settings=values,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from graphjobs.aws.cancel import JobGone, cancel
 from graphjobs.aws.clients import lost_a_race
 from graphjobs.aws.job_items import Idempotency
-from graphjobs.aws.job_store import JobStore
+from graphjobs.aws.job_store import JobStore, RowChanged
+from graphjobs.aws.queue import UNSENT_GRACE_MS
 from graphjobs.aws.retry import Retry
 from graphjobs.aws.transition import Contended, Transitions
 from graphjobs.core import turns
@@ -18,6 +20,7 @@ from graphjobs.core.job import Job
 from graphjobs.core.thread import Position, Thread
 from graphjobs.core.times import Clock
 from graphjobs.core.turns import Fork, Joined, NotJoined
+from graphjobs.core.version import NewerVersion
 from graphjobs.http.problem import Problem, checkpoint_not_found, thread_not_found
 
 if TYPE_CHECKING:
@@ -61,6 +64,8 @@ class Joining:
             if idempotency is not None and (earlier := self.jobs.recorded(idempotency, now)):
                 return earlier, False
             thread, also = self._thread(job, asked, now)
+            if self._rid_of_gone(thread, now):
+                continue
             joined = self._joined(thread, job, asked)
             also.append(self.threads.change(self.threads.touched(joined.thread, now)))
             rollback = asked.multitask_strategy == "rollback"
@@ -106,6 +111,26 @@ class Joining:
             thread_id=thread_id, owner=job.owner, graph=job.graph, created_at=now, updated_at=now, expires_at=0
         )
         return replace(made, revision=revision), []
+
+    def _rid_of_gone(self, thread: Thread, now: int) -> bool:
+        """Give on the turn of a job whose row has expired; whether that was so, and the thread is to be read again.
+
+        Looked for here, since else nobody would come by: every further job would wait for a turn that never ends.
+        """
+        if thread.turn is None or self._is_there(thread.turn, now):
+            return False
+        gone = {thread.turn} | {each for each in thread.waiting if not self._is_there(each, now)}
+        after, turn = turns.without(thread, gone)
+        with suppress(RowChanged):
+            self.threads.pass_on(self.threads.touched(after, now), turn, now + UNSENT_GRACE_MS)
+        return True
+
+    def _is_there(self, job_id: str, now: int) -> bool:
+        try:
+            job = self.jobs.get(job_id)
+        except NewerVersion:
+            return True
+        return job is not None and not job.expired(now)
 
     def _adopted(self, first: Job, now: int) -> tuple[Thread, list[dict[str, Any]]]:
         """The thread of a job that was created without one: until now nobody had a use for its row."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from graphjobs.aws.clients import error_code
+from graphjobs.aws.clients import error_code, lost_a_race
 from graphjobs.aws.job_items import row_key, shard_of, thread_key
 from graphjobs.aws.job_store import RowChanged
 from graphjobs.core.thread import Thread, position_attribute, thread_attributes, thread_from_item
@@ -31,8 +31,13 @@ class ThreadStore:
         return thread_from_item(answer["Item"]) if "Item" in answer else None
 
     def touched(self, thread: Thread, now: int) -> Thread:
-        """`thread` as it is stored now: one revision on, to be kept for the retention from now."""
+        """`thread` as it is stored now: one revision on, to be kept for the retention from now.
+
+        While it has jobs it is kept at least as long as it was to be, which is as long as their rows: see `turns.join`.
+        """
         expires = now // 1000 + self._retention_seconds
+        if thread.turn is not None:
+            expires = max(expires, thread.expires_at)
         return replace(thread, revision=thread.revision + 1, updated_at=now, expires_at=expires)
 
     def commit(self, after: Thread) -> None:
@@ -46,6 +51,23 @@ class ThreadStore:
             self._client.update_item(**self.change(after))
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
+                raise RowChanged(after.thread_id) from error
+            raise
+
+    def pass_on(self, after: Thread, turn: Turn | None, due_at: int) -> None:
+        """Store `after` together with the job that is given the turn there; see `give`.
+
+        Raises:
+            RowChanged: thread or job are no longer as they were read.
+            ClientError, BotoCoreError: as DynamoDB answers.
+        """
+        items: list[Any] = [{"Update": self.change(after)}]
+        if turn is not None:
+            items.append({"Update": self.give(turn, due_at)})
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if lost_a_race(error):
                 raise RowChanged(after.thread_id) from error
             raise
 

@@ -191,10 +191,14 @@ def delete(at: Situation) -> Change | Refusal:
 
 
 def expire(at: Situation, policy: Policy) -> Change | Refusal:
-    """End a job that nobody holds and that must not run again."""
-    refusal = _unavailable(at.job, at.now)
-    if refusal is not None:
-        return refusal
+    """End a job that nobody holds and that must not run again.
+
+    Also one past its time to live, whose row DynamoDB has not deleted yet: its thread waits for the end.
+    """
+    if at.job.status.terminal:
+        return Refusal.TERMINAL
+    if at.job.held(at.now):
+        return Refusal.HELD
     over = verdict(at.job, at.now, policy)
     return ending(at, over) if over else Refusal.FINE
 

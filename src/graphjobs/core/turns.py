@@ -3,12 +3,13 @@
 * One job at a time has the turn; the others wait in the order in which they were accepted.
 * A head moves only with the end of the job whose turn it is, and only to what that job has saved and confirmed.
 * An answer is accepted while its question is open and nobody has the turn: so it is accepted once.
+* A thread lives as long as the rows of its jobs that have not ended: else they would wait for a turn that nobody gives.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -77,6 +78,7 @@ def join(
         if busy or refusal is not None:
             return NotJoined.BUSY if busy else refusal or NotJoined.BUSY
     start = fork.position if fork else None
+    thread = replace(thread, expires_at=max(thread.expires_at, job.expires_at))
     job = replace(job, thread_id=thread.thread_id, start=start)
     if not busy:
         start = start or thread.head
@@ -115,6 +117,19 @@ def ended(thread: Thread, job: Job, outcome: Outcome) -> tuple[Thread, Turn | No
     following = after.waiting[0] if after.waiting else None
     turn = Turn(following, after.head) if following else None
     return replace(after, turn=following, waiting=after.waiting[1:]), turn
+
+
+def without(thread: Thread, gone: Collection[str]) -> tuple[Thread, Turn | None]:
+    """The thread without jobs whose rows are gone, and who has the turn then, if that was one of theirs.
+
+    A row that has not ended goes with its time to live where nothing could end it for that long.
+    """
+    waiting = tuple(each for each in thread.waiting if each not in gone)
+    if thread.turn not in gone:
+        return replace(thread, waiting=waiting), None
+    following = waiting[0] if waiting else None
+    turn = Turn(following, thread.head) if following else None
+    return replace(thread, turn=following, waiting=waiting[1:]), turn
 
 
 def _moved(thread: Thread, job: Job, outcome: Outcome) -> Thread:
@@ -157,7 +172,7 @@ def own_thread(job: Job, head: Position | None, now: int) -> Thread:
         graph=job.graph,
         created_at=job.created_at,
         updated_at=now,
-        expires_at=0,
+        expires_at=0 if job.status.terminal else job.expires_at,
         head=head,
         resting=RESTING.get(job.status, ThreadStatus.IDLE),
         turn=None if job.status.terminal else job.job_id,

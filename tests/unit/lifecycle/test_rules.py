@@ -47,13 +47,18 @@ def changed(answer: Change | Refusal) -> Change:
         (HELD, Refusal.HELD),
         (replace(HELD, status=Status.CANCELLING), Refusal.HELD),
         (replace(HELD, status=Status.COMPLETED, lease_until=0), Refusal.TERMINAL),
-        (replace(QUEUED, expires_at=NOW // 1000), Refusal.TERMINAL),
     ],
 )
 def test_what_is_not_claimed_is_not_expired_either(row: Job, refusal: Refusal) -> None:
     at = Situation(row, tail(), NOW)
     assert lifecycle.claim(at, POLICY, None) is refusal
     assert lifecycle.expire(at, POLICY) is refusal
+
+
+def test_what_is_past_its_time_to_live_is_ended_and_not_claimed() -> None:
+    at = Situation(replace(QUEUED, expires_at=NOW // 1000, deadline_at=NOW - 60_000), None, NOW)
+    assert lifecycle.claim(at, POLICY, None) is Refusal.TERMINAL
+    assert changed(lifecycle.expire(at, POLICY)).job.status is Status.FAILED
 
 
 @pytest.mark.parametrize("row", [QUEUED, LAPSED, replace(LAPSED, released=Release.HANDOFF)])

@@ -1,0 +1,111 @@
+"""What DynamoDB's TTL takes away: no thread goes before its jobs, and no turn is kept by a job that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from graphjobs.core.job import Job, Status
+from graphjobs.core.outcome import completed
+from graphjobs.core.thread import Thread, new_thread_id
+from tests.support.backend import Backend, backend
+from tests.unit.lifecycle.passes import Pass
+from tests.unit.lifecycle.steps import claimed, row
+from tests.unit.lifecycle.test_delayed import submit
+
+DAY = 86_400
+
+
+@pytest.fixture
+def short(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """A deployment that keeps threads for a day, which is less than a job may take."""
+    with backend(thread_retention_seconds=DAY, retention_seconds=DAY, max_timeout_seconds=7 * DAY) as aws:
+        yield aws
+
+
+def thread_of(aws: Backend, job: Job) -> Thread:
+    """Its thread."""
+    found = aws.threads.get(job.thread)
+    assert found is not None
+    return found
+
+
+def finish(aws: Backend, job: Job) -> None:
+    """Run it."""
+    claim = claimed(aws, job)
+    aws.claims.finish(claim, completed("x"), claim.tail)
+
+
+def deleted_by_ttl(aws: Backend, job: Job) -> None:
+    """DynamoDB deletes the row."""
+    aws.dynamodb.delete_item(TableName="jobs", Key={"pk": {"S": f"job#{job.job_id}"}})
+
+
+def test_a_thread_lives_as_long_as_a_job_that_outlives_its_retention(short: Backend) -> None:
+    job = submit(short, 3 * DAY, thread_id=new_thread_id(), if_not_exists="create")
+    second = submit(short, 0, thread_id=job.thread_id, timeout_seconds=7 * DAY)
+    short.clock.advance(3 * DAY)
+    assert not thread_of(short, job).expired(short.clock())
+    waits = submit(short, 0, thread_id=job.thread_id)
+    assert thread_of(short, job).waiting == (second.job_id, waits.job_id)
+    finish(short, job)
+    short.clock.advance(3 * DAY)
+    assert not thread_of(short, job).expired(short.clock()), "another job has the turn"
+    finish(short, second)
+
+
+def test_once_nothing_is_to_come_it_is_kept_for_its_retention(short: Backend) -> None:
+    job = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=7 * DAY)
+    assert thread_of(short, job).expires_at == job.expires_at
+    finish(short, job)
+    assert thread_of(short, job).expires_at == short.clock() // 1000 + DAY
+
+
+def test_a_job_without_a_thread_gives_the_one_that_is_made_of_it_its_own_time(short: Backend) -> None:
+    job = submit(short, 0, timeout_seconds=7 * DAY)
+    submit(short, 0, thread_id=job.thread, timeout_seconds=60)
+    assert thread_of(short, job).expires_at == job.expires_at
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+@pytest.mark.parametrize("strategy", ["enqueue", "interrupt"])
+def test_a_turn_whose_job_is_gone_is_given_on(short: Backend, deleted: bool, strategy: str) -> None:
+    """Given that nothing could end the job with the turn for as long as its row is kept."""
+    lost = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=60)
+    gone = submit(short, 0, thread_id=lost.thread_id, timeout_seconds=60)
+    first = submit(short, 0, thread_id=lost.thread_id, timeout_seconds=7 * DAY)
+    short.clock.advance(DAY + 60)
+    if deleted:
+        deleted_by_ttl(short, lost)
+    second = submit(short, 0, thread_id=lost.thread_id, timeout_seconds=7 * DAY, multitask_strategy=strategy)
+    thread = thread_of(short, lost)
+    assert gone.job_id not in thread.waiting
+    if strategy == "enqueue":
+        assert (thread.turn, thread.waiting) == (first.job_id, (second.job_id,))
+        finish(short, first)
+    assert row(short, first).status.terminal
+    assert (thread_of(short, lost).turn, thread_of(short, lost).waiting) == (second.job_id, ())
+    finish(short, second)
+    assert thread_of(short, lost).turn is None
+
+
+def test_a_thread_whose_only_job_is_gone_is_free(short: Backend) -> None:
+    lost = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=60)
+    short.clock.advance(DAY + 60)
+    thread = short.threads.touched(thread_of(short, lost), short.clock())
+    short.threads.commit(thread)
+    deleted_by_ttl(short, lost)
+    job = submit(short, 0, thread_id=lost.thread_id)
+    assert not row(short, job).waiting
+    finish(short, job)
+
+
+def test_the_reconciler_ends_what_has_outlived_its_row(short: Backend) -> None:
+    """Given that it was not run for as long as rows are kept, then what DynamoDB has not deleted ends as ever."""
+    lost = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=60)
+    waits = submit(short, 0, thread_id=lost.thread_id, timeout_seconds=7 * DAY)
+    short.clock.advance(DAY + 60)
+    assert Pass(short).run() == {"ended": 1}
+    assert row(short, lost).status is Status.FAILED
+    assert thread_of(short, lost).turn == waits.job_id
