@@ -45,7 +45,7 @@ WORK: Final = {
 import asyncio, graphjobs_function
 from graphjobs.worker.handler import worker
 assert graphjobs_function.handler.__self__._error is None
-graph = worker().loader.source('chat')
+graph = worker().graphs.loader.source('chat')
 async def job():
     return [part async for part in graph.astream({'query': 'refund policy'}, stream_mode=['updates', 'messages'])]
 assert len(asyncio.run(job())) > 10""",

@@ -29,6 +29,7 @@ from graphjobs.testing import MemoryLog
 from graphjobs.worker.checkpoints import ConfirmingSaver, Run, Saved
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.parts import Graphs
 from graphjobs.worker.writer import LogWriter
 
 EVENTS = 10_000
@@ -91,9 +92,8 @@ def worker_seconds() -> float:
     run = GraphRun(
         claim,
         REQUEST,
-        loader=GraphLoader(str(GRAPHS)),
-        saver=cast(ConfirmingSaver, Saver()),
-        writer=writer,
+        Graphs(GraphLoader(str(GRAPHS)), cast(ConfirmingSaver, Saver())),
+        writer,
         logger=logger("worker"),
     )
     asyncio.run(run.run())

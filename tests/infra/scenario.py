@@ -109,11 +109,12 @@ class Scenario:
         try:
             with self.recording.of(function, self.environ):
                 if function == "worker":
-                    module.worker().exit = lambda code: None
+                    made_worker = module.worker()
+                    made_worker.host = replace(made_worker.host, exit=lambda code: None)
                 return module.handler(event, LambdaContext(function, time.monotonic() + remaining_ms / 1000))
         finally:
             if function == "worker":
-                module.worker().loop.close()
+                module.worker().host.loop.close()
             getattr(module, made).cache_clear()
 
     def request(self, function: str, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.jsonable import encode
+from graphjobs.worker.parts import Graphs
 from graphjobs.worker.slot_buffer import SlotBuffer
 from graphjobs.worker.writer import WriterClosed, put
 from tests.model.witness import Actor
@@ -159,9 +160,7 @@ class ModelWorker:
         nothing: Any = None
         writer: Any = self.writer
         self._request: RunRequest = world.request_of(claim.job.job_id) or RunRequest()
-        self._graph_run = GraphRun(
-            claim, self._request, loader=nothing, saver=nothing, writer=writer, logger=world.logger
-        )
+        self._graph_run = GraphRun(claim, self._request, Graphs(nothing, nothing), writer, logger=world.logger)
         self.run = JobRun(
             claim,
             graph_run=self._graph_run,

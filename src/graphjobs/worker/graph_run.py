@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from langgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError
 
 from graphjobs.aws.claims import Claim
-from graphjobs.aws.state_store import StateStore
 from graphjobs.core import outcome as ends
 from graphjobs.core.event import EventTooLarge
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.thread import Position
-from graphjobs.worker.checkpoints import ConfirmingSaver, keep_all
 from graphjobs.worker.checkpoints import Run as SaverRun
+from graphjobs.worker.checkpoints import keep_all
 from graphjobs.worker.factory import FactoryCall
-from graphjobs.worker.failure import CLASS, failed
+from graphjobs.worker.failure import failed
 from graphjobs.worker.graph_input import InputInvalid, graph_input
-from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.jsonable import encode
 from graphjobs.worker.langgraph_compat import OwnSteps
 from graphjobs.worker.load_error import GraphLoadError
 from graphjobs.worker.marks import Marks
+from graphjobs.worker.parts import Graphs
 from graphjobs.worker.recorder import Recorder
 from graphjobs.worker.run_config import context_for, given_context, run_config
 from graphjobs.worker.seed import NoSuchCheckpoint, seed
@@ -40,7 +39,6 @@ from graphjobs.worker.writer import LogWriter
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
     from langgraph.pregel import Pregel
-    from langgraph.store.base import BaseStore
 
 Drained = GraphDrained
 """Raised by `GraphRun.run` when the graph stopped at a step boundary because `GraphRun.drain` asked for it."""
@@ -53,29 +51,19 @@ class GraphRun:
         self,
         claim: Claim,
         request: RunRequest,
-        *,
-        loader: GraphLoader,
-        saver: ConfirmingSaver,
-        states: StateStore | None = None,
-        store: BaseStore | None = None,
+        graphs: Graphs,
         writer: LogWriter,
+        *,
         logger: Logger,
-        error_detail: str = CLASS,
         on_loaded: Callable[[], object] = lambda: None,
     ) -> None:
-        """`states` takes the states of a job on a thread; without it there are none to be read.
-
-        `on_loaded` is called once the graph's modules and factory have run, before the graph does.
-        """
+        """`on_loaded` is called once the graph's modules and factory have run, before the graph does."""
         self._claim = claim
         self._request = request
         self._run_config = run_config(claim.job, claim.thread, request)
-        self._loader = loader
-        self._saver = saver
-        self._store = store
+        self._graphs = graphs
         self._writer = writer
         self._logger = logger
-        self._error_detail = error_detail
         self._on_loaded = on_loaded
         self._recorder: Recorder | None = None
         self._control = OwnSteps()
@@ -83,7 +71,6 @@ class GraphRun:
         self._part: dict[str, Any] = {}  # the newest checkpoint that the stream has told of; by the loop's thread
         self._copied = False  # whether it is LangGraph's copy of the mark; by the same
         self._newest = ""  # id of the newest checkpoint that the stream has told of; by the loop's thread
-        self._states = states
         self._records = self._new_records() if claim.job.thread_id is not None else None
         self._marks = Marks(claim.thread, self._records.confirmed if self._records else writer.mark)
 
@@ -94,7 +81,7 @@ class GraphRun:
     def failed(self, code: str, error: BaseException) -> Outcome:
         """The end `code` that `error` of the graph has led to."""
         where = self._recorder.where(error) if self._recorder else None
-        return failed(code, error, where=where, detail=self._error_detail)
+        return failed(code, error, where=where, detail=self._graphs.error_detail)
 
     async def run(self) -> Outcome:
         """Run the graph to its end.
@@ -111,10 +98,10 @@ class GraphRun:
             config={**self._run_config, "configurable": dict(self._run_config["configurable"])},
             context=given_context(self._request),
             user=User(self._claim.job.owner),
-            store=self._store,
+            store=self._graphs.store,
         )
         try:
-            async with self._loader.open(self._claim.job.graph, self._saver, call, self._logger) as graph:
+            async with self._graphs.loader.open(self._claim.job.graph, self._graphs.saver, call, self._logger) as graph:
                 return await self._run(graph)
         except GraphLoadError as error:
             self._logger.exception("graph cannot be loaded")
@@ -145,7 +132,7 @@ class GraphRun:
             await self._records.begin()
         saves = SaverRun(self._claim.thread, self._begins_at or "", self._retention)
         try:
-            with self._saver.watching(saves, self._saved):
+            with self._graphs.saver.watching(saves, self._saved):
                 if self._request.state_update is not None:
                     return await self._updated(graph, self._request.state_update)
                 recorder = await self._streamed(graph)
@@ -165,7 +152,7 @@ class GraphRun:
         config = self._config()
         config["configurable"] = {**config["configurable"], "checkpoint_ns": ""}
         made = await graph.aupdate_state(config, update["values"], as_node=update.get("as_node"))
-        state = state_of_snapshot(await graph.aget_state(made), self._error_detail)
+        state = state_of_snapshot(await graph.aget_state(made), self._graphs.error_detail)
         position = Position(self._claim.thread, state.checkpoint_id)
         if self._records is not None:
             await self._records.put(state, position)
@@ -196,9 +183,9 @@ class GraphRun:
         return self._claim.mark is not None and self._copied and not recorder.interrupted
 
     def _new_records(self) -> StateRecords | None:
-        if self._states is None:
+        if self._graphs.states is None:
             return None
-        return StateRecords(self._states, self._claim, self._writer.mark, error_detail=self._error_detail)
+        return StateRecords(self._graphs.states, self._claim, self._writer.mark, error_detail=self._graphs.error_detail)
 
     def _saved(self, config: Any, checkpoint_id: str) -> None:
         if self._records is not None:
@@ -207,9 +194,8 @@ class GraphRun:
 
     async def _seed(self, graph: Pregel[Any, Any, Any, Any], start: Position) -> None:
         """Begin on a copy of its own: what this run saves, answers among it, touches nobody else's checkpoints."""
-        copy = partial(
-            seed, self._saver, source=start.checkpoint_thread, checkpoint_id=start.checkpoint_id, to=self._claim.thread
-        )
+        source, to = start.checkpoint_thread, self._claim.thread
+        copy = partial(seed, self._graphs.saver, source=source, checkpoint_id=start.checkpoint_id, to=to)
         await asyncio.get_running_loop().run_in_executor(None, copy)
         if self._records is not None:
             await self._records.found(graph, start, self._claim.thread)

@@ -19,13 +19,14 @@ from graphjobs.worker import watchdog
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader, GraphReport
 from graphjobs.worker.leftovers import adopt_orphans
+from graphjobs.worker.parts import Graphs, Host, Keepalive, Reports, Stores
 from graphjobs.worker.scratch import Scratch, lambda_scratch
 from graphjobs.worker.secrets import load_secrets
 from graphjobs.worker.store import GraphStore, graph_store
 from graphjobs.worker.telemetry import logger, metrics
 from graphjobs.worker.tracers import flush_tracers
 from graphjobs.worker.user_environment import enter_project
-from graphjobs.worker.worker import Keepalive, Worker
+from graphjobs.worker.worker import Worker
 
 PRELOAD_SECONDS: Final = 4.0
 """Of the ten that Lambda's init phase has: after these the graphs that are left wait for their first job."""
@@ -41,8 +42,9 @@ def worker() -> Worker:
     backend = Backend(settings, clients.WORKER)
     heartbeat = Backend(settings, clients.HEARTBEAT)
     claims = Claims(backend.jobs, backend.transitions, settings)
-    keepalive = Keepalive(heartbeat.jobs, heartbeat.queue)
-    queue, saver = backend.queue, checkpoint_saver(settings)
+    stores = Stores(backend.jobs, backend.log, claims, backend.queue)
+    keepalive = Keepalive(heartbeat.jobs, heartbeat.queue, watchdog.current())
+    saver = checkpoint_saver(settings)
     store = graph_store(settings)
     config = str(Path(settings.config).resolve())
     secrets = clients.secrets_manager(clients.WORKER) if settings.secrets else None
@@ -50,25 +52,24 @@ def worker() -> Worker:
     if secrets is not None:
         load_secrets(settings.secrets, secrets, os.environ)
     return Worker(
-        settings=settings,
-        jobs=backend.jobs,
-        log=backend.log,
-        claims=claims,
-        queue=queue,
-        keepalive=keepalive,
-        loader=GraphLoader(config),
-        saver=saver,
-        states=backend.states,
-        # One loop a process: clients that a graph keeps between jobs are bound to it.
-        loop=asyncio.new_event_loop(),
-        logger=logger,
-        metrics=metrics,
-        store=store,
-        standby=watchdog.current(),
-        scratch=Scratch(lambda_scratch()),
-        flush_tracers=partial(flush_tracers, logger) if "AWS_LAMBDA_RUNTIME_API" in os.environ else lambda: None,
-        # A project whose own `env` sets this one says which model its graphs use, as the built-in ones do.
-        model=variables.get("GRAPHJOBS_MODEL"),
+        settings,
+        stores,
+        keepalive,
+        Graphs(
+            loader=GraphLoader(config),
+            saver=saver,
+            states=backend.states,
+            store=store,
+            # A project whose own `env` sets this one says which model its graphs use, as the built-in ones do.
+            model=variables.get("GRAPHJOBS_MODEL"),
+            error_detail=settings.error_detail,
+        ),
+        Host(asyncio.new_event_loop(), scratch=Scratch(lambda_scratch())),
+        Reports(
+            logger,
+            metrics,
+            flush_tracers=partial(flush_tracers, logger) if "AWS_LAMBDA_RUNTIME_API" in os.environ else lambda: None,
+        ),
     )
 
 
@@ -78,8 +79,8 @@ def check(*, seconds: float = math.inf) -> list[GraphReport]:
     Once `seconds` have passed no further graph is begun with.
     """
     made = worker()
-    reason = made.store.check() if isinstance(made.store, GraphStore) else ""
-    return [*made.loader.check(seconds=seconds), *([GraphReport("store.index", reason)] if reason else [])]
+    reason = made.graphs.store.check() if isinstance(made.graphs.store, GraphStore) else ""
+    return [*made.graphs.loader.check(seconds=seconds), *([GraphReport("store.index", reason)] if reason else [])]
 
 
 def begin() -> Callable[[dict[str, Any], Any], dict[str, Any]]:

@@ -15,6 +15,7 @@ from graphjobs.core.outcome import GRAPH_ERROR, Outcome
 from graphjobs.core.run_request import RunRequest
 from graphjobs.testing import MemoryLog
 from graphjobs.worker.graph_run import GraphRun
+from graphjobs.worker.parts import Graphs
 from graphjobs.worker.writer import LogWriter
 from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
 from tests.support.worker.gate import Gate
@@ -69,10 +70,8 @@ def record_loaded(loader: Any, given: Any = None, *, store: Any = None, **reques
     run = GraphRun(
         held,
         asked,
-        loader=loader,
-        saver=saver,
-        store=store,
-        writer=writer,
+        Graphs(loader, saver, store=store),
+        writer,
         logger=Logger(service="recorded", level="CRITICAL"),
     )
     try:

@@ -30,7 +30,8 @@ from graphjobs.testing import MemoryMetrics, MemoryQueue
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
-from graphjobs.worker.worker import Keepalive, Worker
+from graphjobs.worker.parts import Graphs, Host, Keepalive, Reports, Stores
+from graphjobs.worker.worker import Worker
 from tests.support.backend import Backend, transitions_of
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
@@ -84,11 +85,15 @@ class RiggedWorker:
 
     def blind(self) -> None:
         """Cut its heartbeat off: it does not learn from the row that it has lost the job."""
-        self.worker.keepalive = Keepalive(Unreachable(), self.worker.queue)  # type: ignore[arg-type]
+        self.worker.keepalive = Keepalive(Unreachable(), self.worker.stores.queue)  # type: ignore[arg-type]
+
+    def leaves_by(self, exit: Callable[[int], Any]) -> None:
+        """Have it call `exit` where it would end its process."""
+        self.worker.host = replace(self.worker.host, exit=exit)
 
     def before_save(self, number: int, action: Callable[[], object]) -> None:
         """Have `action` happen before the state of round `number` is saved."""
-        saver: Any = self.worker.saver
+        saver: Any = self.worker.graphs.saver
         saver.before_save[number] = action
 
     @property
@@ -142,20 +147,18 @@ class Rig:
         claims = Claims(jobs, transitions, values, clock=self.aws.clock)
         exits: list[int] = []
         made: Any = Worker(
-            settings=values,
-            jobs=jobs,
-            log=log,
-            claims=claims,
-            queue=jobs_queue,
-            keepalive=Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
-            loader=GraphLoader(values.config),
-            saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
-            states=StateStore(parts.dynamodb, "checkpoints", lambda: parts.s3, "payloads", 3600),
-            loop=asyncio.new_event_loop(),
-            logger=Logger(service=name, stream=text),
-            metrics=metrics,  # type: ignore[arg-type]
-            exit=exits.append,
-            new_run=self._new_run,
+            values,
+            Stores(jobs, log, claims, jobs_queue),
+            Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
+            Graphs(
+                loader=GraphLoader(values.config),
+                saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
+                states=StateStore(parts.dynamodb, "checkpoints", lambda: parts.s3, "payloads", 3600),
+                error_detail=values.error_detail,
+            ),
+            Host(asyncio.new_event_loop(), exit=exits.append),
+            Reports(Logger(service=name, stream=text), metrics),  # type: ignore[arg-type]
+            self._new_run,
         )
         rigged = RiggedWorker(name, made, gate, queue, metrics, exits, claims, text, parts)
         self.workers.append(rigged)
@@ -168,7 +171,7 @@ class Rig:
     def retire(self, rigged: RiggedWorker) -> None:
         """End a worker that has left nothing running; its clients are used again."""
         assert not rigged.exits
-        rigged.worker.loop.close()
+        rigged.worker.host.loop.close()
         self.workers.remove(rigged)
         self._free.append(rigged._parts)
 
@@ -240,6 +243,6 @@ def rig(aws: Backend, folder: Path, graphs: dict[str, str], spare: list[Parts]) 
     made = Rig(aws, config, _free=spare)
     yield made
     for each in made.workers:
-        each.worker.loop.close()
+        each.worker.host.loop.close()
         if not each.exits:
             spare.append(each._parts)

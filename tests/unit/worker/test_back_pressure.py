@@ -67,8 +67,8 @@ class HeldLog:
     def __init__(self, worker: RiggedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go_on = threading.Event()
         self.error: Exception | None = None
-        self._append = worker.worker.log.append
-        monkeypatch.setattr(worker.worker.log, "append", self.append)
+        self._append = worker.worker.stores.log.append
+        monkeypatch.setattr(worker.worker.stores.log, "append", self.append)
 
     def append(self, slot: Any) -> None:
         assert self.go_on.wait(60)

@@ -157,7 +157,7 @@ def test_checkpoints_that_the_log_never_named_are_as_if_never_saved(
         gate.die()
         raise Died
 
-    monkeypatch.setattr(worker.worker.log, "append", append)
+    monkeypatch.setattr(worker.worker.stores.log, "append", append)
     worker.before_save(2, saved.set)
     with pytest.raises(Died):
         worker.process(job)

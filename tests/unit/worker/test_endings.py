@@ -189,7 +189,7 @@ def test_a_graph_that_nobody_knows_fails(workers: Rig) -> None:
 def test_a_log_that_fails_for_a_while_is_not_noticed(workers: Rig, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
     job, worker = workers.job("parallel", {"rounds": 1}), workers.worker()
-    real, left = worker.worker.log.append, [3]
+    real, left = worker.worker.stores.log.append, [3]
 
     def append(slot: Any) -> None:
         if left[0]:
@@ -197,7 +197,7 @@ def test_a_log_that_fails_for_a_while_is_not_noticed(workers: Rig, monkeypatch: 
             raise FAULTS[fault]()
         real(slot)
 
-    monkeypatch.setattr(worker.worker.log, "append", append)
+    monkeypatch.setattr(worker.worker.stores.log, "append", append)
     worker.process(job)
     assert left == [0] and workers.row(job).status == "completed"
     check_sound(workers.events(job), workers.row(job))
@@ -244,7 +244,7 @@ def test_a_node_that_outlives_a_cancel_takes_the_process_with_it(
         assert let_go.wait(60)
         assert gone.is_set()
 
-    worker.worker.exit = leave
+    worker.leaves_by(leave)
     HOOKS.update(in_thread=block, on_loop=block)
     worker.process(job)
     assert order[0] == "exit 70, cancelled, delete, 1"
@@ -258,7 +258,7 @@ def test_a_node_that_lets_the_loop_go_as_its_grace_ends_holds_nobody_up(
     monkeypatch.setattr(job_run, "GRACE_SECONDS", 0.1)
     job, worker = workers.job("async_hook"), workers.worker(watch_seconds=0.05)
     settling = threading.Event()
-    warning, stop = worker.worker.logger.warning, Heartbeat.stop
+    warning, stop = worker.worker.reports.logger.warning, Heartbeat.stop
 
     def given_up(text: str, **more: Any) -> None:
         warning(text, **more)
@@ -273,7 +273,7 @@ def test_a_node_that_lets_the_loop_go_as_its_grace_ends_holds_nobody_up(
         cancelled(workers, job)
         assert let_go.wait(60)
 
-    monkeypatch.setattr(worker.worker.logger, "warning", given_up)
+    monkeypatch.setattr(worker.worker.reports.logger, "warning", given_up)
     monkeypatch.setattr(Heartbeat, "stop", stopped)
     HOOKS["on_loop"] = block
     processing = threading.Thread(target=worker.process, args=[job], daemon=True)
@@ -299,7 +299,7 @@ def test_nothing_follows_done_though_a_node_still_writes(
         finally:
             wrote.set()
 
-    worker.worker.exit = lambda code: (let_go.set(), wrote.wait(60))
+    worker.leaves_by(lambda code: (let_go.set(), wrote.wait(60)))
     HOOKS["in_thread"] = talk
     worker.process(job)
     assert wrote.is_set()

@@ -127,7 +127,7 @@ def test_the_deadline_of_the_function_drains(workers: Rig, monkeypatch: pytest.M
 
     def seen(run: JobRun) -> None:
         drained(run)
-        worker.worker.loop.call_soon_threadsafe(asked.set)
+        worker.worker.host.loop.call_soon_threadsafe(asked.set)
 
     monkeypatch.setattr(JobRun, "drain", seen)
     worker = workers.worker(watch_seconds=SOON)

@@ -64,7 +64,7 @@ def test_a_message_goes_through_the_whole_worker(
     try:
         answer = module.handler(sqs_event(received, "arn:aws:sqs:us-east-1:0:jobs"), context())
     finally:
-        module.worker().loop.close()
+        module.worker().host.loop.close()
         module.worker.cache_clear()
         sqs.delete_message(QueueUrl=url, ReceiptHandle=received["ReceiptHandle"])
     assert answer == {"batchItemFailures": []}
@@ -150,9 +150,9 @@ def test_one_warm_worker_runs_job_after_job(workers: Rig) -> None:
     for job in jobs:
         worker.process(job)
     assert [workers.row(job).status for job in jobs] == ["completed", "completed", "failed", "completed"]
-    worker.worker.logger.info("between jobs")
+    worker.worker.reports.logger.info("between jobs")
     assert "job_id" not in worker.logged[-1]
-    assert worker.worker.saver._on_saved is None
+    assert worker.worker.graphs.saver._on_saved is None
 
 
 @pytest.mark.parametrize(

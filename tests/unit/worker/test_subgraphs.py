@@ -83,7 +83,7 @@ def test_what_a_woken_worker_saved_of_a_subgraph_is_never_gone_on_from(
     zombie.blind()
     woken, has_saved = threading.Event(), threading.Event()
     taking_over = threading.Thread(target=heir.process, args=[job])
-    put = zombie.worker.saver.put
+    put = zombie.worker.graphs.saver.put
 
     def saves(*given: Any) -> Any:
         result = put(*given)
@@ -101,7 +101,7 @@ def test_what_a_woken_worker_saved_of_a_subgraph_is_never_gone_on_from(
         woken.set()
         assert has_saved.wait(30)
 
-    monkeypatch.setattr(zombie.worker.saver, "put", saves)
+    monkeypatch.setattr(zombie.worker.graphs.saver, "put", saves)
     HOOKS.update(note=lambda: asyncio.to_thread(sleep), between=lambda: asyncio.to_thread(wake))
     zombie.process(job)
     taking_over.join(30)

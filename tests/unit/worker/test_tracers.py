@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 import uuid
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -86,6 +87,10 @@ def test_they_are_flushed_after_a_job_that_has_ended(workers: Rig) -> None:
     rigged = workers.worker()
     job = workers.job("rounds", {"rounds": 1})
     seen: list[Any] = []
-    rigged.worker.flush_tracers = lambda: seen.append(workers.aws.jobs.get(job.job_id))
+
+    def flush() -> None:
+        seen.append(workers.aws.jobs.get(job.job_id))
+
+    rigged.worker.reports = replace(rigged.worker.reports, flush_tracers=flush)
     rigged.process(job)
     assert [found.status for found in seen] == [Status.COMPLETED]
