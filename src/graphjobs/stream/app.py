@@ -34,8 +34,7 @@ from graphjobs.observability import Metric, record
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
 from graphjobs.stream.cursor import cursor
-from graphjobs.stream.follower import RETRY_MS, Follower, Pacing
-from graphjobs.stream.frame import Encoder
+from graphjobs.stream.follower import RETRY_MS, Feed, Follower, Pacing
 from graphjobs.stream.opening import Credentials, Door, bearer_of
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
@@ -46,7 +45,7 @@ from graphjobs.stream.watchers import Watchers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools import Metrics
     from starlette.requests import Request
 
 THREADS: Final = 16
@@ -57,15 +56,11 @@ class StreamService:
     """Everything that a stream needs; one a process."""
 
     door: Door
-    pages: Pages
-    poller: Poller
+    feed: Feed
     watchers: Watchers
     turnstile: Turnstile
     executor: Executor
-    pacing: Pacing
-    logger: Logger
     metrics: Metrics
-    encode: Encoder = sse.encode
     open_streams: int = 0
 
     async def stream(self, request: Request) -> Response:
@@ -83,7 +78,7 @@ class StreamService:
         except (AuthUnavailable, ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError | BotoCoreError) and not is_transient(error):
                 raise
-            self.logger.warning("stream not opened", extra={"job_id": job_id, "error": str(error)})
+            self.feed.logger.warning("stream not opened", extra={"job_id": job_id, "error": str(error)})
             return self._come_back(credentials)
         if opening.finished:
             return Response(status_code=204, headers=SECURITY_HEADERS)
@@ -96,18 +91,14 @@ class StreamService:
         follower = Follower(
             job_id,
             after,
+            self.feed,
             first=opening.first,
-            pages=self.pages,
-            poller=self.poller,
-            pacing=self.pacing,
             on_lag=lambda lag: record(self.metrics, Metric.DELIVERY_LAG, lag),
             on_wait=lambda: self.watchers.note(job_id),
-            logger=self.logger,
-            encode=self.encode,
         )
         self.open_streams += 1
         record(self.metrics, Metric.OPEN_STREAMS, self.open_streams)
-        return EventStreamResponse(follower.frames(), self.pacing.slow_reader, on_close=self._closed)
+        return EventStreamResponse(follower.frames(), self.feed.pacing.slow_reader, on_close=self._closed)
 
     def _closed(self) -> None:
         self.open_streams -= 1
@@ -117,13 +108,13 @@ class StreamService:
     def _come_back(self, credentials: Credentials) -> Response:
         """A passing fault: EventSource, which only has a ticket, gives up for good on any status but 200."""
         if credentials.bearer is None:
-            return EventStreamResponse(_only_retry(RETRY_MS), self.pacing.slow_reader)
+            return EventStreamResponse(_only_retry(RETRY_MS), self.feed.pacing.slow_reader)
         return problem_answer(unavailable())
 
     def _too_many(self, credentials: Credentials, seconds: int) -> Response:
         """As above: who has a ticket is asked to come again, who has a token is told why."""
         if credentials.bearer is None:
-            return EventStreamResponse(_only_retry(seconds * 1000), self.pacing.slow_reader)
+            return EventStreamResponse(_only_retry(seconds * 1000), self.feed.pacing.slow_reader)
         detail = "Too many streams of this job, or of your jobs, were opened just now."
         return problem_answer(Problem(429, "too_many_viewers", detail, headers={"Retry-After": str(seconds)}))
 
@@ -155,7 +146,7 @@ def create_app(service: StreamService, *, cors_origins: tuple[str, ...] = ()) ->
 
     async def broken(request: Request, error: Exception) -> Response:
         # Only the type and the place: a message may quote the request.
-        service.logger.error("unexpected error", exc_info=error)
+        service.feed.logger.error("unexpected error", exc_info=error)
         return problem_answer(Problem(500, "internal_error", "Something went wrong on our side."))
 
     async def healthy(request: Request) -> Response:
@@ -184,8 +175,12 @@ def create_app_from_env() -> Starlette:
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="aws")
     service = StreamService(
         door=Door(backend.jobs, backend.log, jwt_verifier(settings), tickets(settings)),
-        pages=Pages(backend.log, executor),
-        poller=Poller(backend.log, executor, logger),
+        feed=Feed(
+            Pages(backend.log, executor),
+            Poller(backend.log, executor, logger),
+            Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),
+            logger,
+        ),
         watchers=Watchers(backend.jobs, executor, logger),
         turnstile=Turnstile(
             ViewerCounts(backend.dynamodb, settings.jobs_table),
@@ -195,8 +190,6 @@ def create_app_from_env() -> Starlette:
             logger,
         ),
         executor=executor,
-        pacing=Pacing(settings.stream_window_seconds, settings.stream_heartbeat_seconds),
-        logger=logger,
         metrics=make_metrics("stream"),
     )
     return create_app(service, cors_origins=settings.stream_cors_origins)

@@ -50,6 +50,18 @@ class Pacing:
     slow_reader: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What the streams of a process share: where their frames come from, in which form they are sent, and how fast."""
+
+    pages: Pages
+    poller: Poller
+    pacing: Pacing
+    logger: Logger
+    encode: Encoder = sse.encode
+    clock: Clock = now_ms
+
+
 class Follower:
     """One client's stream."""
 
@@ -57,16 +69,11 @@ class Follower:
         self,
         job_id: str,
         after: int,
+        feed: Feed,
         *,
         first: Frame | None,
-        pages: Pages,
-        poller: Poller,
-        pacing: Pacing,
         on_lag: Callable[[float], None],
         on_wait: Callable[[], None],
-        logger: Logger,
-        encode: Encoder = sse.encode,
-        clock: Clock = now_ms,
     ) -> None:
         """`first` is the frame that holds event `after` + 1, if the open has read it already.
 
@@ -74,22 +81,18 @@ class Follower:
         client has all that there is, and waits for more.
         """
         self._job_id = job_id
-        self._delivery = Delivery(job_id, after, encode)
+        self._delivery = Delivery(job_id, after, feed.encode)
         self._first = first
-        self._pages = pages
-        self._poller = poller
-        self._pacing = pacing
+        self._feed = feed
         self._on_lag = on_lag
         self._on_wait = on_wait
-        self._logger = logger
-        self._clock = clock
         self._heard = time.monotonic()
         self._caught_up = False
 
     async def frames(self) -> AsyncIterator[bytes]:
         """The bytes to send; ends cleanly also when the backend fails, since the client then resumes."""
         yield sse.retry(RETRY_MS)
-        closes = time.monotonic() + self._pacing.window
+        closes = time.monotonic() + self._feed.pacing.window
         try:
             if self._first is not None:
                 yield self._take([self._first])
@@ -99,12 +102,12 @@ class Follower:
                     break  # one page at least, so that the client comes forward; it resumes after it
             while not self._delivery.ended and (left := closes - time.monotonic()) > 0:
                 self._on_wait()
-                frame = await self._wait(min(left, self._pacing.heartbeat))
+                frame = await self._wait(min(left, self._feed.pacing.heartbeat))
                 if frame is None:
                     if time.monotonic() < closes:  # else the end of the window says that the connection was alive
                         yield sse.comment("heartbeat")
                     continue
-                lag = max(0.0, self._clock() - frame.produced_at)
+                lag = max(0.0, self._feed.clock() - frame.produced_at)
                 yield self._take([frame])
                 self._on_lag(lag)
                 self._caught_up = lag <= BEHIND_MS
@@ -113,7 +116,7 @@ class Follower:
             if not self._delivery.ended:
                 yield sse.retry(ROTATION_RETRY_MS)
         except UNREADABLE as error:
-            self._logger.warning(
+            self._feed.logger.warning(
                 "stream closed, its log cannot be read", extra={"job_id": self._job_id, "error": str(error)}
             )
             yield sse.comment("come back")
@@ -122,14 +125,14 @@ class Follower:
         """The next page; none after one that was not full: what follows it is awaited at the poller."""
         if self._delivery.ended or self._caught_up:
             return []
-        page = await self._pages.page(self._delivery.next)
+        page = await self._feed.pages.page(self._delivery.next)
         self._caught_up = len(page) < PAGE_SLOTS
         return page
 
     async def _wait(self, seconds: float) -> Frame | None:
         try:
             async with asyncio.timeout(seconds):
-                return await self._poller.frame(self._delivery.next, self._heard)
+                return await self._feed.poller.frame(self._delivery.next, self._heard)
         except TimeoutError:
             return None
 

@@ -16,7 +16,7 @@ from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.times import now_ms
 from graphjobs.observability import logger
 from graphjobs.stream.app import StreamService, create_app
-from graphjobs.stream.follower import Pacing
+from graphjobs.stream.follower import Feed, Pacing
 from graphjobs.stream.opening import Door
 from graphjobs.stream.pages import Pages
 from graphjobs.stream.poller import Poller
@@ -261,13 +261,15 @@ def streams(
     tickets, clock = Tickets(ring), FakeClock(NOW * 1000)
     service = StreamService(
         door=Door(rows, log, issuer.verifier(), tickets, clock),  # type: ignore[arg-type]
-        pages=Pages(log, executor),
-        poller=Poller(log, executor, logger("stream")),
+        feed=Feed(
+            Pages(log, executor),
+            Poller(log, executor, logger("stream")),
+            Pacing(window, heartbeat, slow_reader),
+            logger("stream"),
+        ),
         watchers=Watchers(rows, executor, logger("stream"), clock=clock),  # type: ignore[arg-type]
         turnstile=Turnstile(rows, *viewers, window, logger("stream"), clock),  # type: ignore[arg-type]
         executor=executor,
-        pacing=Pacing(window, heartbeat, slow_reader),
-        logger=logger("stream"),
         metrics=sink,  # type: ignore[arg-type]
     )
     try:

@@ -157,7 +157,7 @@ def test_nothing_is_read_for_a_client_that_has_gone() -> None:
         await stream.until(lambda c: app.log.calls["read"] >= 2)
         assert app.service.open_streams == 1
         await stream.leave()
-        assert app.service.open_streams == 0 and not app.service.poller._waits
+        assert app.service.open_streams == 0 and not app.service.feed.poller._waits
         for _ in range(20):  # a read may have been under way, on a busy machine for long
             before = app.log.calls["read"]
             await asyncio.sleep(0.15)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_live_slot_is_inflated_and_encoded_once_for_all_viewers(
     monkeypatch.setattr(Slot, "events", inflate)
 
     async def work(app: Streams) -> None:
-        app.service.encode = encode
+        app.service.feed = replace(app.service.feed, encode=encode)
         script = app.job()
         opened = [app.follow(script.job_id) for _ in range(viewers)]
         for number in range(1, 6):
@@ -73,7 +74,7 @@ def test_viewers_that_replay_together_share_the_bytes(monkeypatch: pytest.Monkey
     async def work(app: Streams) -> None:
         script = app.long_job(5)
         key = (script.job_id, 1)
-        pages = await asyncio.gather(*[app.service.pages.page(key) for _ in range(10)])
+        pages = await asyncio.gather(*[app.service.feed.pages.page(key) for _ in range(10)])
         assert all(page == pages[0] for page in pages)
         assert set(inflated.values()) == {1}
 

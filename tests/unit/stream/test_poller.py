@@ -66,8 +66,8 @@ def test_streams_of_many_jobs_are_read_together(app: Streams) -> None:
 def test_a_job_that_is_silent_is_read_seldom(app: Streams) -> None:
     async def work() -> None:
         now = time.monotonic()
-        quiet = asyncio.ensure_future(app.service.poller.frame(("job-quiet", 1), now - 60))
-        lively = asyncio.ensure_future(app.service.poller.frame(("job-lively", 1), now))
+        quiet = asyncio.ensure_future(app.service.feed.poller.frame(("job-quiet", 1), now - 60))
+        lively = asyncio.ensure_future(app.service.feed.poller.frame(("job-lively", 1), now))
         await asyncio.sleep(SLOWEST * 2.5)
         reads = [key[0] for keys in app.log.keys_read for key in keys]
         elapsed = time.monotonic() - now
@@ -76,7 +76,7 @@ def test_a_job_that_is_silent_is_read_seldom(app: Streams) -> None:
         for waiting in (quiet, lively):
             waiting.cancel()
         await asyncio.wait({quiet, lively})
-        assert not app.service.poller._waits
+        assert not app.service.feed.poller._waits
 
     run(work())
 
@@ -113,7 +113,7 @@ def test_a_table_that_throttles_is_asked_less_and_less(app: Streams, monkeypatch
 
 
 def test_the_back_off_is_bounded_and_ends_with_the_fault(app: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
-    poller = app.service.poller
+    poller = app.service.feed.poller
     monkeypatch.setattr("graphjobs.stream.poller.random.uniform", lambda low, high: high)
     poller._failing.times = 50
     assert poller._failing.backoff() == 2.0

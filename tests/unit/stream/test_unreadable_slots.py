@@ -74,7 +74,7 @@ def test_one_slot_that_cannot_be_read_ends_the_streams_of_its_job_alone(app: Str
         assert first.events == bad.events[:1] and not second.complete
         good.done("b")
         assert (await second.end()).events == good.events and b"come back" not in second.body
-        assert not app.service.poller._waits
+        assert not app.service.feed.poller._waits
 
     run(work())
 
