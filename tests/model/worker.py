@@ -24,7 +24,7 @@ from graphjobs.core.thread import Position
 from graphjobs.core.times import Clock
 from graphjobs.testing.queue import Message
 from graphjobs.worker.graph_run import GraphRun
-from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop
+from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Signals, Stop
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.jsonable import encode
 from graphjobs.worker.parts import Graphs
@@ -174,9 +174,7 @@ class ModelWorker:
         self.heartbeat = Heartbeat(
             Lease(claim, world.claims, jobs, world.queue, message.receipt, world.aws.settings),
             Limits(FAR, FAR),
-            on_drain=self.run.drain,
-            on_stop=self.run.stop,
-            on_watch=lambda _: None,
+            Signals(self.run.drain, self.run.stop),
             logger=world.logger,
             clock=world.aws.clock,
         )

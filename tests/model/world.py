@@ -25,7 +25,7 @@ from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Release
 from graphjobs.core.run_request import RunRequest
 from graphjobs.http.problem import Problem
-from graphjobs.reconcile.service import Reconciler
+from graphjobs.reconcile.service import Reconciler, Stores
 from graphjobs.testing import MemoryQueue
 from graphjobs.worker.heartbeat import Stop
 from tests.model.conversation import Judge
@@ -74,17 +74,8 @@ class World:
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
         erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.states, aws.settings)
-        parts: Any = (
-            self.jobs,
-            self.transitions,
-            self.queue,
-            self.threads,
-            erasure,
-            aws.settings,
-            self.logger,
-            aws.clock,
-        )
-        self.reconciler = Reconciler(*parts)
+        stores = Stores(self.jobs, self.transitions, self.queue, self.threads, erasure)
+        self.reconciler = Reconciler(stores, aws.settings, self.logger, aws.clock)  # type: ignore[arg-type]
         self.witness.judge = self.conversations = Judge(self)
         self.requests: list[tuple[str, JobRequest]] = []
         self.workers: list[ModelWorker] = []

@@ -11,7 +11,7 @@ from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.observability import ENDS, Metric, record
 from graphjobs.observability import logger as make_logger
 from graphjobs.observability import metrics as make_metrics
-from graphjobs.reconcile.service import Done, Reconciler
+from graphjobs.reconcile.service import Done, Reconciler, Stores
 
 logger = make_logger("reconcile")
 metrics = make_metrics("reconcile")
@@ -26,16 +26,8 @@ def reconciler() -> Reconciler:
     """The reconciler of this process."""
     settings = FUNCTIONS["reconcile"].settings(os.environ)
     backend = Backend(settings)
-    return Reconciler(
-        backend.jobs,
-        backend.transitions,
-        backend.queue,
-        backend.threads,
-        backend.erasure,
-        settings,
-        logger,
-        on_end=lambda job: record(metrics, ENDS[job.status]),
-    )
+    stores = Stores(backend.jobs, backend.transitions, backend.queue, backend.threads, backend.erasure)
+    return Reconciler(stores, settings, logger, on_end=lambda job: record(metrics, ENDS[job.status]))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:

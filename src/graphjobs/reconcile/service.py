@@ -56,15 +56,22 @@ class Done(StrEnum):
     """It stays due, and is looked at again by the next run; also counted for a shard that could not be read."""
 
 
-@dataclass(slots=True)
-class Reconciler:
-    """Looks after the jobs that are due."""
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where jobs and threads are, and what changes and erases them."""
 
     jobs: JobStore
     transitions: Transitions
     queue: JobQueue
     threads: ThreadStore
     erasure: Erasure
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Looks after the jobs that are due."""
+
+    stores: Stores
     settings: Settings
     logger: Logger
     clock: Clock = now_ms
@@ -83,7 +90,7 @@ class Reconciler:
         after: Any = None
         for _ in range(MAX_PAGES):
             try:
-                due, after = self.jobs.lists.due(shard, self.clock(), limit=PAGE, after=after)
+                due, after = self.stores.jobs.lists.due(shard, self.clock(), limit=PAGE, after=after)
             except (ClientError, BotoCoreError) as error:
                 self.logger.error("due jobs not read", extra={"shard": shard, "error": str(error)})
                 counts[Done.FAILED] += 1
@@ -111,7 +118,7 @@ class Reconciler:
             return Done.FAILED
 
     def _treat(self, job_id: str, may_send: bool) -> Done:
-        job = self.jobs.get(job_id)
+        job = self.stores.jobs.get(job_id)
         now = self.clock()
         if job is None or job.held(now) or job.due_at > now:
             return Done.NOTHING
@@ -125,7 +132,7 @@ class Reconciler:
                 return Done.NOTHING
             return self._send(job, now) if may_send else Done.WAITING
         rule = partial(lifecycle.expire, policy=self._policy)
-        applied = self.transitions.commit(job_id, rule, nonce=new_nonce())
+        applied = self.stores.transitions.commit(job_id, rule, nonce=new_nonce())
         if isinstance(applied, Refusal):
             return Done.NOTHING  # somebody else was first, which is as good
         job = applied.job
@@ -136,7 +143,7 @@ class Reconciler:
         return Done.ENDED
 
     def _erase(self, job: Job, now: int) -> Done:
-        again = self.erasure.erase(job, now)
+        again = self.stores.erasure.erase(job, now)
         if again is not None:
             self._note(job, replace(job, due_at=again))
         self.logger.info("erased", extra={"job_id": job.job_id, "again_at": again})
@@ -144,21 +151,21 @@ class Reconciler:
 
     def _treat_thread(self, thread_id: str) -> Done:
         """A thread that is deleted: its jobs first, each by itself; then its states, and at last its row."""
-        thread, now = self.threads.get(thread_id), self.clock()
+        thread, now = self.stores.threads.get(thread_id), self.clock()
         if thread is None or not thread.deleting or thread.due_at > now:
             return Done.NOTHING
-        for job_id in self.erasure.jobs_of(thread):
-            self.transitions.commit(job_id, lifecycle.delete, nonce=new_nonce())
-        thread = self.threads.get(thread_id) or thread  # those that have ended have changed it
-        jobs = [self.jobs.get(job_id) for job_id in (thread.turn, *thread.waiting) if job_id is not None]
+        for job_id in self.stores.erasure.jobs_of(thread):
+            self.stores.transitions.commit(job_id, lifecycle.delete, nonce=new_nonce())
+        thread = self.stores.threads.get(thread_id) or thread  # those that have ended have changed it
+        jobs = [self.stores.jobs.get(job_id) for job_id in (thread.turn, *thread.waiting) if job_id is not None]
         again = thread.updated_at + ZOMBIE_MS
         if any(job is not None and not job.status.terminal for job in jobs):
             again = now + int(self.settings.lease_seconds * 1000)
-        self.erasure.erase_states(thread)
+        self.stores.erasure.erase_states(thread)
         if again > now:
-            self.threads.commit(replace(thread, revision=thread.revision + 1, due_at=again))
+            self.stores.threads.commit(replace(thread, revision=thread.revision + 1, due_at=again))
         else:
-            self.threads.delete(thread)
+            self.stores.threads.delete(thread)
         self.logger.info("thread erased", extra={"thread_id": thread_id, "again_at": again})
         return Done.ERASED
 
@@ -176,7 +183,7 @@ class Reconciler:
         # The row first: of two reconcilers one sends. Should it crash in between, the job is due again later.
         self._note(job, sent)
         try:
-            self.queue.send(job.job_id, job.owner)
+            self.stores.queue.send(job.job_id, job.owner)
         except (ClientError, BotoCoreError):
             # Due again at the next run, not only when a message that was sent would be taken for lost.
             with suppress(RowChanged):
@@ -189,10 +196,10 @@ class Reconciler:
 
     def _note(self, before: Job, after: Job) -> None:
         try:
-            self.jobs.update(before, after, guard=(*GUARD, "due_at"))
+            self.stores.jobs.update(before, after, guard=(*GUARD, "due_at"))
         except RowChanged:
             # Unless it was changed by this very update, made again by the SDK since its answer was lost.
-            if self.jobs.get(before.job_id) != after:
+            if self.stores.jobs.get(before.job_id) != after:
                 raise
 
 

@@ -132,6 +132,21 @@ class Standby(Protocol):
         """No longer; nothing is sent for it any more when this returns. May be called again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What a heartbeat tells the run whose claim it keeps, on the heartbeat's thread.
+
+    Attributes:
+        drain: at each look once the invocation comes to its end.
+        stop: why the run must stop; at most once.
+        watch: at each look, whether somebody may be following the job.
+    """
+
+    drain: Callable[[], object] = lambda: None
+    stop: Callable[[Stop], object] = lambda reason: None
+    watch: Callable[[bool], object] = lambda watched: None
+
+
 class Heartbeat:
     """Keeps one claim alive until `stop`."""
 
@@ -139,22 +154,17 @@ class Heartbeat:
         self,
         lease: Lease,
         limits: Limits,
+        signals: Signals,
         *,
-        on_drain: Callable[[], None],
-        on_stop: Callable[[Stop], None],
-        on_watch: Callable[[bool], None],
         logger: Logger,
         clock: Clock = now_ms,
         standby: Standby | None = None,
     ) -> None:
-        """`on_watch` is told at each look whether somebody may be following the job."""
         self._standby = standby
         self._lease = lease
-        self._on_watch = on_watch
         self._since = clock()
         self._limits = limits
-        self._on_drain = on_drain
-        self._on_stop = on_stop
+        self._signals = signals
         self._logger = logger
         self._clock = clock
         self._renew_at = self._next_renewal(clock())  # from now on by the heartbeat's thread alone
@@ -182,7 +192,7 @@ class Heartbeat:
         if stop is not None:
             return stop
         if now >= self._limits.drain_at:
-            self._on_drain()
+            self._signals.drain()
         try:
             row = self._renew(now) if now >= self._renew_at else self._lease.peek()
         except RowChanged:
@@ -190,7 +200,7 @@ class Heartbeat:
         except (ClientError, BotoCoreError) as error:
             self._logger.warning("heartbeat failed, will be tried again", extra={"error": str(error)})
             return None
-        self._on_watch(is_watched(row, now, self._since))
+        self._signals.watch(is_watched(row, now, self._since))
         return watch(row, self._lease.claim)
 
     def _work(self) -> None:
@@ -198,7 +208,7 @@ class Heartbeat:
             stop = self.beat()
             if stop is not None:
                 self._ended.set()
-                self._on_stop(stop)
+                self._signals.stop(stop)
 
     def _pause(self) -> float:
         now = self._clock()

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Final
 
 from graphjobs.aws import clients
 from graphjobs.aws.backend import Backend
-from graphjobs.worker.watchdog_process import Duty, WatchdogProcess
+from graphjobs.worker.watchdog_process import Duty, WatchdogProcess, WorkerProcess
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -136,7 +136,7 @@ def start(settings: Settings, logger: Logger, backend: Backend | None = None) ->
     if pid == 0:
         try:
             _settle_in(theirs.fileno(), worker)
-            WatchdogProcess(theirs, pulse.age, worker, backend, settings, logger).run()
+            WatchdogProcess(theirs, WorkerProcess(worker, pulse.age), backend, settings, logger).run()
         except Exception:
             logger.exception("the watchdog ends")
         finally:

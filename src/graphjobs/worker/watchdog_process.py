@@ -16,7 +16,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,7 +30,7 @@ from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import Job, Release
 from graphjobs.core.settings import Settings
 from graphjobs.observability import ENDS, Metric, record
-from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop
+from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Signals, Stop
 from graphjobs.worker.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -54,30 +53,57 @@ class Duty:
     limits: Limits
 
 
+def parent_is_running(pid: int) -> bool:
+    """Whether `pid` is still our parent, and neither stopped nor ended."""
+    if os.getppid() != pid:
+        return False
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "TtZX"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """The process that the watchdog watches.
+
+    Attributes:
+        pulse_age: seconds since one of its threads ran.
+        is_running: whether it is neither stopped nor gone.
+    """
+
+    pid: int
+    pulse_age: Callable[[], float]
+    kill: Callable[[int, int], object] = os.kill
+    is_running: Callable[[int], bool] = parent_is_running
+
+    @property
+    def silent(self) -> bool:
+        """Whether its threads stand still, though the system would let them run."""
+        return self.pulse_age() >= SILENT_SECONDS and self.is_running(self.pid)
+
+    def end(self) -> None:
+        """End it, which nothing in it can keep from happening."""
+        self.kill(self.pid, signal.SIGKILL)
+
+
 class WatchdogProcess:
     """Takes duties from `connection`; None there ends one, and is answered once nothing more is sent for it."""
 
     def __init__(
         self,
         connection: Connection,
-        pulse_age: Callable[[], float],
-        worker: int,
+        worker: WorkerProcess,
         backend: Backend,
         settings: Settings,
         logger: Logger,
-        *,
-        kill: Callable[[int, int], None] = os.kill,
-        is_running: Callable[[int], bool] | None = None,
     ) -> None:
-        """`worker` is the worker's process; `is_running` says whether it is neither stopped nor gone."""
         self._connection = connection
-        self._pulse_age = pulse_age
         self._worker = worker
         self._backend = backend
         self._settings = settings
         self._logger = logger
-        self._kill = partial(kill, worker, signal.SIGKILL)
-        self._is_running = partial(is_running or parent_is_running, worker)
         self._claims = Claims(backend.jobs, backend.transitions, settings)
 
     def run(self) -> None:
@@ -92,25 +118,13 @@ class WatchdogProcess:
         except EOFError:
             return
 
-    @property
-    def silent(self) -> bool:
-        """Whether the worker's threads stand still, though the system would let them run."""
-        return self._pulse_age() >= SILENT_SECONDS and self._is_running()
-
     def _watch(self, duty: Duty) -> None:
         backend = self._backend
         lease = Lease(duty.claim, self._claims, backend.jobs, backend.queue, duty.receipt_handle, self._settings)
-        heartbeat = Heartbeat(
-            lease,
-            duty.limits,
-            on_drain=lambda: None,
-            on_stop=lambda stop: None,
-            on_watch=lambda watched: None,
-            logger=self._logger,
-        )
+        heartbeat = Heartbeat(lease, duty.limits, Signals(), logger=self._logger)
         look_at = 0.0
         while not self._connection.poll(LOOK_SECONDS):
-            if not self.silent or time.monotonic() < look_at:
+            if not self._worker.silent or time.monotonic() < look_at:
                 continue
             look_at = time.monotonic() + self._settings.watch_seconds - LOOK_SECONDS
             stop = heartbeat.beat()
@@ -118,7 +132,7 @@ class WatchdogProcess:
                 continue
             if self._connection.poll(GRACE_SECONDS):
                 return
-            if self.silent:
+            if self._worker.silent:
                 self._stop(duty, stop)
                 return
 
@@ -135,9 +149,9 @@ class WatchdogProcess:
             self._logger.exception("the end of the job could not be written; another worker will do it")
         if metrics.metric_set:
             metrics.flush_metrics()
-        if self.silent:
+        if self._worker.silent:
             self._logger.error("a node holds the interpreter: the worker's process is ended", extra={"stop": stop})
-            self._kill()
+            self._worker.end()
         self._logger.remove_keys(["job_id"])
 
     def _settle(self, claim: Claim, stop: Stop) -> None:
@@ -161,14 +175,3 @@ class WatchdogProcess:
         if job.started_at is not None and job.finished_at is not None:
             record(metrics, Metric.RUN_TIME, job.finished_at - job.started_at)
         self._logger.info("finished", extra={"status": job.status.value, "attempt": job.attempt})
-
-
-def parent_is_running(pid: int) -> bool:
-    """Whether `pid` is still our parent, and neither stopped nor ended."""
-    if os.getppid() != pid:
-        return False
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "TtZX"

@@ -20,7 +20,7 @@ from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms, rfc3339_or_none
 from graphjobs.observability import ENDS, Metric, record
 from graphjobs.worker.graph_run import GraphRun
-from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Stop, limits, visibility_seconds
+from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Signals, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
 from graphjobs.worker.parts import Graphs, Host, Keepalive, Reports, Stores
 from graphjobs.worker.writer import LogWriter
@@ -143,9 +143,7 @@ class Worker:
         heartbeat = Heartbeat(
             lease,
             limit,
-            on_drain=run.drain,
-            on_stop=run.stop,
-            on_watch=writer.watch,
+            Signals(run.drain, run.stop, writer.watch),
             logger=logger,
             standby=self.keepalive.standby,
         )

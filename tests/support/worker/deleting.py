@@ -10,7 +10,7 @@ from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import JobQueue
 from graphjobs.core.job import Job
 from graphjobs.observability import logger
-from graphjobs.reconcile.service import Reconciler
+from graphjobs.reconcile.service import Reconciler, Stores
 from graphjobs.testing import MemoryQueue
 from tests.support.backend import transitions_of
 from tests.support.worker.rig import Rig
@@ -32,7 +32,8 @@ def reconcile(workers: Rig, dynamodb: Any = None, s3: Any = None) -> dict[str, i
     erasure = Erasure(dynamodb, s3 or aws.s3, aws.threads, aws.states, aws.settings)
     queue = JobQueue(MemoryQueue(), "queue")  # type: ignore[arg-type]
     transitions = transitions_of(dynamodb, jobs, aws.log, aws.clock)
-    done = Reconciler(jobs, transitions, queue, aws.threads, erasure, aws.settings, LOGGER, aws.clock).run()
+    stores = Stores(jobs, transitions, queue, aws.threads, erasure)
+    done = Reconciler(stores, aws.settings, LOGGER, aws.clock).run()
     return {each.value: count for each, count in done.items() if count}
 
 

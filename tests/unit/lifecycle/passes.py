@@ -6,7 +6,7 @@ from graphjobs.aws.erasure import Erasure
 from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue, job_id_of
 from graphjobs.core.job import Job
 from graphjobs.observability import logger
-from graphjobs.reconcile.service import Reconciler
+from graphjobs.reconcile.service import Reconciler, Stores
 from tests.support.backend import Backend
 from tests.support.faults import Faults
 from tests.unit.lifecycle.steps import Shaky
@@ -22,9 +22,8 @@ class Pass:
         self.dynamodb, self.sqs = shaky.faults, Faults(aws.sqs)
         queue = JobQueue(self.sqs.client, aws.settings.queue_url)
         erasure = Erasure(shaky.faults.client, aws.s3, aws.threads, aws.states, aws.settings)
-        self.reconciler = Reconciler(
-            shaky.jobs, shaky.transitions, queue, aws.threads, erasure, aws.settings, LOGGER, aws.clock
-        )
+        stores = Stores(shaky.jobs, shaky.transitions, queue, aws.threads, erasure)
+        self.reconciler = Reconciler(stores, aws.settings, LOGGER, aws.clock)
 
     def run(self) -> dict[str, int]:
         """One pass; returns what it did, without what it did not."""

@@ -23,6 +23,7 @@ from graphjobs.worker.heartbeat import (
     Heartbeat,
     Lease,
     Limits,
+    Signals,
     Stop,
     is_watched,
 )
@@ -89,9 +90,7 @@ class Body:
         made = Heartbeat(
             Lease(self.held, Claims(stores, stores, SETTINGS, clock=self.clock), stores, queue, "receipt", SETTINGS),
             self.limits,
-            on_drain=self.on_drain,
-            on_stop=self.on_stop,
-            on_watch=self.watched.append,
+            Signals(self.on_drain, self.on_stop, self.watched.append),
             logger=Logger(service="heartbeat-test", level="CRITICAL"),
             clock=self.clock,
         )

@@ -23,7 +23,7 @@ from graphjobs.core.job import Job, Release, Status
 from graphjobs.core.lifecycle import cancel
 from graphjobs.core.times import now_ms
 from graphjobs.worker.heartbeat import Limits
-from graphjobs.worker.watchdog_process import SILENT_SECONDS, Duty, WatchdogProcess
+from graphjobs.worker.watchdog_process import SILENT_SECONDS, Duty, WatchdogProcess, WorkerProcess
 from tests.support.backend import Backend, backend
 
 PATIENCE_SECONDS = 30
@@ -98,13 +98,15 @@ def watched(
     before = row(aws, claim)
     made: Any = WatchdogProcess(
         wire,  # type: ignore[arg-type]
-        lambda: left.pop(0) if len(left) > 1 else left[0],
-        1,
+        WorkerProcess(
+            1,
+            lambda: left.pop(0) if len(left) > 1 else left[0],
+            kill=lambda pid, number: killed.append((pid, number)),
+            is_running=lambda pid: running,
+        ),
         aws,  # type: ignore[arg-type]
         aws.settings,
         Logger(service="watchdog-test", stream=io.StringIO()),
-        kill=lambda pid, number: killed.append((pid, number)),
-        is_running=lambda pid: running,
     )
     made.run()
     with contextlib.suppress(aws.sqs.exceptions.ClientError):
