@@ -21,8 +21,8 @@
 * `marks`: which checkpoint the log may name
 * `messages`: which models and nodes speak: pieces and whole messages
 * `node_executor`: the threads of sync nodes
-* `parts`: what a worker is made of, grouped
 * `pace`: how long events gather
+* `parts`: what a worker is made of, grouped
 * `pieces`: text, reasoning and tool calls of a message
 * `process_state`: what a node may change of the process, put back
 * `raw_parts`: LangGraph's own parts as events
