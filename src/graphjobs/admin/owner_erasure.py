@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from graphjobs.admin.owner_traces import Traces, traces_of
+from graphjobs.aws import bulk
 from graphjobs.aws import cancel as ending
-from graphjobs.aws.checkpoint_table import BATCH_WRITE, until_taken
 from graphjobs.aws.erasure import ZOMBIE_MS
 from graphjobs.aws.job_items import THREAD_PREFIX
 from graphjobs.aws.transition import Contended
 from graphjobs.core.version import NewerVersion
-from graphjobs.reconcile.service import Done, Reconciler
+from graphjobs.reconcile.service import Done, Reconciler, Stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -76,16 +76,9 @@ class OwnerErasure:
         self._monotonic = monotonic
         self._wait_seconds = wait_seconds
         self._failures = _Failures()
-        self._reconciler = Reconciler(
-            backend.jobs,
-            backend.transitions,
-            backend.queue,
-            backend.threads,
-            backend.erasure,
-            backend.settings,
-            cast("Logger", self._failures.logger),
-            backend.clock,
-        )
+        stores = Stores(backend.jobs, backend.transitions, backend.queue, backend.threads, backend.erasure)
+        logger = cast("Logger", self._failures.logger)
+        self._reconciler = Reconciler(stores, backend.settings, logger, backend.clock)
 
     def run(self) -> Erased:
         """Erase all that is found, and what comes meanwhile; what fails is in `Erased.left`.
@@ -189,12 +182,7 @@ class OwnerErasure:
             self._erased.removed[COUNTERS] += self._delete_items(settings.jobs_table, keys)
 
     def _delete_items(self, table: str, keys: list[dict[str, Any]]) -> int:
-        write = self._backend.dynamodb.batch_write_item
-        for first in range(0, len(keys), BATCH_WRITE):
-            some: Any = [{"DeleteRequest": {"Key": key}} for key in keys[first : first + BATCH_WRITE]]
-            for _ in until_taken(lambda left: write(RequestItems=left), {table: some}):
-                pass
-        return len(keys)
+        return bulk.delete(self._backend.dynamodb, table, keys)
 
 
 def _why(error: Exception) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphjobs.aws import bulk
 from graphjobs.aws.job_items import PREFIX, THREAD_PREFIX, job_id_of
 from graphjobs.aws.owner_limit import OwnerLimit
 from graphjobs.aws.store_keys import read_back
@@ -85,12 +86,7 @@ def _store_items(backend: Backend, owner: str) -> Iterator[dict[str, Any]]:
 
 
 def _scanned(backend: Backend, **request: Any) -> Iterator[dict[str, Any]]:
-    while True:
-        answer = backend.dynamodb.scan(ConsistentRead=True, **request)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    return bulk.queried(backend.dynamodb.scan, {"ConsistentRead": True, **request})
 
 
 def _digest(subject: str) -> str:

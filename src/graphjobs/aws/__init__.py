@@ -1,6 +1,7 @@
 """Adapters to AWS: DynamoDB, SQS, S3.
 
 * `backend`: stores and clients, put together from settings
+* `bulk`: many items: pages of a query, batches
 * `cancel`: cancel and delete
 * `checkpoint_table`: checkpoints as items and S3 objects
 * `claims`: claim, finish, release

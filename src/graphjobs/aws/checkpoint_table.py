@@ -2,8 +2,7 @@
 
 All items of a checkpoint thread are one partition. A body over `LARGE` bytes is in S3, in an object per key: what is
 put at a key takes the place of what was there, body and all. Reads are consistent. What fails for a moment is tried
-again, by botocore and then here, so each call may be made twice. A backend that goes on failing is
-`CheckpointsUnavailable`, which says nothing of the graph.
+again (`bulk`); a backend that goes on failing is `CheckpointsUnavailable`.
 """
 
 from __future__ import annotations
@@ -11,15 +10,13 @@ from __future__ import annotations
 import hashlib
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from graphjobs.aws.clients import is_transient
-from graphjobs.aws.retry import Retry
+from graphjobs.aws import bulk
+from graphjobs.aws.bulk import CheckpointsUnavailable, persistently, queried
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
 from graphjobs.core.version import NewerVersion, stamp, version_of
 
@@ -27,24 +24,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-T = TypeVar("T")
-
 PREFIX: Final = "checkpoints"
 """Of large bodies in the payload bucket, which expire by a rule on this prefix."""
 
 LARGE: Final = 350 * 1024
 COMPRESS_ABOVE: Final = 600
-PATIENCE: Final = Retry(tries=10, seconds=30)
-BATCH_GET: Final = 100
-BATCH_WRITE: Final = 25
-
 
 VERSION: Final = 1
 """Of the items' form; see `graphjobs.core.version`."""
-
-
-class CheckpointsUnavailable(RuntimeError):
-    """The backend of the checkpoints is failing for now: says nothing of the graph."""
 
 
 class NewerCheckpoint(CheckpointsUnavailable, NewerVersion):
@@ -120,12 +107,7 @@ class CheckpointTable:
     def get(self, thread: str, keys: Iterable[str]) -> list[Item]:
         """The items at these keys, as far as there are any, in no order."""
         wanted = [{"PK": {"S": thread}, "SK": {"S": key}} for key in sorted(set(keys))]
-        found: list[Item] = []
-        for some in _chunks(wanted, BATCH_GET):
-            request = {self._table: {"Keys": some, "ConsistentRead": True}}
-            for answer in until_taken(lambda left: self.dynamodb.batch_get_item(RequestItems=left), request):
-                found += [self._item(each) for each in answer["Responses"].get(self._table, [])]
-        return found
+        return [self._item(found) for found in bulk.got(self.dynamodb, self._table, wanted)]
 
     def delete(self, thread: str) -> int:
         """Delete all of a thread; how many items there were, with their objects."""
@@ -134,11 +116,7 @@ class CheckpointTable:
             if "object" in each:
                 key = each["object"]["S"]
                 persistently(partial(self.s3.delete_object, Bucket=self._bucket, Key=key))
-        requests = [{"DeleteRequest": {"Key": {"PK": each["PK"], "SK": each["SK"]}}} for each in items]
-        for some in _chunks(requests, BATCH_WRITE):
-            for _ in until_taken(lambda left: self.dynamodb.batch_write_item(RequestItems=left), {self._table: some}):
-                pass
-        return len(items)
+        return bulk.delete(self.dynamodb, self._table, ({"PK": each["PK"], "SK": each["SK"]} for each in items))
 
     def _query(self, thread: str, prefix: str) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {
@@ -147,12 +125,7 @@ class CheckpointTable:
             "ExpressionAttributeValues": {":thread": {"S": thread}, **({":prefix": {"S": prefix}} if prefix else {})},
             "ConsistentRead": True,
         }
-        while True:
-            answer = persistently(lambda: self.dynamodb.query(**request))
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return queried(lambda **page: persistently(partial(self.dynamodb.query, **page)), request)
 
     def _item(self, found: Mapping[str, Any]) -> Item:
         if version_of(found) > VERSION:
@@ -170,35 +143,3 @@ class CheckpointTable:
             is_checkpoint="writes" not in found,
             needs=frozenset(found["needs"]["SS"]) if "needs" in found else frozenset(),
         )
-
-
-def persistently(call: Callable[[], T]) -> T:
-    """The answer to `call`, in which what fails for a moment is tried again.
-
-    Raises:
-        CheckpointsUnavailable: it failed for long.
-    """
-    failure: Exception | None = None
-    for _ in PATIENCE:
-        try:
-            return call()
-        except (ClientError, BotoCoreError) as error:
-            if not is_transient(error):
-                raise
-            failure = error
-    raise CheckpointsUnavailable(str(failure)) from failure
-
-
-def until_taken(send: Callable[[Any], Any], request: Any) -> Iterator[Any]:
-    """The answers to a batch, of which DynamoDB takes what it has capacity for; `send` again what it has left."""
-    for _ in PATIENCE:
-        answer = persistently(partial(send, request))
-        yield answer
-        request = answer.get("UnprocessedKeys") or answer.get("UnprocessedItems")
-        if not request:
-            return
-    raise CheckpointsUnavailable("A batch was not taken whole.")
-
-
-def _chunks(items: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from graphjobs.aws import checkpoint_table, input_bodies, state_store
-from graphjobs.aws.checkpoint_table import BATCH_WRITE, CheckpointTable, until_taken
+from graphjobs.aws import bulk, checkpoint_table, input_bodies, state_store
+from graphjobs.aws.checkpoint_table import CheckpointTable
 from graphjobs.aws.clients import error_code
 from graphjobs.aws.job_items import RECORD, input_key, job_id_of, row_key, webhook_key
 from graphjobs.aws.schema import BY_OWNER_INDEX
@@ -114,8 +113,8 @@ class Erasure:
             "ExpressionAttributeNames": {"#owner": "owner"},
             "ExpressionAttributeValues": {":owner": {"S": thread.owner}, ":thread": {"S": thread.thread_id}},
         }
-        for page in _pages(self._dynamodb, query):
-            yield from (job_id_of(item["pk"]["S"]) for item in page)
+        for item in bulk.queried(self._dynamodb.query, query):
+            yield job_id_of(item["pk"]["S"])
         yield f"job-{thread.thread_id}"  # the job that it was made for, which may not name it
 
     def erase_states(self, thread: Thread) -> None:
@@ -147,12 +146,8 @@ class Erasure:
             "ProjectionExpression": "job_id, seq",
             "ConsistentRead": True,
         }
-        keys = (item for page in _pages(self._dynamodb, query) for item in page)
-        while some := list(islice(keys, BATCH_WRITE)):
-            request: Any = {self._events_table: [{"DeleteRequest": {"Key": key}} for key in some]}
-            for _ in until_taken(lambda left: self._dynamodb.batch_write_item(RequestItems=left), request):
-                pass
-            self.removed[SLOTS] += len(some)
+        keys = bulk.queried(self._dynamodb.query, query)
+        self.removed[SLOTS] += bulk.delete(self._dynamodb, self._events_table, keys)
 
     def _objects(self, prefix: str) -> None:
         """By prefix, since a write that crashed has left objects that no item names."""
@@ -193,12 +188,3 @@ class Erasure:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-
-
-def _pages(dynamodb: DynamoDBClient, query: dict[str, Any]) -> Iterator[list[Any]]:
-    while True:
-        answer = dynamodb.query(**query)
-        yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        query = query | {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from graphjobs.aws.checkpoint_table import BATCH_WRITE, until_taken
+from graphjobs.aws import bulk
 from graphjobs.aws.clients import error_code
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
 from graphjobs.core.event_log import Fenced
@@ -33,7 +33,6 @@ PREFIX: Final = "states"
 
 INLINE_BYTES: Final = 8 * 1024
 COMPRESS_ABOVE: Final = 600
-BATCH_GET: Final = 100
 READERS: Final = 8
 """Bodies that are fetched from S3 at the same time."""
 
@@ -114,13 +113,8 @@ class StateStore:
             ClientError, BotoCoreError: as DynamoDB or S3 answer.
         """
         wanted = list(dict.fromkeys(positions))
-        items: dict[Position, Mapping[str, Any]] = {}
-        for first in range(0, len(wanted), BATCH_GET):
-            keys: Any = [_key(thread_id, each) for each in wanted[first : first + BATCH_GET]]
-            request: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            for answer in until_taken(lambda left: self._client.batch_get_item(RequestItems=left), request):
-                found = filter(_live, answer["Responses"].get(self._table, []))
-                items |= {_position(each): each for each in found}
+        found = bulk.got(self._client, self._table, (_key(thread_id, each) for each in wanted))
+        items = {_position(each): each for each in found if _live(each)}
         there = [items[each] for each in wanted if each in items]
         if sum("object" in each for each in there) < 2:
             return [self._record(each) for each in there]
@@ -148,12 +142,7 @@ class StateStore:
         Raises:
             CheckpointsUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
         """
-        requests = [{"DeleteRequest": {"Key": dict(each)}} for each in self._query(thread_id, ("PK", "SK"))]
-        for first in range(0, len(requests), BATCH_WRITE):
-            request: Any = {self._table: requests[first : first + BATCH_WRITE]}
-            for _ in until_taken(lambda left: self._client.batch_write_item(RequestItems=left), request):
-                pass
-        return len(requests)
+        return bulk.delete(self._client, self._table, list(self._query(thread_id, ("PK", "SK"))))
 
     def _query(self, thread_id: str, names: tuple[str, ...] = NOTE) -> Iterator[Mapping[str, Any]]:
         request: dict[str, Any] = {
@@ -164,12 +153,7 @@ class StateStore:
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
             "ConsistentRead": True,
         }
-        while True:
-            answer = self._client.query(**request)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return bulk.queried(self._client.query, request)
 
     @cached_property
     def _s3(self) -> S3Client:

@@ -22,7 +22,7 @@ from langgraph.checkpoint.base import (
 )
 
 from graphjobs.aws import clients as aws
-from graphjobs.aws.checkpoint_table import CheckpointsUnavailable, CheckpointTable
+from graphjobs.aws.checkpoint_table import CheckpointTable
 from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.settings import Settings
 from graphjobs.worker.checkpoint_store import CheckpointStore
@@ -31,7 +31,7 @@ from graphjobs.worker.serde import project_serializer
 from graphjobs.worker.snapshot import add_writes, config_of, restore, take, taken_writes
 from graphjobs.worker.unsaveable import naming
 
-__all__ = ["CheckpointsUnavailable", "ConfirmingSaver", "Run", "Saved", "checkpoint_saver", "keep_all"]
+__all__ = ["ConfirmingSaver", "Run", "Saved", "checkpoint_saver", "keep_all"]
 
 Saved = Callable[[RunnableConfig, str], None]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs.aws.bulk import CheckpointsUnavailable
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.queue import JobQueue
 from graphjobs.aws.transition import Contended
@@ -27,7 +28,6 @@ from graphjobs.core.job import Job, Release
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Slot
 from graphjobs.core.thread import Position
-from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from graphjobs.worker.graph_run import Drained, GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Stop
 from graphjobs.worker.leftovers import Leftovers

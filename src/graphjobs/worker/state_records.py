@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from graphjobs.aws.checkpoint_table import persistently
+from graphjobs.aws.bulk import persistently
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.state_store import StateStore
 from graphjobs.core.event_log import Fenced

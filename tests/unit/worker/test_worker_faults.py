@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from graphjobs.aws.bulk import CheckpointsUnavailable
 from graphjobs.core.job import Job
-from graphjobs.worker.checkpoints import CheckpointsUnavailable
 from tests.support.faults import FAULTS, client_error
 from tests.support.worker.checks import check_nothing_repeated, check_sound, story
 from tests.support.worker.gate import Gate, Trouble
