@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.graphs.work import builder, graph
@@ -26,7 +23,8 @@ from graphjobs.core.slot import freeze
 from graphjobs.core.times import now_ms, rfc3339
 from graphjobs.observability import logger
 from graphjobs.testing import MemoryLog
-from graphjobs.worker.checkpoints import ConfirmingSaver, Run, Saved
+from graphjobs.testing.saver import MemorySaver
+from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.parts import Graphs
@@ -38,34 +36,6 @@ GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 REQUEST = RunRequest(input={"events": EVENTS, "pause": 0})
 STREAM_MODES = ("messages", "updates", "custom", "checkpoints")
 """What a reader of LangGraph's stream asks for to see what the worker records."""
-
-
-class Saver(InMemorySaver):
-    """Tells of its saves, as the worker's saver does."""
-
-    _on_saved: Saved | None = None
-
-    @contextmanager
-    def watching(self, run: Run, on_saved: Saved) -> Iterator[None]:
-        """See `ConfirmingSaver.watching`."""
-        self._on_saved = on_saved
-        try:
-            yield
-        finally:
-            self._on_saved = None
-
-    def put(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        """Save, then tell."""
-        result = super().put(config, checkpoint, metadata, new_versions)
-        if self._on_saved is not None:
-            self._on_saved(config, checkpoint["id"])
-        return result
 
 
 def worker_seconds() -> float:
@@ -92,7 +62,7 @@ def worker_seconds() -> float:
     run = GraphRun(
         claim,
         REQUEST,
-        Graphs(GraphLoader(str(GRAPHS)), cast(ConfirmingSaver, Saver())),
+        Graphs(GraphLoader(str(GRAPHS)), cast(ConfirmingSaver, MemorySaver())),
         writer,
         logger=logger("worker"),
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphjobs.worker.checkpoints import Run, Saved
+from graphjobs.testing.saver import MemorySaver
 from tests.support.worker.gate import Gate
 
 
@@ -19,10 +18,8 @@ class MemoryCheckpoints(InMemorySaver):
     """What all workers share."""
 
 
-class MemorySaver(InMemorySaver):
+class GatedSaver(MemorySaver):
     """One worker's way to the checkpoints; like `ConfirmingSaver` it tells of each save, from another thread."""
-
-    _on_saved: Saved | None = None
 
     def __init__(self, shared: MemoryCheckpoints, gate: Gate) -> None:
         super().__init__()
@@ -31,29 +28,18 @@ class MemorySaver(InMemorySaver):
         self.before_save: dict[int, Callable[[], object]] = {}
         """What happens, on the saving thread, before the state of a round is saved."""
 
-    @contextmanager
-    def watching(self, run: Run, on_saved: Saved) -> Iterator[None]:
-        """See `ConfirmingSaver.watching`."""
-        self._on_saved = on_saved
-        try:
-            yield
-        finally:
-            self._on_saved = None
-
-    def put(
+    def save(
         self,
         config: RunnableConfig,
         checkpoint: Checkpoint,
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Save, then tell."""
+        """See `MemorySaver.save`."""
         self.before_save.pop(checkpoint["channel_values"].get("round", 0), lambda: None)()
         self._gate.enter("saver.put")
-        result = super().put(config, checkpoint, metadata, new_versions)
+        result = super().save(config, checkpoint, metadata, new_versions)
         self._gate.leave("saver.put")
-        if self._on_saved is not None:
-            self._on_saved(config, checkpoint["id"])
         return result
 
     def put_writes(

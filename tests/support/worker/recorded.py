@@ -17,7 +17,7 @@ from graphjobs.testing import MemoryLog
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.parts import Graphs
 from graphjobs.worker.writer import LogWriter
-from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
+from tests.support.worker.checkpoints import GatedSaver, MemoryCheckpoints
 from tests.support.worker.gate import Gate
 from tests.support.worker.writing import claim
 
@@ -65,7 +65,7 @@ def record_loaded(loader: Any, given: Any = None, *, store: Any = None, **reques
     held = claim(log)
     failures: list[Exception] = []
     writer = LogWriter(log, held, flush_seconds=0.0, on_failure=failures.append)
-    saver: Any = MemorySaver(MemoryCheckpoints(), Gate())
+    saver: Any = GatedSaver(MemoryCheckpoints(), Gate())
     asked = RunRequest(input={} if given is None else given, **request)
     run = GraphRun(
         held,

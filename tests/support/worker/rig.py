@@ -34,7 +34,7 @@ from graphjobs.worker.parts import Graphs, Host, Keepalive, Reports, Stores
 from graphjobs.worker.worker import Worker
 from tests.support.backend import Backend, transitions_of
 from tests.support.worker import graphs as worker_graphs
-from tests.support.worker.checkpoints import MemoryCheckpoints, MemorySaver
+from tests.support.worker.checkpoints import GatedSaver, MemoryCheckpoints
 from tests.support.worker.gate import Gate, Wire
 
 PLENTY_MS = 900_000
@@ -152,7 +152,7 @@ class Rig:
             Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
             Graphs(
                 loader=GraphLoader(values.config),
-                saver=parts.saver or MemorySaver(self.checkpoints, gate),  # type: ignore[arg-type]
+                saver=parts.saver or GatedSaver(self.checkpoints, gate),  # type: ignore[arg-type]
                 states=StateStore(parts.dynamodb, "checkpoints", lambda: parts.s3, "payloads", 3600),
                 error_detail=values.error_detail,
             ),
