@@ -32,8 +32,10 @@ FAULTS: dict[str, Callable[[], Exception]] = {
 class Faults:
     """Wraps `client`; `fail` and `lose_answer` say what the next calls of an operation do."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, on_call: Callable[[str], object] = lambda operation: None) -> None:
+        """`on_call` is told of each call before it is made, in the order of several clients' calls."""
         self._client = client
+        self._on_call = on_call
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self.calls: list[str] = []
         self.meta = client.meta
@@ -83,6 +85,7 @@ class Faults:
 
         def call(**arguments: Any) -> Any:
             self.calls.append(operation)
+            self._on_call(operation)
             if self._faults[operation]:
                 return self._faults[operation].popleft()(lambda: method(**arguments))
             return method(**arguments)

@@ -17,6 +17,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.auth.principal import AuthUnavailable
+from graphjobs.aws.bulk import CheckpointsUnavailable
 from graphjobs.aws.cancel import JobGone
 from graphjobs.aws.clients import is_transient
 from graphjobs.aws.transition import Contended
@@ -80,7 +81,7 @@ def http_app(logger: Logger) -> APIGatewayHttpResolver:
         (Problem, refused),
         (RequestUnsupportedContentType, unsupported),
         (RequestValidationError, invalid),
-        ([ClientError, BotoCoreError, Contended, AuthUnavailable, NewerVersion], failing),
+        ([ClientError, BotoCoreError, CheckpointsUnavailable, Contended, AuthUnavailable, NewerVersion], failing),
         (JobGone, gone),
         (Exception, broken),
     ]

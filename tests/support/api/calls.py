@@ -57,6 +57,7 @@ class Api:
 
     aws: Backend
     clients: dict[str, Faults]
+    _calls: list[tuple[str, str]]
 
     @property
     def dynamodb(self) -> Faults:
@@ -69,11 +70,12 @@ class Api:
         return self.clients["sqs"]
 
     def calls(self) -> list[tuple[str, str]]:
-        """Every AWS call that the functions have made: service and operation."""
-        return [(name, operation) for name, client in self.clients.items() for operation in client.calls]
+        """Every AWS call that the functions have made, in order: service and operation."""
+        return list(self._calls)
 
     def forget_calls(self) -> None:
         """Begin to count again."""
+        self._calls.clear()
         for client in self.clients.values():
             client.calls.clear()
 
@@ -143,11 +145,11 @@ def http_event(
 def api(aws: Backend, monkeypatch: pytest.MonkeyPatch, **environ: str) -> Iterator[Api]:
     """The functions on `aws`, wired by themselves from its environment variables."""
     aws.clock.now = now_ms()
+    calls: list[tuple[str, str]] = []
+    made = {"dynamodb": aws.dynamodb, "sqs": aws.sqs, "s3": aws.s3, "secrets_manager": aws.secrets}
     clients = {
-        "dynamodb": Faults(aws.dynamodb),
-        "sqs": Faults(aws.sqs),
-        "s3": Faults(aws.s3),
-        "secrets_manager": Faults(aws.secrets),
+        name: Faults(client, on_call=lambda operation, name=name: calls.append((name, operation)))
+        for name, client in made.items()
     }
     for name, client in clients.items():
         monkeypatch.setattr(f"graphjobs.aws.clients.{name}", lambda *_, client=client: client)
@@ -157,7 +159,7 @@ def api(aws: Backend, monkeypatch: pytest.MonkeyPatch, **environ: str) -> Iterat
     monkeypatch.setattr("graphjobs.aws.retry.backoff", lambda attempt: 0.0)
     rewire()
     try:
-        yield Api(aws, clients)
+        yield Api(aws, clients, calls)
     finally:
         rewire()
 
