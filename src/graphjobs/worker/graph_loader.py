@@ -47,7 +47,7 @@ class GraphLoader:
             raise GraphLoadError(str(error)) from error
         self._targets = {target.name: target for target in file.graphs}
         self._root = file.root
-        self._sources: dict[str, Any] = {}
+        self._sources: dict[str, Any] = {}  # by a thread that the loop's one awaits, and before the first job by main
         make_importable([self._root, *((self._root / each).resolve() for each in file.dependencies)])
 
     @property

@@ -65,12 +65,13 @@ class GraphRun:
         self._writer = writer
         self._logger = logger
         self._on_loaded = on_loaded
+        # All from here on are set by the loop's thread alone; savers and the heartbeat use some of them.
         self._recorder: Recorder | None = None
         self._control = OwnSteps()
         self._values: Any = None
-        self._part: dict[str, Any] = {}  # the newest checkpoint that the stream has told of; by the loop's thread
-        self._copied = False  # whether it is LangGraph's copy of the mark; by the same
-        self._newest = ""  # id of the newest checkpoint that the stream has told of; by the loop's thread
+        self._part: dict[str, Any] = {}  # the newest checkpoint that the stream has told of
+        self._copied = False  # whether it is LangGraph's copy of the mark
+        self._newest = ""  # its id
         self._records = self._new_records() if claim.job.thread_id is not None else None
         self._marks = Marks(claim.thread, self._records.confirmed if self._records else writer.mark)
 

@@ -168,7 +168,7 @@ class Heartbeat:
         self._logger = logger
         self._clock = clock
         self._renew_at = self._next_renewal(clock())  # from now on by the heartbeat's thread alone
-        self._ended = threading.Event()
+        self._ended = threading.Event()  # by the thread that calls `stop`, or by the heartbeat's that has told of one
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
     def start(self) -> None:

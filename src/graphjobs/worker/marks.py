@@ -20,6 +20,7 @@ class Marks:
         self._thread = thread
         self._publish = publish
         self._lock = threading.Lock()
+        # Both under the lock: by the thread that saves, and by the loop's thread.
         self._saved: set[str] = set()
         self._boundaries: dict[str, int] = {}
 

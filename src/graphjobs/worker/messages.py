@@ -52,9 +52,9 @@ class MessageHandler(StreamMessagesHandler):
         self._within = subgraphs
         self._tries = tries
         self._named: dict[UUID, str] = {}
-        """The id of the message that a model is streaming; by the thread that runs the model."""
+        """The id of the message that a model is streaming; each entry by the thread that runs the model."""
         self._told: set[UUID] = set()
-        """Models of which a piece with content has been told."""
+        """Models of which a piece with content has been told; each entry by the same thread."""
 
     def on_chat_model_start(
         self,

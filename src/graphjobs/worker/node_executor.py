@@ -18,7 +18,7 @@ class NodeExecutor(ThreadPoolExecutor):
 
     def __init__(self) -> None:
         super().__init__(MAX_THREADS, thread_name_prefix="node")
-        self._busy = 0
+        self._busy = 0  # by the loop's thread and those of the nodes, under `_idle`
         self._idle = threading.Condition()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

@@ -74,7 +74,7 @@ class Recorder:
         self._events: Events = RawParts(modes, subgraphs=subgraphs) if modes else OwnEvents(self._tasks)
         self._subgraphs = subgraphs or not modes
         self._loop_thread = threading.get_ident()
-        self._errors: list[tuple[Any, str]] = []
+        self._errors: list[tuple[Any, str]] = []  # appended by whichever thread tells of a task; read by the loop's
         self._failure: Exception | None = None  # the first, by whichever thread
         self.interrupted = False
         """Whether the graph waits for a person; by the loop's thread."""

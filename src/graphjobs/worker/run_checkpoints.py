@@ -61,6 +61,8 @@ class RunCheckpoints:
         self._store = store
         self._serde = serde
         self._lock = threading.RLock()
+        # All from here on by the threads of nodes and of the loop, under the lock. `_loaded` is also read without it:
+        # it turns true once, after what it stands for.
         self._loaded = not run.resumed_at
         # By namespace: the newest checkpoint, preceded by those that LangGraph computes it from.
         self._lines: dict[str, list[Snapshot]] = {}

@@ -32,6 +32,7 @@ class SlotBuffer:
     """What one claim has still to write. `now` is in seconds of a monotonic clock, `at` in epoch milliseconds."""
 
     def __init__(self, claim: Claim, *, flush_seconds: float) -> None:
+        # Without a thread and without a lock of its own: the writer's lock is held by whoever changes any of this.
         self._claim = claim
         self._pace = Pace(flush_seconds)
         self._lines: deque[str] = deque()

@@ -76,7 +76,7 @@ class StateRecords:
         self._error_detail = error_detail
         self._parents: dict[str, str | None] = {}  # by whichever thread saves, one checkpoint after the other
         self._again: dict[str, str] = {}  # LangGraph's copies of the checkpoint that the run resumes from; by the loop
-        self._newest: State | None = None  # by the loop
+        self._newest: State | None = None  # by the loop; read by the thread that saves, whose save the loop awaits
         self._handed_over: State | None = None  # by any thread, one after the other: a save is awaited by the loop
         self._last: Future[None] | None = None  # with it
         self._failure: Exception | None = None  # by the storing thread

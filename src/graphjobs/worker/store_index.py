@@ -61,7 +61,7 @@ class StoreIndex:
         self._fields: Sequence[str] = config.get("fields") or WHOLE
         self._load = load
         self._loading = threading.Lock()
-        self._loaded: Embeddings | None = None
+        self._loaded: Embeddings | None = None  # by the first thread that needs them, under `_loading`
 
     def embeddings(self) -> Embeddings:
         """The embeddings.

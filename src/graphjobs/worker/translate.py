@@ -44,11 +44,17 @@ class OwnEvents:
     def __init__(self, tasks: Tasks) -> None:
         self.modes = frozenset({"messages", "updates", "custom", "tasks"})
         self._tasks = tasks
-        self._halves = Halves()
+        self._halves = Halves()  # each entry by the thread that runs the model
         self._asked: set[str] = set()
-        """Ids of the interrupts that were told of: what a subgraph asks, each graph around it asks again."""
+        """Ids of the interrupts that were told of: what a subgraph asks, each graph around it asks again.
+
+        By whichever thread tells of the end of a task.
+        """
         self._updates: dict[int, Any] = {}
-        """The update that a thread has just told of: the part that names its task is the next one of that thread."""
+        """The update that a thread has just told of: the part that names its task is the next one of that thread.
+
+        Each entry by the thread whose number it is under.
+        """
 
     def of(self, part: Part) -> Iterable[Made]:
         """The events of one part."""

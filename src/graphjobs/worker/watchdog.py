@@ -49,6 +49,7 @@ class Pulse:
     """When a thread of the worker last ran (monotonic seconds), in memory that both processes share."""
 
     def __init__(self) -> None:
+        # Written by the thread that begins a duty, then by the pulse's; read by the watchdog's process.
         self._memory = mmap.mmap(-1, 8)
 
     def beat(self) -> None:
@@ -69,8 +70,8 @@ class Watchdog:
     pulse: Pulse
     pid: int
     logger: Logger
-    _over: threading.Event | None = None
-    _lost: bool = False
+    _over: threading.Event | None = None  # by the thread that begins and ends duties; the event is the pulse's too
+    _lost: bool = False  # by the same
 
     def begin(self, claim: Claim, receipt_handle: str, limits: Limits) -> None:
         """Have it look after a claim, until `end`."""

@@ -65,7 +65,8 @@ class LogWriter:
         self._on_failure = on_failure
         self._clock = clock
         self._changed = threading.Condition(threading.Lock())
-        # All three by any thread, under the lock; the buffer's slots are cut and confirmed by the writer's alone.
+        # Both by any thread, under the lock; the buffer's slots are cut and confirmed by the writer's alone. `full` and
+        # `first_at` are read without it: one value each, and a moment old is good enough.
         self._buffer = SlotBuffer(claim, flush_seconds=flush_seconds)
         self._state = State.OPEN
         self._failure: Exception | None = None  # by the writer's thread
