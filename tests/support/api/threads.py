@@ -29,6 +29,10 @@ def state(checkpoint_id: str, parent: str | None = None, *, values: Any = None, 
     )
 
 
+CHAIN = [state("c1"), state("c2", "c1"), state("c3", "c2")]
+"""A conversation of three turns."""
+
+
 def with_states(aws: Backend, *states: StateRecord, owner: str = "user-1", **members: Any) -> str:
     """The id of a thread with these; the last is its head unless `members` say otherwise."""
     now = now_ms()

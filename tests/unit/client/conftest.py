@@ -1,6 +1,7 @@
 """A running service with a short chat job, and a client that waits without waiting."""
 
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,3 +44,13 @@ def client_of(request: pytest.FixtureRequest, service: Service, waits: list[floa
     yield make
     for client in made:
         client.close()
+
+
+@pytest.fixture
+def configured(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment names `service`, and the working folder has no local instance."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GRAPHJOBS_STATE_DIR", raising=False)
+    monkeypatch.setenv("GRAPHJOBS_API_URL", service.url)
+    monkeypatch.setenv("GRAPHJOBS_STREAM_URL", service.url)
+    monkeypatch.setenv("GRAPHJOBS_TOKEN", service.token)
