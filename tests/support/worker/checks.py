@@ -64,3 +64,11 @@ def check_nothing_repeated(events: list[Event], worker: str) -> None:
     ran = steps_of(worker)
     assert set(ran).isdisjoint(completed_steps(events)), (ran, completed_steps(events))
     assert len(ran) == len(set(ran))
+
+
+def error_code(events: list[Event]) -> str:
+    """The code with which the job failed; the event and `done` agree on it."""
+    *_, told, done = events
+    assert told["type"] == "error" and done["data"]["status"] == "failed"
+    assert told["data"] == done["data"]["error"] and set(told["data"]) <= {"code", "message", "type", "where"}
+    return str(told["data"]["code"])

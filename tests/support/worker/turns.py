@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.joining import Joining
 from graphjobs.api.state_updates import UpdateJob
@@ -13,8 +15,21 @@ from graphjobs.aws.queue import JobQueue
 from graphjobs.core.job import Job
 from graphjobs.core.thread import Thread, new_thread_id
 from graphjobs.testing import MemoryQueue
-from tests.support.worker.gate import Gate
+from tests.support.worker.gate import Died, Gate
+from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig
+
+SAVERS = pytest.mark.parametrize("durable", [False, True], ids=["memory", "DynamoDB"])
+"""With checkpoints of either kind."""
+
+
+def lose(workers: Rig, job: Job, step: str, *, durable: bool = False) -> None:
+    """A worker that is lost in `step`."""
+    gate = Gate()
+    HOOKS[step] = lambda: setattr(gate, "died_in", step)
+    with pytest.raises(Died):
+        workers.worker(gate, durable_saver=durable).process(job)
+    workers.lapse()
 
 
 @dataclass

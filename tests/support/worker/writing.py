@@ -19,6 +19,11 @@ from graphjobs.testing.clock import START
 from graphjobs.worker.jsonable import encode
 from graphjobs.worker.writer import LogWriter, WriterClosed
 
+WAIT = 20
+"""Seconds within which what is awaited has happened, on a machine under load."""
+LONG = 3600.0
+"""Seconds after which a slot would be put without a reason: never, in a test."""
+
 
 def claim(log: EventLog, *, mark: Mark | None = None, nonce: str = "mine") -> Claim:
     """A claim whose opening slot is in `log`."""

@@ -9,6 +9,7 @@ import pytest
 from graphjobs.worker import slot_buffer
 from tests.support.backend import Backend, backend
 from tests.support.worker import graphs as worker_graphs
+from tests.support.worker import talks as worker_talks
 from tests.support.worker.rig import Parts, Rig, rig
 
 GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async_hook", "crowd", "heavy", "held")
@@ -45,3 +46,10 @@ def patient_updates(monkeypatch: pytest.MonkeyPatch) -> None:
 def drain(workers: Rig) -> Callable[[], None]:
     """Asks the run that is under way to stop at the next boundary, as its heartbeat does near the deadline."""
     return lambda: workers.runs[-1].drain()
+
+
+@pytest.fixture
+def talks(workers: Rig) -> None:
+    """The graphs of conversations."""
+    module = worker_talks.__name__
+    workers.add_graphs({name: f"{module}:{name}" for name in ("talk", "approval", "panel")})

@@ -10,25 +10,12 @@ import pytest
 
 from graphjobs.aws.cancel import cancel
 from graphjobs.core.job import Job
-from graphjobs.core.thread import Thread
 from graphjobs.http.problem import Problem
-from tests.support.worker import talks as worker_talks
-from tests.support.worker.checks import check_sound
-from tests.support.worker.gate import Died, Gate
 from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig, until
-from tests.support.worker.turns import Turns, turns
+from tests.support.worker.turns import SAVERS, Turns, lose, turns
 
-pytestmark = pytest.mark.usefixtures("patient_updates")
-
-
-@pytest.fixture(autouse=True)
-def graphs(workers: Rig) -> None:
-    module = worker_talks.__name__
-    workers.add_graphs({name: f"{module}:{name}" for name in ("talk", "approval", "panel")})
-
-
-SAVERS = pytest.mark.parametrize("durable", [False, True], ids=["memory", "DynamoDB"])
+pytestmark = pytest.mark.usefixtures("patient_updates", "talks")
 
 FIRST = ["one", "heard one", "answer to 2"]
 SECOND = [*FIRST, "two", "heard two", "answer to 5"]
@@ -80,15 +67,6 @@ def test_jobs_wait_in_the_order_of_their_acceptance_and_get_their_message(worker
     assert worker.queue.sent == [second.job_id]
     assert talk.said(second) == SECOND
     assert talk.said(third)[:6] == SECOND
-
-
-def lose(workers: Rig, job: Job, step: str, *, durable: bool = False) -> None:
-    """A worker that is lost in `step`."""
-    gate = Gate()
-    HOOKS[step] = lambda: setattr(gate, "died_in", step)
-    with pytest.raises(Died):
-        workers.worker(gate, durable_saver=durable).process(job)
-    workers.lapse()
 
 
 @SAVERS
@@ -163,9 +141,6 @@ def test_another_owner_and_an_unknown_thread_are_404(workers: Rig) -> None:
     assert aws.threads.get(theirs.thread) is None
 
 
-# Questions.
-
-
 @contextmanager
 def racing(workers: Rig, rival: Callable[[], object]) -> Iterator[None]:
     """Have `rival` act right before the next transaction."""
@@ -182,73 +157,6 @@ def racing(workers: Rig, rival: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         client.transact_write_items = transact
-
-
-def asked(thread: Thread) -> str:
-    (interrupt_id,) = thread.interrupts
-    return interrupt_id
-
-
-def test_a_question_is_answered_by_the_next_job_once(workers: Rig) -> None:
-    job = workers.job("approval", {"said": ["do it"]})
-    approval = Turns(workers, "approval", job.thread)
-    done = approval.run(job)
-    assert done["status"] == "interrupted" and done["result"]["said"] == ["do it", "heard do it"]
-    assert done["interrupts"] == [{"id": asked(approval.row), "value": {"question": "after 2"}}]
-    yes = approval.reply("yes")
-    with pytest.raises(Problem) as second:
-        approval.reply("no")
-    assert (second.value.status, second.value.code) == (409, "thread_busy")
-    assert approval.said(yes) == ["do it", "heard do it", "approved: yes", "acted"]
-    with pytest.raises(Problem) as third:
-        approval.reply("no")
-    assert (third.value.status, third.value.code) == (409, "no_such_interrupt")
-    check_sound(workers.events(yes), workers.row(yes))
-
-
-@SAVERS
-def test_an_answer_that_was_rolled_back_leaves_the_question_open(workers: Rig, durable: bool) -> None:
-    approval = turns(workers, "approval", durable=durable)
-    approval.run(approval.say("do it"))
-    question = approval.row
-    aws = workers.aws
-    wrong = approval.reply("wrong")
-
-    def take_back() -> None:
-        cancel(workers.row(wrong), aws.jobs, aws.transitions, clock=aws.clock, rollback=True)
-
-    HOOKS["act"] = take_back
-    assert approval.run(wrong)["status"] == "cancelled"
-    after = approval.row
-    assert (after.head, after.interrupts, after.status) == (question.head, question.interrupts, "interrupted")
-    assert approval.said(approval.reply({asked(after): "right"}))[-2:] == ["approved: right", "acted"]
-
-
-@SAVERS
-def test_an_answer_whose_worker_was_lost_is_applied_once_all_the_same(workers: Rig, durable: bool) -> None:
-    approval = turns(workers, "approval", durable=durable)
-    approval.run(approval.say("do it"))
-    yes = approval.reply("yes")
-    lose(workers, yes, "answered", durable=durable)
-    assert approval.said(yes) == ["do it", "heard do it", "approved: yes", "acted"]
-
-
-@SAVERS
-def test_questions_at_once_are_answered_one_by_one_or_together(workers: Rig, durable: bool) -> None:
-    panel = turns(workers, "panel", durable=durable)
-    done = panel.run(panel.say("go"))
-    by_value = {each["value"]: each["id"] for each in done["interrupts"]}
-    assert set(by_value) == {"a", "inner"}
-    with pytest.raises(Problem) as unclear:
-        panel.reply("for whom?")
-    assert unclear.value.code == "answer_ambiguous"
-    partly = panel.run(panel.reply({by_value["a"]: "A"}))
-    assert [each["value"] for each in partly["interrupts"]] == ["inner"]
-    with pytest.raises(Problem) as again:
-        panel.reply({by_value["a"]: "B"})
-    assert again.value.code == "no_such_interrupt"
-    said = panel.said(panel.reply({by_value["inner"]: "I"}))
-    assert sorted(said[1:4]) == ["a: A", "inner: I", "quiet"] and said[4:] == ["acted"]
 
 
 def test_a_stop_before_a_node_is_gone_on_from(workers: Rig) -> None:
