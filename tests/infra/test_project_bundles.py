@@ -17,23 +17,9 @@ from infra.graph_check import Packages, check_graphs
 from infra.graph_project import GraphProjectError, graph_project
 from infra.installed import ROOT
 from tests.infra.test_bundles import alone
-from tests.support.projects import PYPROJECT, requirement, write_project, write_wheel
+from tests.support.projects import GRAPH, PYPROJECT, requirement, write_project, write_wheel
 
 pytestmark = [pytest.mark.bundles, pytest.mark.timeout(300)]
-
-GRAPH = """
-from typing import TypedDict
-from langgraph.graph import END, START, StateGraph
-{imports}
-
-class State(TypedDict, total=False):
-    text: str
-
-builder = StateGraph(State)
-builder.add_node("node", lambda state: {{"text": {text}}})
-builder.add_edge(START, "node")
-builder.add_edge("node", END)
-"""
 
 HATCH = """
 [build-system]

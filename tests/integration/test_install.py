@@ -17,7 +17,7 @@ import pytest
 
 from graphjobs.packages import install, uv
 from graphjobs.packages.uv import UvError
-from tests.support.projects import requirement, write_project
+from tests.support.projects import GRAPH, requirement, write_project
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -46,20 +46,6 @@ def package(folder: str, name: str, modules: str, *requires: str) -> dict[str, s
     own = f"[tool.own]\nmodules = {modules!r}\n"
     return {f"{folder}pyproject.toml": manifest + build + own, f"{folder}own_backend.py": BACKEND}
 
-
-AGENT = """
-from typing import TypedDict
-from langgraph.graph import END, START, StateGraph
-{imports}
-
-class State(TypedDict, total=False):
-    text: str
-
-builder = StateGraph(State)
-builder.add_node("node", lambda state: {{"text": {text}}})
-builder.add_edge(START, "node")
-builder.add_edge("node", END)
-"""
 
 RUN = """
 import json, sys
@@ -101,7 +87,7 @@ def test_a_project_of_packages_folders_and_requirements_runs_once_it_is_installe
             "src/acme/agent/words.py": "A = 'one '",
             "shared/acme/words.py": "B = 'two '",
             "tools/requirements.txt": requirement(tmp_path, "parting") + "\n",
-            "agent.py": AGENT.format(
+            "agent.py": GRAPH.format(
                 imports="import greeting, parting\nfrom acme.agent.words import A\nfrom acme.words import B",
                 text="greeting.words() + ' ' + A + B + parting.words()",
             ),

@@ -10,6 +10,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+GRAPH = """
+from typing import TypedDict
+from langgraph.graph import END, START, StateGraph
+{imports}
+
+class State(TypedDict, total=False):
+    text: str
+
+builder = StateGraph(State)
+builder.add_node("node", lambda state: {{"text": {text}}})
+builder.add_edge(START, "node")
+builder.add_edge("node", END)
+"""
+"""The file of a graph of one node, which imports `{imports}` and says `{text}`."""
+
 PYPROJECT = "[project]\nname = 'mine'\nversion = '1'\nrequires-python = '>=3.11'\n"
 
 
