@@ -65,3 +65,9 @@ class GatedSaver(MemorySaver):
     ) -> None:
         """See `put_writes`."""
         await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
+
+
+def on(thread: str, checkpoint_id: str = "") -> Any:
+    """The config of a run on a checkpoint thread, from one of its checkpoints on."""
+    configurable = {"thread_id": thread} | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})
+    return {"configurable": configurable, "recursion_limit": 100}

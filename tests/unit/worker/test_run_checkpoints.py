@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
@@ -23,6 +20,7 @@ from graphjobs.worker.run_checkpoints import CheckpointLost
 from graphjobs.worker.seed import seed
 from graphjobs.worker.unsaveable import Unsaveable
 from tests.support.backend import Backend
+from tests.support.worker.checkpoints import on
 
 Needed = Callable[[str], bool]
 
@@ -61,11 +59,6 @@ def items(aws: Backend, thread: str) -> list[dict[str, Any]]:
     query = {"KeyConditionExpression": "PK = :t", "ExpressionAttributeValues": {":t": {"S": thread}}}
     found: list[dict[str, Any]] = aws.dynamodb.query(TableName="checkpoints", **query)["Items"]
     return found
-
-
-def on(thread: str, checkpoint_id: str = "") -> Any:
-    configurable = {"thread_id": thread} | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})
-    return {"configurable": configurable, "recursion_limit": 100}
 
 
 class Watched:
@@ -246,84 +239,3 @@ def test_a_value_that_no_checkpoint_can_hold_is_named(saver: ConfirmingSaver, th
 def test_a_run_that_should_resume_from_nothing_says_so(saver: ConfirmingSaver, thread: str) -> None:
     with pytest.raises(CheckpointLost):
         Watched(saver, thread).run(looping(saver, 1, str), None, at=str(uuid6()))
-
-
-class Chain:
-    """One worker's run: checkpoint after checkpoint of a state that grows, shrinks and changes."""
-
-    def __init__(self, saver: ConfirmingSaver, run: Run, known: dict[str, Any]) -> None:
-        self.saver, self.run, self.known = saver, run, known
-        self.mark = run.resumed_at
-        self.last = run.resumed_at
-        self.view = None if not run.resumed_at else saver.get_tuple(on(run.thread, run.resumed_at))
-        self.versions: dict[str, Any] = dict(self.view.checkpoint["channel_versions"]) if self.view else {}
-        self.values = dict(known[self.last]) if self.last else {}
-
-    def step(self, changes: dict[str, Any]) -> None:
-        self.values |= changes
-        for channel in changes:
-            self.versions[channel] = self.versions.get(channel, 0) + 1
-        checkpoint: Any = empty_checkpoint()
-        checkpoint |= {"channel_values": dict(self.values), "channel_versions": dict(self.versions)}
-        config = {"configurable": {"thread_id": self.run.thread, "checkpoint_ns": ""}}
-        if self.last:
-            config["configurable"]["checkpoint_id"] = self.last
-        self.saver.put(config, checkpoint, {"source": "loop", "step": 1, "parents": {}}, {})  # type: ignore[arg-type]
-        self.last = checkpoint["id"]
-        self.known[self.last] = dict(self.values)
-
-
-big = st.integers(0, 3).map(lambda number: chr(97 + number) * 2_000)
-changes = st.dictionaries(
-    st.sampled_from(["list", "other", "small"]),
-    st.one_of(st.lists(big, max_size=12), st.text(max_size=20), st.lists(st.integers(-9, 9), max_size=3)),
-    max_size=3,
-)
-
-
-@settings(
-    max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)  # shrinking takes minutes
-@given(
-    steps=st.lists(st.tuples(changes, st.booleans(), st.booleans()), min_size=3, max_size=10),
-    crash_at=st.integers(1, 6),
-    grows=st.booleans(),
-)
-def test_whatever_may_be_resumed_from_is_there_though_a_fenced_worker_goes_on_saving(
-    aws: Backend, steps: list[tuple[dict[str, Any], bool, bool]], crash_at: int, grows: bool
-) -> None:
-    """A worker saves and marks; another resumes from its mark, and both go on, the first never to mark again."""
-    thread = f"thread-{uuid6()}"
-    known: dict[str, Any] = {}
-    in_log = [""]
-    first_saver = checkpoint_saver(aws.settings)
-    second_saver = ConfirmingSaver(first_saver.table)
-
-    def grown(chain: Chain, change: dict[str, Any]) -> dict[str, Any]:
-        before = chain.values.get("list", [])
-        return {**change, "list": [*before, "x" * 2_000]} if grows and isinstance(before, list) else change
-
-    first_mark = [""]
-    first = Run(thread, "", lambda checkpoint_id: checkpoint_id >= first_mark[0])
-    with first_saver.watching(first, lambda config, checkpoint_id: None):
-        zombie = Chain(first_saver, first, known)
-        for change, marks, _ in steps[:crash_at]:
-            zombie.step(grown(zombie, change))
-            if marks:
-                first_mark[0] = in_log[0] = zombie.last
-        if not in_log[0]:
-            return
-        heirs_mark = in_log[0]
-        resumed = Run(thread, heirs_mark, lambda checkpoint_id: checkpoint_id == in_log[0])
-        with second_saver.watching(resumed, lambda config, checkpoint_id: None):
-            heir = Chain(second_saver, resumed, known)
-            for change, marks, zombie_too in steps:
-                if zombie_too:
-                    zombie.step(grown(zombie, change))
-                heir.step(grown(heir, change))
-                if marks:
-                    in_log[0] = heir.last
-                anybody = ConfirmingSaver(first_saver.table)
-                for checkpoint_id in {in_log[0], heir.last}:
-                    found = anybody.get_tuple(on(thread, checkpoint_id))
-                    assert found is not None and found.checkpoint["channel_values"] == known[checkpoint_id]
