@@ -29,6 +29,6 @@ def test_one_try_is_the_last() -> None:
 
 
 def test_pauses_grow_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphjobs.aws.retry.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("graphjobs.aws.retry.JITTER.uniform", lambda low, high: high)
     pauses = [backoff(number) for number in range(10)]
     assert pauses[0] == 0.02 and pauses == sorted(pauses) and pauses[-1] == 1.0

@@ -14,6 +14,9 @@ from typing import Final
 BACKOFF_SECONDS: Final = 0.02
 BACKOFF_CAP_SECONDS: Final = 1.0
 
+# From the operating system: what SnapStart restores would share the state of `random`, and try again in step.
+JITTER: Final = random.SystemRandom()
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -44,4 +47,4 @@ class Retry:
 
 def backoff(number: int) -> float:
     """Seconds to wait after try `number` (0, 1, ...): exponential, capped, with full jitter."""
-    return random.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2**number))
+    return JITTER.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2**number))

@@ -9,7 +9,6 @@ run, but ends all that must end. What fails is counted and left due; the rest of
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from graphjobs.aws.erasure import ZOMBIE_MS, Erasure
 from graphjobs.aws.job_items import THREAD_PREFIX
 from graphjobs.aws.job_store import GUARD, JobStore, RowChanged
 from graphjobs.aws.queue import RESEND_AFTER_MS, JobQueue
+from graphjobs.aws.retry import JITTER
 from graphjobs.aws.schema import ACTIVE_SHARDS
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions, new_nonce
@@ -178,7 +178,7 @@ class Reconciler:
         first = RESEND_AFTER_MS if job.status is Status.QUEUED else int(self.settings.lease_seconds * 1000)
         wait = first * 2 ** min(job.sends, 16)
         # A little earlier, by chance: of two reconcilers each then knows its own update from the other's.
-        due = min(now + wait - int(random.random() * wait * EARLIER), job.deadline_at)
+        due = min(now + wait - int(JITTER.random() * wait * EARLIER), job.deadline_at)
         sent = replace(job, sent_at=now, sends=job.sends + 1, due_at=due)
         # The row first: of two reconcilers one sends. Should it crash in between, the job is due again later.
         self._note(job, sent)

@@ -9,7 +9,6 @@ slot (it is corrupt, or S3 does not give its body) concerns those who wait for i
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.aws.clients import is_transient
+from graphjobs.aws.retry import JITTER
 from graphjobs.core.event_log import Batch, EventLog, Key
 from graphjobs.core.slot import CorruptSlot, Slot
 from graphjobs.stream.frame import Frame
@@ -52,7 +52,7 @@ class _Failing:
 
     def backoff(self) -> float:
         """Seconds until the next try."""
-        return random.uniform(FASTEST, min(2.0, FASTEST * 2**self.times))
+        return JITTER.uniform(FASTEST, min(2.0, FASTEST * 2**self.times))
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ queue's whole visibility timeout, and must not be tried for ever:
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ LONGEST_SECONDS: Final = 30
 
 DIED: Final = "an earlier start in this environment ended the process: out of memory, or out of time"
 EXIT_CODE: Final = 71
+SNAP_START: Final = "snap-start"
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Start:
     _handler: Handler | None = None
     _error: BaseException | None = None
     _died: bool = field(init=False)
+    _seeded: bool = False
 
     def __post_init__(self) -> None:
         self._died = self.begun.exists()
@@ -75,11 +78,15 @@ class Start:
         """
         if not self._died:
             self._start()
-        if self._error is not None and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        if self._error is not None and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == SNAP_START:
             raise self._error
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """One SQS event: what the worker answers, once there is one."""
+        if not self._seeded and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == SNAP_START:
+            # All environments restored from one snapshot have one state of `random`, which botocore and graphs use.
+            random.seed()
+        self._seeded = True
         records = event["Records"]
         if self._handler is None and self._error is None:
             if self._died:

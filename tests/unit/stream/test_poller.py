@@ -95,7 +95,7 @@ def test_a_table_that_throttles_is_asked_less_and_less(app: Streams, monkeypatch
         asked.append((low, high))
         return high
 
-    monkeypatch.setattr("graphjobs.stream.poller.random.uniform", longest)
+    monkeypatch.setattr("graphjobs.stream.poller.JITTER.uniform", longest)
 
     async def work() -> None:
         script = app.job()
@@ -114,7 +114,7 @@ def test_a_table_that_throttles_is_asked_less_and_less(app: Streams, monkeypatch
 
 def test_the_back_off_is_bounded_and_ends_with_the_fault(app: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     poller = app.service.feed.poller
-    monkeypatch.setattr("graphjobs.stream.poller.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("graphjobs.stream.poller.JITTER.uniform", lambda low, high: high)
     poller._failing.times = 50
     assert poller._failing.backoff() == 2.0
 
@@ -136,7 +136,7 @@ def test_a_key_that_was_not_answered_is_asked_again_and_not_taken_for_absent(
         waited.append(high)
         return low
 
-    monkeypatch.setattr("graphjobs.stream.poller.random.uniform", shortest)
+    monkeypatch.setattr("graphjobs.stream.poller.JITTER.uniform", shortest)
 
     async def work() -> None:
         script = app.job()

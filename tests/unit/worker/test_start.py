@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -209,6 +210,21 @@ def test_with_snapstart_it_fails_the_deployment(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     with pytest.raises(RuntimeError, match="GRAPHJOBS_X"):
         start(tmp_path, fails)
+
+
+@pytest.mark.parametrize("initialization, alike", [("snap-start", False), ("on-demand", True)])
+def test_environments_from_one_snapshot_do_not_share_their_random_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, initialization: str, alike: bool
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", initialization)
+    snapshot, drawn = random.getstate(), []
+    for _ in range(2):
+        worker = start(tmp_path, lambda: lambda event, context: {"batchItemFailures": [random.random()]})
+        random.setstate(snapshot)
+        first, second = (worker.handle({"Records": []}, CONTEXT)["batchItemFailures"][0] for _ in range(2))
+        drawn.append(first)
+        assert first != second
+    assert (drawn[0] == drawn[1]) is alike
 
 
 def test_where_a_start_has_ended_the_process_the_next_one_waits_for_a_message(
