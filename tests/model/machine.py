@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
@@ -27,6 +28,7 @@ TROUBLE: st.SearchStrategy[list[Trouble]] = st.just([]) | st.lists(st.sampled_fr
 ENDS_MEANWHILE = st.just([("write", "settle")])
 TIMEOUT = st.sampled_from([300, 3600])
 ACTIONS = st.integers(0, 18)
+LATEST_TURN = 30
 
 SETTINGS = settings(
     max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "20")),
@@ -43,6 +45,11 @@ FLUSHES = ("later", "at the end", "each")
 """When the writer gets to put what the graph produces."""
 
 FATES = ("crash", "sleep", *ZOMBIE_ACTS)
+
+
+def later(units: int) -> dict[str, Any]:
+    """The member of a request that is for later, by so many units of 5 seconds; none if there are none."""
+    return {"after_seconds": units * 5} if units > 0 else {}
 
 
 class JobMachine(RuleBasedStateMachine):
@@ -72,7 +79,8 @@ class JobMachine(RuleBasedStateMachine):
     @rule(timeout=TIMEOUT, run=st.booleans(), actions=ACTIONS, trouble=TROUBLE)
     def create(self, timeout: int, run: bool, actions: int, trouble: list[Trouble]) -> None:
         with self.world.trouble(trouble):
-            self.world.create(timeout)
+            # One that is not run at once may be one for later.
+            self.world.create(timeout, **later(0 if run else actions - 9))
             if run:
                 self._deliver_and_work(-1, actions)
 
@@ -86,9 +94,10 @@ class JobMachine(RuleBasedStateMachine):
         trouble=TROUBLE | ENDS_MEANWHILE,
     )
     def turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int, trouble: list[Trouble]) -> None:
-        """The next job of a thread, which often runs to its end at once."""
+        """The next job of a thread, which often runs to its end at once; some are for later."""
+        delayed = later(actions - 18) if actions <= LATEST_TURN else {}
         with self.world.trouble(trouble):
-            self._take_turn(index, kind, strategy, timeout, actions)
+            self._take_turn(index, kind, strategy, timeout, actions, **delayed)
 
     @precondition(lambda self: self._has_room() and bool(self.world.storage.threads()))
     @rule(kind=st.sampled_from(["say", "answer", "answer"]), rollback=st.booleans(), actions=st.integers(0, 99))
@@ -163,8 +172,8 @@ class JobMachine(RuleBasedStateMachine):
             seconds = (jobs[index // 2 % len(jobs)].deadline_at - index % 2 - self.aws.clock()) / 1000
         self.world.advance(seconds or 1)
 
-    def _take_turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int) -> None:
-        self.world.create_turn(index, kind, strategy, timeout)
+    def _take_turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int, **members: Any) -> None:
+        self.world.create_turn(index, kind, strategy, timeout, **members)
         before = len(self.world.workers)
         self._deliver_and_work(-1, min(actions, 18))
         if actions > 40 and len(self.world.workers) > before:

@@ -173,6 +173,10 @@ def a_cut_step_never_uses_up_an_attempt(patch: MonkeyPatch) -> None:
     patch.setattr(JobRun, "_went_on", lambda self: True)
 
 
+def a_job_for_later_is_claimed_at_once(patch: MonkeyPatch) -> None:
+    patch.setattr(Job, "waits", lambda self, now: self.waiting)
+
+
 def void_events_are_not_declared(patch: MonkeyPatch) -> None:
     """The `attempt` event claims that nothing is void."""
     opening = lifecycle._opening

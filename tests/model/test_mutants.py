@@ -35,6 +35,7 @@ MUTANTS: dict[Mutate, int] = {
     mutants.a_crash_is_never_noticed: 0,
     mutants.a_hand_off_forgets_its_mark: 3,
     mutants.a_cut_step_never_uses_up_an_attempt: 2,
+    mutants.a_job_for_later_is_claimed_at_once: 0,
     mutants.void_events_are_not_declared: 0,
     thread_mutants.claim_out_of_turn: 0,
     thread_mutants.a_busy_thread_is_taken_for_free: 0,

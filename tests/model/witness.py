@@ -194,6 +194,8 @@ class Witness:
                 self._report(f"epoch {before.epoch} -> {after.epoch}")
             if held:
                 self._report("claimed under a lease in force")
+            if (before.not_before or 0) > self._clock():
+                self._report("claimed before its time")
         if after.status.terminal and not before.status.terminal:
             actor.ended = True
             if (actor.epoch is None or actor.job_id != job_id) and held:

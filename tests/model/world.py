@@ -96,10 +96,11 @@ class World:
         self.requests.append((key, request))
         self.submit(len(self.requests) - 1)
 
-    def create_turn(self, number: int, kind: str, strategy: str, timeout: int) -> None:
+    def create_turn(self, number: int, kind: str, strategy: str, timeout: int, **more: Any) -> None:
         """The next job of a thread: it says something, asks, or answers; its message may come before its turn."""
         thread_id = THREADS[number // 6]
         members: dict[str, Any] = {"thread_id": thread_id, "multitask_strategy": strategy, "if_not_exists": "create"}
+        members |= more
         if kind == "ask":
             members["metadata"] = {"ask": True}
         elif kind == "answer":
