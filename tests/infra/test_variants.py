@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from cfnlint.api import ManualArgs, lint
 from tests.infra.conftest import Synth
 from tests.infra.template import Template
 
+ROOT = Path(__file__).parents[2]
 ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/all/11111111-2222-3333-4444-555555555555"
+CANARY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:canary-AbCdEf"
 APPLICATION = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
 
 
@@ -96,8 +99,24 @@ VARIANTS: dict[str, tuple[dict[str, Any], Callable[[Template], object]]] = {
         {"on_new_version": "restart"},
         lambda t: variables(t, "worker")["GRAPHJOBS_ON_NEW_VERSION"] == "restart",
     ),
+    "a canary": (
+        {"canary_secret": CANARY, "canary_body": '{"query": "hello"}'},
+        lambda t: (
+            "secretsmanager:GetSecretValue" in may(t, "canary")
+            and variables(t, "canary")["GRAPHJOBS_CANARY_BODY"] == '{"query": "hello"}'
+        ),
+    ),
     "a budget": ({"alarm_email": "ops@example.com", "budget_usd": 50}, lambda t: t.only("AWS::Budgets::Budget")),
 }
+
+EXAMPLES = {
+    "starter": "chat,report",
+    "memory": "agent",
+    "glossary": "glossary",
+    "research": "research",
+    "demo": "chat,desk",
+}
+"""The graphs of each example."""
 
 
 @pytest.mark.variants
@@ -106,5 +125,18 @@ def test_a_variant_is_clean_and_is_what_was_asked_for(synth: Synth, name: str) -
     context, holds = VARIANTS[name]
     template = synth(**context)
     assert holds(template)
+    assert errors(template) == []
+
+
+@pytest.mark.variants
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*/*.json")), ids=lambda file: file.parent.name)
+def test_an_example_can_be_deployed_and_serves_its_graphs(synth: Synth, file: Path) -> None:
+    template = synth(graphs=str(file.relative_to(ROOT)))
+    assert variables(template, "create_job")["GRAPHJOBS_GRAPHS"] == EXAMPLES[file.parent.name]
+    assert errors(template) == []
+
+
+def errors(template: Template) -> list[str]:
+    """What cfn-lint calls an error."""
     findings = lint(json.dumps(template.content), config=ManualArgs(regions=["us-east-1"]))
-    assert [str(item) for item in findings if item.rule.id.startswith("E")] == []
+    return [str(item) for item in findings if item.rule.id.startswith("E")]
