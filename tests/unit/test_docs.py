@@ -189,6 +189,23 @@ def test_deploy_lists_every_wildcard_of_a_role() -> None:
     assert set(table_after(DEPLOY, "<!-- wildcards:")) == dict_keys(tree, wildcards)
 
 
+def test_what_only_an_account_proves_is_run_by_smoke_or_left_to_a_person_for_a_reason() -> None:
+    """Each row names a test of `make smoke`, and each test of what is in front of the stream has a row; or why not."""
+    section = DEPLOY[DEPLOY.index("<!-- only in an account:") :].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    run = set()
+    for row in rows:
+        by = re.split(r"(?<!\\)\|", row.rstrip("| "))[-1].strip()
+        smoke, hand = re.fullmatch(r"smoke: `([\w.]+)::(\w+)`", by), re.fullmatch(r"hand: .{8,}", by)
+        assert smoke or hand, row
+        if smoke:
+            source = (ROOT / "tests" / "e2e" / smoke[1]).read_text(encoding="utf-8")
+            assert f"def {smoke[2]}(" in source, row
+            run.add(smoke[2])
+    front = (ROOT / "tests" / "e2e" / "test_front.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"^def (test_\w+)", front, re.MULTILINE)) <= run
+
+
 def test_operations_says_of_every_alarm_what_to_do() -> None:
     alarms = dict_keys(source_tree("infra/alarms.py"))
     assert "DeadLetters" in alarms
