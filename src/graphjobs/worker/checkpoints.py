@@ -1,7 +1,8 @@
 """The worker's checkpointer: LangGraph's contract, on `CheckpointStore`.
 
-While a run is watched, its thread is seen and saved as `RunCheckpoints` says. Any other thread, and every thread when
-nobody is watching, is read and written as by any checkpointer: each call is one of the table.
+While a run is watched, its conversation, which is the thread that the graph knows, is seen and saved as
+`RunCheckpoints` says, on the run's checkpoint thread. Any other thread, and every thread when nobody is watching, is
+read and written as by any checkpointer: each call is one of the table.
 """
 
 from __future__ import annotations
@@ -84,15 +85,15 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint, with LangGraph's own metadata: a ``step`` of the job's would be read for the graph's."""
-        thread, namespace = _thread(config), config["configurable"].get("checkpoint_ns", "")
+        name, namespace = _name(config), config["configurable"].get("checkpoint_ns", "")
         with naming(checkpoint["channel_values"].items(), self.serde):
             if (run := self._of(config)) is None:
-                self.store.put(thread, take(self.serde, config, checkpoint, metadata))
+                self.store.put(name, take(self.serde, config, checkpoint, metadata))
             else:
                 run.put(config, checkpoint, metadata)
         if self._on_saved is not None and not namespace:
             self._on_saved(config, checkpoint["id"])
-        return config_of(thread, namespace, checkpoint["id"])
+        return config_of(name, namespace, checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -106,20 +107,21 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
             add_writes(taken, taken_writes(self.serde, writes, task_id, task_path))
         configurable = config["configurable"]
         namespace = configurable.get("checkpoint_ns", "")
-        self.store.put_writes(_thread(config), namespace, configurable["checkpoint_id"], taken)
+        self.store.put_writes(_name(config), namespace, configurable["checkpoint_id"], taken)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the newest of its namespace."""
-        thread, namespace = _thread(config), config["configurable"].get("checkpoint_ns", "")
+        name, namespace = _name(config), config["configurable"].get("checkpoint_ns", "")
         checkpoint_id, run = get_checkpoint_id(config), self._of(config)
+        thread = run.run.thread if run is not None else name
         if run is not None:
             known = run.known(namespace, checkpoint_id) if checkpoint_id else run.newest(namespace)
             if known is not None or not checkpoint_id:
-                return restore(self.serde, thread, known, run.writes(known)) if known else None
+                return restore(self.serde, name, known, run.writes(known)) if known else None
         found = (
             self.store.get(thread, namespace, checkpoint_id) if checkpoint_id else self.store.newest(thread, namespace)
         )
-        return restore(self.serde, thread, found.snapshot, found.writes) if found else None
+        return restore(self.serde, name, found.snapshot, found.writes) if found else None
 
     def list(
         self,
@@ -132,8 +134,9 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
         """The checkpoints of a thread, the newest first; of a subgraph of a watched run what the run knows."""
         if config is None:
             raise ValueError("A thread must be named.")
-        thread, namespace = _thread(config), config["configurable"].get("checkpoint_ns")
+        name, namespace = _name(config), config["configurable"].get("checkpoint_ns")
         run = self._of(config)
+        thread = run.run.thread if run is not None else name
         if run is not None and namespace:
             each = ((snapshot, run.writes(snapshot)) for snapshot in run.line(namespace))
         else:
@@ -145,7 +148,7 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
                 return
             if (end and snapshot.checkpoint_id >= end) or (only and snapshot.checkpoint_id != only):
                 continue
-            found = restore(self.serde, thread, snapshot, writes)
+            found = restore(self.serde, name, snapshot, writes)
             if all(found.metadata.get(name) == value for name, value in (filter or {}).items()):
                 left -= 1
                 yield found
@@ -211,10 +214,11 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
     def _of(self, config: RunnableConfig) -> RunCheckpoints | None:
         """The watched run, if `config` is of its thread."""
         run = self._run
-        return run if run is not None and run.run.thread == _thread(config) else None
+        return run if run is not None and run.run.known_as == _name(config) else None
 
 
-def _thread(config: RunnableConfig) -> str:
+def _name(config: RunnableConfig) -> str:
+    """What the caller knows the thread as: of a watched run its conversation, else a checkpoint thread."""
     return str(config["configurable"]["thread_id"])
 
 

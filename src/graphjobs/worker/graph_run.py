@@ -60,7 +60,7 @@ class GraphRun:
         """`on_loaded` is called once the graph's modules and factory have run, before the graph does."""
         self._claim = claim
         self._request = request
-        self._run_config = run_config(claim.job, claim.thread, request)
+        self._run_config = run_config(claim.job, request)
         self._graphs = graphs
         self._writer = writer
         self._logger = logger
@@ -131,7 +131,7 @@ class GraphRun:
             await self._seed(graph, self._claim.job.start)
         if self._records is not None:
             await self._records.begin()
-        saves = SaverRun(self._claim.thread, self._begins_at or "", self._retention)
+        saves = SaverRun(self._claim.thread, self._claim.job.thread, self._begins_at or "", self._retention)
         try:
             with self._graphs.saver.watching(saves, self._saved):
                 if self._request.state_update is not None:

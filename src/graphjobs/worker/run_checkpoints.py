@@ -39,12 +39,16 @@ class Run:
     """A run on a checkpoint thread.
 
     Attributes:
+        thread: the checkpoint thread.
+        known_as: the id of the conversation, which is what the graph knows as its ``thread_id``. It is the same for
+            all runs of the conversation, each of which has a checkpoint thread of its own.
         resumed_at: the id of the checkpoint that it resumes from; "" if it begins the thread.
         is_needed: the retention: tells by its id whether somebody may still go on from a checkpoint. Others may
             make room for new ones. No means no for ever.
     """
 
     thread: str
+    known_as: str
     resumed_at: str
     is_needed: Callable[[str], bool] = keep_all
 

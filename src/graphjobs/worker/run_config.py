@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from langgraph.pregel import Pregel
 
 
-def run_config(job: Job, thread: str, request: RunRequest) -> dict[str, Any]:
-    """LangGraph's config of a run of `job` whose checkpoints are on `thread`.
+def run_config(job: Job, request: RunRequest) -> dict[str, Any]:
+    """LangGraph's config of a run of `job`.
 
+    ``thread_id`` is the conversation's, the same for each of its runs, and ``run_id`` a UUID, as on LangGraph's server.
     The request's context is mirrored into ``configurable``, where what is ours wins over a member of the same name.
     """
     user = User(job.owner)
     configurable = {
         **{key: value for key, value in (request.context or {}).items() if not is_reserved(key)},
         **request.config.configurable,
-        "thread_id": thread,
+        "thread_id": job.thread,
         "job_id": job.job_id,
-        "run_id": job.job_id,
+        "run_id": job.run_id,
         "graph_id": job.graph,
         "user_id": job.owner,
         "langgraph_auth_user": user,

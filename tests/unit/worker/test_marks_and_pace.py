@@ -135,7 +135,7 @@ def test_the_saver_tells_of_a_save_only_once_it_is_confirmed(aws: Backend) -> No
     def refused(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "PutItem")
 
-    with saver.watching(Run("thread", ""), lambda config, checkpoint_id: told.append(checkpoint_id)):
+    with saver.watching(Run("thread", "thread", ""), lambda config, checkpoint_id: told.append(checkpoint_id)):
         saver.put(config(), checkpoint, {}, {})
         assert told == [checkpoint["id"]]
         saver.table.dynamodb.meta.events.register("before-parameter-build.dynamodb.PutItem", refused)

@@ -77,7 +77,8 @@ class Watched:
             return [part async for part in parts][-1]
 
         with self.saver.watching(
-            Run(self.thread, at, needed or self.needed), lambda config, checkpoint_id: self.saved.append(checkpoint_id)
+            Run(self.thread, self.thread, at, needed or self.needed),
+            lambda config, checkpoint_id: self.saved.append(checkpoint_id),
         ):
             return asyncio.run(stream())
 
@@ -113,6 +114,24 @@ def test_forty_steps_of_a_growing_state_cost_and_leave_what_their_content_is(
     assert set(meter.calls) == {"PutItem"} and len(meter.calls) == 42, "one put per checkpoint, and nothing is read"
     found = checkpoint_saver(aws.settings).get_tuple(on(thread, watched.saved[-1]))
     assert found is not None and found.checkpoint["channel_values"]["log"] == result["log"]
+
+
+def test_a_graph_knows_its_thread_as_its_conversation(aws: Backend, saver: ConfirmingSaver, thread: str) -> None:
+    seen: list[Any] = []
+
+    def look(number: int) -> str:
+        seen.append(saver.get_tuple(on("conversation")))
+        return str(number)
+
+    with saver.watching(Run(thread, "conversation", ""), lambda config, checkpoint_id: None):
+        looping(saver, 3, look).invoke({"log": []}, on("conversation"), durability="sync")
+        listed = list(saver.list(on("conversation")))
+    assert [found.checkpoint["channel_values"]["log"] for found in seen] == [[], ["0"], ["0", "1"]]
+    assert {found.config["configurable"]["thread_id"] for found in (*seen, *listed)} == {"conversation"}
+    assert len(listed) == len(items(aws, thread)) == 5 and not items(aws, "conversation")
+    assert saver.get_tuple(on("conversation")) is None
+    newest = saver.get_tuple(on(thread))
+    assert newest is not None and newest.checkpoint == listed[0].checkpoint
 
 
 def test_a_thousand_branches_of_a_step_cost_one_checkpoint(saver: ConfirmingSaver, thread: str) -> None:

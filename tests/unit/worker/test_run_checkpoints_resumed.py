@@ -70,7 +70,7 @@ def test_whatever_may_be_resumed_from_is_there_though_a_fenced_worker_goes_on_sa
         return {**change, "list": [*before, "x" * 2_000]} if grows and isinstance(before, list) else change
 
     first_mark = [""]
-    first = Run(thread, "", lambda checkpoint_id: checkpoint_id >= first_mark[0])
+    first = Run(thread, thread, "", lambda checkpoint_id: checkpoint_id >= first_mark[0])
     with first_saver.watching(first, lambda config, checkpoint_id: None):
         zombie = Chain(first_saver, first, known)
         for change, marks, _ in steps[:crash_at]:
@@ -80,7 +80,7 @@ def test_whatever_may_be_resumed_from_is_there_though_a_fenced_worker_goes_on_sa
         if not in_log[0]:
             return
         heirs_mark = in_log[0]
-        resumed = Run(thread, heirs_mark, lambda checkpoint_id: checkpoint_id == in_log[0])
+        resumed = Run(thread, thread, heirs_mark, lambda checkpoint_id: checkpoint_id == in_log[0])
         with second_saver.watching(resumed, lambda config, checkpoint_id: None):
             heir = Chain(second_saver, resumed, known)
             for change, marks, zombie_too in steps:

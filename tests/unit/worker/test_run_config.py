@@ -27,13 +27,13 @@ JOB = Job(
     expires_at=1,
     due_at=0,
 )
-OURS = {"thread_id": "t", "job_id": f"job-{UUID}", "run_id": f"job-{UUID}", "graph_id": "agent", "user_id": "user-1"}
+OURS = {"thread_id": UUID, "job_id": f"job-{UUID}", "run_id": UUID, "graph_id": "agent", "user_id": "user-1"}
 LOGGER = Logger(service="run-config", stream=io.StringIO())
 
 
 def configurable(**members: Any) -> dict[str, Any]:
     """Of a run whose request has `members`."""
-    found: dict[str, Any] = run_config(JOB, "t", RunRequest(**members))["configurable"]
+    found: dict[str, Any] = run_config(JOB, RunRequest(**members))["configurable"]
     return found
 
 
@@ -54,8 +54,8 @@ def test_context_is_mirrored_into_configurable_where_ours_wins() -> None:
 
 
 def test_the_rest_of_the_config_is_there_only_if_it_was_given() -> None:
-    assert set(run_config(JOB, "t", RunRequest())) == {"configurable", "metadata", "run_name"}
-    full = run_config(JOB, "t", RunRequest(config=RunConfig(recursion_limit=5, tags=("a",)), metadata={"b": 1}))
+    assert set(run_config(JOB, RunRequest())) == {"configurable", "metadata", "run_name"}
+    full = run_config(JOB, RunRequest(config=RunConfig(recursion_limit=5, tags=("a",)), metadata={"b": 1}))
     assert (full["recursion_limit"], full["tags"], full["metadata"]) == (5, ["a"], {"b": 1})
 
 

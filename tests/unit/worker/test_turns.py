@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
+from langgraph.config import get_config
 
 from graphjobs.aws.cancel import cancel
 from graphjobs.core.job import Job
@@ -27,6 +29,24 @@ def test_a_turn_goes_on_from_the_one_before(workers: Rig, durable: bool) -> None
     assert talk.said(talk.say("one")) == FIRST
     assert talk.said(talk.say("two")) == SECOND
     assert talk.row.status == "idle" and not talk.row.waiting
+
+
+@SAVERS
+def test_a_graph_knows_its_conversation_and_its_run_by_uuids(workers: Rig, durable: bool) -> None:
+    talk = turns(workers, "talk", durable=durable)
+    seen: list[tuple[str, str]] = []
+
+    def look() -> None:
+        configurable = get_config()["configurable"]
+        seen.append((configurable["thread_id"], configurable["run_id"]))
+
+    jobs = []
+    for word in ("one", "two"):
+        HOOKS["answer"] = look
+        jobs.append(talk.say(word))
+        talk.run(jobs[-1])
+    assert seen == [(talk.thread_id, job.job_id.removeprefix("job-")) for job in jobs]
+    assert UUID(talk.thread_id) and UUID(jobs[0].run_id)
 
 
 def test_a_job_without_a_thread_can_be_gone_on_from_too(workers: Rig) -> None:
