@@ -78,6 +78,16 @@ def test_anything_else_is_turned_away(headers: Any, query: Any) -> None:
     assert effect(headers, query) == "Deny"
 
 
+@pytest.mark.parametrize("revoked", [1, 12])
+def test_a_ticket_passes_whatever_its_number_of_revocations_is_but_that_number_is_signed(revoked: int) -> None:
+    """Which number the row has, the stream looks up."""
+    issued = Tickets(Ring()).issue(JOB, NOW + 60, revoked)
+    assert effect(query={"ticket": issued}) == "Allow"
+    kid, expires_at, _, signature = issued.split(".")
+    for number in ([str(revoked + 1)], []):
+        assert effect(query={"ticket": ".".join([kid, expires_at, *number, signature])}) == "Deny"
+
+
 def test_a_ticket_without_a_job_is_turned_away() -> None:
     assert effect(query={"ticket": ticket()}, job_id=None) == "Deny"
 
