@@ -129,12 +129,7 @@ class Job:
     @property
     def thread(self) -> str:
         """The id of its thread: without one given, the UUID in its own id names a thread of its own."""
-        return self.thread_id or self.run_id
-
-    @property
-    def run_id(self) -> str:
-        """The UUID in its id: what LangGraph calls a run's id."""
-        return self.job_id.removeprefix("job-")
+        return self.thread_id or self.job_id.removeprefix("job-")
 
     def checkpoint_thread(self, epoch: int) -> str:
         """The checkpoint thread of the claim `epoch`: no two claims share one."""

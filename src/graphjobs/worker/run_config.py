@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run_config(job: Job, request: RunRequest) -> dict[str, Any]:
     """LangGraph's config of a run of `job`.
 
-    ``thread_id`` is the conversation's, the same for each of its runs, and ``run_id`` a UUID, as on LangGraph's server.
+    ``thread_id`` is the conversation's, the same for each of its runs, as on LangGraph's server.
     The request's context is mirrored into ``configurable``, where what is ours wins over a member of the same name.
     """
     user = User(job.owner)
@@ -26,7 +26,7 @@ def run_config(job: Job, request: RunRequest) -> dict[str, Any]:
         **request.config.configurable,
         "thread_id": job.thread,
         "job_id": job.job_id,
-        "run_id": job.run_id,
+        "run_id": job.job_id,
         "graph_id": job.graph,
         "user_id": job.owner,
         "langgraph_auth_user": user,

@@ -27,7 +27,7 @@ JOB = Job(
     expires_at=1,
     due_at=0,
 )
-OURS = {"thread_id": UUID, "job_id": f"job-{UUID}", "run_id": UUID, "graph_id": "agent", "user_id": "user-1"}
+OURS = {"thread_id": UUID, "job_id": f"job-{UUID}", "run_id": f"job-{UUID}", "graph_id": "agent", "user_id": "user-1"}
 LOGGER = Logger(service="run-config", stream=io.StringIO())
 
 
