@@ -41,7 +41,7 @@ class StreamProcess:
         with urllib.request.urlopen(function["Code"]["Location"], timeout=60) as archive:
             unpack(archive.read(), task_root)
         home = self._folder / "stream-home"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         environ = {
             **clean_environ(self._emulator.python, home),
             **self._environ(function["Configuration"], task_root),

@@ -1,4 +1,7 @@
-"""`make deploy-local`: everything of a deployment that can be proven without an account, in the order of its life."""
+"""`make deploy-local`: everything of a deployment that can be proven without an account, in the order of its life.
+
+Its files are in that order too, as pytest takes them: this one, `test_rehearsal.py`, `test_removal.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Final
 from deploy.acceptance import run_tests
 from deploy.adapt import differences
 from deploy.cdk import NO_CHANGES, template_of
-from deploy.inventory import inventory
 from deploy.roles import check_roles
 from deploy.steps import say, step
 from tests.deployed.deployment import Deployment
@@ -45,10 +47,3 @@ def test_the_service_does_what_it_promises(deployment: Deployment) -> None:
     left_out = [f"--deselect=tests/e2e/{test}" for test in sorted(NOT_OF_THE_EMULATOR)]
     with step("Acceptance tests against the deployment"), deployment.described() as described:
         run_tests(described, deployment.folder, left_out)
-
-
-def test_destroy_leaves_nothing_behind(deployment: Deployment) -> None:
-    """The last one: there is no deployment after it."""
-    with step("cdk destroy"):
-        deployment.cdk.destroy(deployment.assembly)
-        assert sorted(inventory(deployment.emulator.client) - deployment.before) == []

@@ -4,6 +4,7 @@
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Any, TypedDict
 
 from langchain_core.language_models import FakeListChatModel
@@ -14,12 +15,13 @@ SECRET = "the password is hunter2"
 
 
 class State(TypedDict, total=False):
-    """`name` marks the job's events; the others say how long the job works and how much it says."""
+    """`name` marks the job's events; the others say how long the job works (`gate`: until that file is there)."""
 
     name: str
     seconds: float
     count: int
     pause: float
+    gate: str
     answer: str
 
 
@@ -53,6 +55,15 @@ def after_sleep(state: State) -> dict[str, Any]:
     """Never reached by a job that was cancelled in the node before."""
     get_stream_writer()({"type": "reached", "name": state.get("name")})
     return {}
+
+
+async def wait_for_gate(state: State) -> dict[str, Any]:
+    """Works, and says so, until somebody makes the file."""
+    write = get_stream_writer()
+    while not Path(state["gate"]).exists():
+        write({"type": "waiting", "name": state.get("name"), "pid": os.getpid()})
+        await asyncio.sleep(0.1)
+    return {"answer": f"let through {state.get('name')}"}
 
 
 def give_up(state: State) -> dict[str, Any]:
@@ -91,6 +102,7 @@ def nested_graph() -> Any:
 
 fast = compiled(run_once)
 nap = compiled(sleep_in_thread, after_sleep)
+held = compiled(run_once, wait_for_gate, after_sleep)
 stuck = compiled(block_loop, after_sleep)
 failing = compiled(give_up)
 talk = compiled(speak)

@@ -1,0 +1,86 @@
+"""A deployment while jobs run and streams are open, and the way back (`make deploy-local`)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+from uuid import uuid4
+
+from deploy.cdk import STACK, template_of
+from deploy.steps import ROOT, say, step
+from tests.deployed.deployment import Deployment
+from tests.deployed.rehearsal import changed_graphs, digest_of, first_seen, made_at_the_end, viewers
+from tests.e2e.user import User
+from tests.e2e.wire import check_whole
+from tests.support.instance import described_target
+
+
+def test_a_deployment_and_the_way_back_lose_nothing_of_jobs_that_run(deployment: Deployment) -> None:
+    """Given jobs of A that run, wait, are delayed or interrupted, when B is deployed, then each goes on to its end.
+
+    The emulator keeps the processes of a published version for as long as it runs, one for each invocation at a time,
+    and sends new invocations to the version that `live` names, as Lambda does. So a job whose worker lives ends on A;
+    one whose worker is lost after the deployment (here its process is killed) is claimed by B, and resumes at its mark,
+    since that is what `on_new_version` is by default. What it cannot show: environments that Lambda retires by itself.
+    The stream function is a process of its own here: the connections that are cut and resumed are its.
+    """
+    gate = deployment.folder / "gate"
+    with (
+        deployment.described() as described,
+        User(target := described_target(described)) as user,
+        viewers(target, 5) as watched,
+        made_at_the_end(gate),
+    ):
+        with step("Jobs of version A, followed with cuts"):
+            held: dict[str, Any] = {"graph": "held", "input": {"name": "kept", "gate": str(gate)}}
+            kept = user.submit(**held, thread_id=(thread := str(uuid4())), if_not_exists="create")
+            waits = user.start(**held, thread_id=thread, multitask_strategy="enqueue")
+            lost = user.start(graph="held", input={"name": "lost", "gate": str(gate)})
+            delayed = user.start(graph="fast", input={"name": "delayed"}, after_seconds=20)
+            asked = user.submit(graph="approval", input={"said": ["go"]})
+            assert user.finished(asked["job_id"])[-1]["data"]["status"] == "interrupted"
+            jobs = [kept["job_id"], waits, lost, delayed]
+            for job_id in jobs:
+                watched.follow(job_id)
+            pid = first_seen(user, lost, "waiting")["pid"]
+            first_seen(user, kept["job_id"], "waiting")
+        with step("cdk deploy of version B meanwhile"):
+            context = {**deployment.context, "graphs": changed_graphs(deployment.folder / "changed")}
+            assembly, _ = deployment.cdk.synthesise("changed-assembly", context)
+            deployment.cdk.deploy(assembly)
+        of_a, of_b = digest_of(template_of(deployment.assembly)), digest_of(template_of(assembly))
+        assert of_a != of_b
+        with step("A worker of A is lost; new jobs, answers and turns are B's"):
+            os.kill(pid, signal.SIGKILL)
+            assert user.finished(user.start(graph="fast", input={"name": "new"}))[0]["data"]["digest"] == of_b
+            answer = user.start(thread_id=asked["thread_id"], command={"resume": "ann"})
+            answered = user.finished(answer)
+            assert answered[0]["data"]["digest"] == of_b
+            assert answered[-1]["data"]["result"]["said"] == ["go", "approved by ann", "acted"]
+            attempt = first_seen(user, lost, "attempt")
+            assert (attempt["reason"], attempt["digest"]) == ("crash", of_b)
+            gate.touch()
+        logs = {job_id: watched.seen(job_id) for job_id in jobs}
+        for job_id, events in logs.items():
+            check_whole(events)
+            user.check_log(job_id, events)
+            assert events[-1]["data"]["status"] == "completed"
+        assert [logs[job_id][0]["data"]["digest"] for job_id in (kept["job_id"], waits, lost)] == [of_a, of_b, of_a]
+        assert "attempt" not in {event["type"] for event in logs[kept["job_id"]]}, "a job that ran was disturbed"
+        assert [event["type"] for event in logs[lost]].count("ran") == 1, "a completed step was run again"
+        with step("Back to version A: python -m infra.releases STACK --back"):
+            back(deployment)
+            assert user.finished(user.start(graph="fast", input={"name": "back"}))[0]["data"]["digest"] == of_a
+
+
+def back(deployment: Deployment) -> None:
+    """Go back with the command that the documents give."""
+    command = [sys.executable, "-m", "infra.releases", STACK, "--back"]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environ = {**inherited, **deployment.emulator.environ}
+    said = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0, said.stderr
+    say(f"    {said.stdout.strip()}")
