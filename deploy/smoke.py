@@ -4,7 +4,8 @@
 
 The account and region are those of the AWS environment (AWS_PROFILE, AWS_REGION). Tokens come from the stack's user
 pool, through two users that are made for it and deleted after; of another issuer, from GRAPHJOBS_TOKEN and
-GRAPHJOBS_OTHER_TOKEN (of another user). With AWS_PROFILE the tests also compare with what is stored.
+GRAPHJOBS_OTHER_TOKEN (of another user). With AWS_PROFILE the tests also compare with what is stored. Then `measured`
+looks at what Lambda has noted, with the rights of the same identity.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deploy import measured
 from deploy.acceptance import run_tests, target
 from deploy.steps import Failed, say, step
 from deploy.users import NAMES, temporary_users
@@ -46,7 +48,7 @@ def smoke(session: Any, stack: str, environ: Mapping[str, str], selection: Seque
     """Test `stack` of the session's account.
 
     Raises:
-        Failed: a test failed, the stack is none of ours, or there are no tokens for it.
+        Failed: a test failed, a figure is too high, the stack is none of ours, or there are no tokens for it.
     """
     outputs = outputs_of(session.client("cloudformation"), stack)
     profile = environ.get("AWS_PROFILE")
@@ -57,6 +59,8 @@ def smoke(session: Any, stack: str, environ: Mapping[str, str], selection: Seque
         step(f"Acceptance tests against {stack}"),
     ):
         run_tests(target(outputs, tokens, access=access), Path(folder), selection)
+    with step("What Lambda and CloudWatch have noted"):
+        measured.look(session.client, stack)
 
 
 def outputs_of(cloudformation: Any, stack: str) -> dict[str, str]:
