@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphjobs.client.answers import (
         Accepted,
+        Checkpoint,
         Command,
         Event,
         Interrupt,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         JobStatus,
         JobSummary,
         RunConfig,
+        StateUpdated,
         StreamTicket,
         Thread,
         ThreadState,
@@ -42,6 +44,7 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "CannotAnswer",
+    "Checkpoint",
     "Client",
     "Command",
     "ConfigurationError",
@@ -58,6 +61,7 @@ __all__ = [
     "RunConfig",
     "SequenceError",
     "ServiceUnreachable",
+    "StateUpdated",
     "StreamTicket",
     "Thread",
     "ThreadState",

@@ -270,6 +270,8 @@ def test_every_command_of_the_readme_is_one() -> None:
         "token",
         "thread",
         "history",
+        "update",
+        "delete-thread",
     }
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {target for line in lines for target in re.findall(r"^make ([a-z]+)", line)} <= targets

@@ -4,10 +4,11 @@ import json
 from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from graphjobs.cli.target import DEFAULT_USER, LOCAL_TOKEN_SECONDS
 from graphjobs.cli.terminal import NAME
+from graphjobs.client.answers import Strategy, Values
 
 DESCRIPTION = "Run LangGraph graphs as durable jobs, and follow them live."
 EPILOG = """\
@@ -60,6 +61,24 @@ def argument_parser() -> ArgumentParser:
     submit.add_argument(
         "--resume", type=resumed, metavar="ANSWER", help="answer what the thread's last job asked: JSON, else a text"
     )
+    submit.add_argument(
+        "--checkpoint",
+        metavar="ID",
+        help="begin at this checkpoint of the thread: a fork (default: the newest)",
+    )
+    submit.add_argument(
+        "--multitask-strategy",
+        choices=get_args(Strategy),
+        help="if the thread is busy (default: enqueue)",
+    )
+    submit.add_argument("--after-seconds", type=natural, metavar="N", help="begin no sooner than this")
+    for when in ("before", "after"):
+        submit.add_argument(
+            f"--interrupt-{when}",
+            action="append",
+            metavar="NODE",
+            help=f"stop {when} this node; may be repeated, * for all",
+        )
     submit.set_defaults(command="submit", parser=submit)
 
     answer = verbs.add_parser("answer", help="answer what a job asks", parents=[target, run])
@@ -99,6 +118,22 @@ def argument_parser() -> ArgumentParser:
     thread.add_argument("thread_id", metavar="THREAD_ID")
     thread.add_argument("--checkpoint", metavar="ID", help="the state at this checkpoint (default: the newest)")
     thread.set_defaults(command="thread")
+
+    update = verbs.add_parser("update", help="change the state of a conversation; no node runs", parents=[target])
+    update.add_argument("thread_id", metavar="THREAD_ID")
+    update.add_argument(
+        "values",
+        type=update_values,
+        metavar="VALUES",
+        help="JSON as a node returns it: an object, a list, or null",
+    )
+    update.add_argument("--as-node", metavar="NODE", help="the node that is taken to have returned them")
+    update.add_argument("--checkpoint", metavar="ID", help="change the state at this checkpoint (default: the newest)")
+    update.set_defaults(command="update", parser=update)
+
+    delete_thread = verbs.add_parser("delete-thread", help="delete a conversation with all its jobs", parents=[target])
+    delete_thread.add_argument("thread_id", metavar="THREAD_ID")
+    delete_thread.set_defaults(command="delete_thread")
 
     history = verbs.add_parser("history", help="list the states of a conversation, newest first", parents=[target])
     history.add_argument("thread_id", metavar="THREAD_ID")
@@ -195,6 +230,18 @@ def json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ArgumentTypeError("not a JSON object")
     return value
+
+
+def update_values(text: str) -> Values:
+    """`text` as JSON that a node might return: an object, a list of objects, or null."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"not JSON: {error}") from None
+    if not (value is None or all(isinstance(each, dict) for each in (value if isinstance(value, list) else [value]))):
+        raise ArgumentTypeError("not a JSON object, a list of objects or null")
+    updates: Values = value
+    return updates
 
 
 def natural(text: str) -> int:

@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from graphjobs.cli.answer_hint import answer_hint
 from graphjobs.cli.event_view import EventView, JsonLines, Readable
@@ -32,6 +32,11 @@ def submit(client: Client, args: Namespace, notices: Notices) -> int:
         "input": args.input,
         "thread_id": args.thread,
         "command": None if args.resume is None else {"resume": args.resume.value},
+        "checkpoint_id": args.checkpoint,
+        "multitask_strategy": args.multitask_strategy,
+        "after_seconds": args.after_seconds,
+        "interrupt_before": _nodes(args.interrupt_before),
+        "interrupt_after": _nodes(args.interrupt_after),
     }
     job = client.submit(args.query, idempotency_key=args.idempotency_key, **options)
     return _submitted(client, job, args, notices)
@@ -57,6 +62,11 @@ def _run_options(args: Namespace) -> JobOptions:
         "metadata": args.metadata,
         "timeout_seconds": args.timeout_seconds,
     }
+
+
+def _nodes(names: list[str] | None) -> list[str] | Literal["*"] | None:
+    """Names of nodes, or ``*`` for all of them."""
+    return "*" if names and "*" in names else names
 
 
 def _submitted(client: Client, job: Accepted, args: Namespace, notices: Notices) -> int:
@@ -131,6 +141,29 @@ def thread(client: Client, args: Namespace, notices: Notices) -> int:
         _print_json(state)
     else:
         print(state_text(state))
+    return 0
+
+
+def update(client: Client, args: Namespace, notices: Notices) -> int:
+    """Change the state of a thread."""
+    answer = client.update_state(args.thread_id, args.values, as_node=args.as_node, checkpoint_id=args.checkpoint)
+    if args.json:
+        _print_json(answer)
+    elif "job_id" in answer:
+        print(f"{answer['job_id']} {answer['status']}")
+        say(f"The update is not made yet. Follow it with: {program()} stream {answer['job_id']}")
+    else:
+        print(answer["checkpoint_id"])
+    return 0
+
+
+def delete_thread(client: Client, args: Namespace, notices: Notices) -> int:
+    """Delete a thread."""
+    client.delete_thread(args.thread_id)
+    if args.json:
+        _print_json({"thread_id": args.thread_id})
+    else:
+        print(f"{args.thread_id} deleted")
     return 0
 
 

@@ -56,6 +56,8 @@ def _run(argv: list[str]) -> int:
         return _install(args)
     if args.verb == "submit" and all(each is None for each in (args.query, args.input, args.resume, args.thread)):
         args.parser.error("give a question, --input, --resume or --thread")
+    if args.verb == "update" and args.values is None and args.as_node is None:
+        args.parser.error("give --as-node with null")
     return _call(args)
 
 

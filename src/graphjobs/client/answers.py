@@ -1,9 +1,16 @@
 """The JSON that goes in and comes out, as types. Members that a service of another version adds are left in place."""
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, final
 
 Status = Literal["queued", "running", "cancelling", "completed", "failed", "cancelled", "interrupted"]
 """The last four are final."""
+
+
+Strategy = Literal["enqueue", "reject", "interrupt", "rollback"]
+"""What becomes of a job whose thread has one that has not ended."""
+
+Values = dict[str, Any] | list[dict[str, Any]] | None
+"""What a node may return, as an update of a state has it."""
 
 
 class Command(TypedDict, total=False):
@@ -36,7 +43,7 @@ class JobOptions(TypedDict, total=False):
     context: dict[str, Any] | None
     config: RunConfig | None
     checkpoint_id: str | None
-    multitask_strategy: Literal["enqueue", "reject", "interrupt", "rollback"] | None
+    multitask_strategy: Strategy | None
     interrupt_before: list[str] | Literal["*"] | None
     interrupt_after: list[str] | Literal["*"] | None
     durability: Literal["sync", "exit"] | None
@@ -58,6 +65,7 @@ class Event(TypedDict):
     cut: NotRequired[list[str]]
 
 
+@final
 class Accepted(TypedDict):
     """A job that was submitted. `stream_url` carries a ticket, which is a secret."""
 
@@ -154,6 +162,23 @@ class ThreadState(TypedDict):
     checkpoint_id: str | None
     parent_checkpoint_id: str | None
     cut: NotRequired[list[str]]
+
+
+class Checkpoint(TypedDict):
+    """A checkpoint as LangGraph names it."""
+
+    thread_id: str
+    checkpoint_ns: str
+    checkpoint_id: str
+
+
+@final
+class StateUpdated(TypedDict):
+    """The checkpoint that an update of a thread's state has made; `configurable` is the same, as older SDKs read it."""
+
+    checkpoint: Checkpoint
+    configurable: Checkpoint
+    checkpoint_id: str
 
 
 class StreamTicket(TypedDict):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Self, Unpack
 
 import httpx
@@ -17,10 +17,12 @@ from graphjobs.client.answers import (
     JobOptions,
     JobStatus,
     JobSummary,
+    StateUpdated,
     StreamTicket,
     Thread,
     ThreadState,
     TicketsRevoked,
+    Values,
 )
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
@@ -32,6 +34,7 @@ from graphjobs.client.exchange import (
     Bearer,
     Token,
     built,
+    deleted_before,
     json_of,
     refusal,
     transport_errors,
@@ -124,6 +127,24 @@ class AsyncClient:
         answer: list[ThreadState] = await self._call(calls.history(thread_id, limit, before), list)
         return answer
 
+    async def update_state(
+        self,
+        thread_id: str,
+        values: Values,
+        *,
+        as_node: str | None = None,
+        checkpoint_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> StateUpdated | Accepted:
+        """See `Client.update_state`."""
+        call = calls.update_state(thread_id, values, as_node, checkpoint_id, idempotency_key)
+        answer: StateUpdated | Accepted = await self._call(call)
+        return answer
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """See `Client.delete_thread`."""
+        await self._call(calls.delete_thread(thread_id), NoneType)
+
     async def delete(self, job_id: str) -> JobSummary:
         """See `Client.delete`."""
         answer: JobSummary = await self._call(calls.delete(job_id))
@@ -176,6 +197,8 @@ class AsyncClient:
                         await response.aread()
                     return json_of(response, kind)
             except (ApiError, ServiceUnreachable) as error:
+                if deleted_before(call, kind, error, failures):
+                    return None
                 wait = failures.wait(error)
             await self._sleep(wait)
 

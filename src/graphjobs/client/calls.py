@@ -27,9 +27,7 @@ def submit(query: str | None, idempotency_key: str | None, options: JobOptions) 
     Raises:
         ConfigurationError: the key cannot be a header's value.
     """
-    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
-    headers = {"Idempotency-Key": header_value(key, "The idempotency key")}
-    return Call("POST", "/jobs", json=_given({"query": query, **options}), headers=headers)
+    return Call("POST", "/jobs", json=_given({"query": query, **options}), headers=_keyed(idempotency_key))
 
 
 def status(job_id: str) -> Call:
@@ -61,6 +59,23 @@ def state(thread_id: str, checkpoint_id: str | None) -> Call:
     """``GET /threads/{thread_id}/state``, or that of one checkpoint."""
     at = "" if checkpoint_id is None else f"/{_segment(checkpoint_id)}"
     return Call("GET", f"/threads/{_segment(thread_id)}/state{at}")
+
+
+def update_state(
+    thread_id: str, values: Any, as_node: str | None, checkpoint_id: str | None, idempotency_key: str | None
+) -> Call:
+    """``POST /threads/{thread_id}/state``, with the same ``Idempotency-Key`` however often it is sent.
+
+    Raises:
+        ConfigurationError: the key cannot be a header's value.
+    """
+    asked = _given({"values": values, "as_node": as_node, "checkpoint_id": checkpoint_id})
+    return Call("POST", f"/threads/{_segment(thread_id)}/state", json=asked, headers=_keyed(idempotency_key))
+
+
+def delete_thread(thread_id: str) -> Call:
+    """``DELETE /threads/{thread_id}``."""
+    return Call("DELETE", f"/threads/{_segment(thread_id)}")
 
 
 def history(thread_id: str, limit: int | None, before: str | None) -> Call:
@@ -120,6 +135,12 @@ def header_value(text: str, name: str) -> str:
     if not text or not text.isascii() or not text.isprintable() or text != text.strip():
         raise ConfigurationError(f"{name} is empty or holds characters that a header cannot carry.")
     return text
+
+
+def _keyed(idempotency_key: str | None) -> dict[str, str]:
+    """The header that makes a repeated request the same one; a key of its own if none is given."""
+    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+    return {"Idempotency-Key": header_value(key, "The idempotency key")}
 
 
 def _given(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Self, Unpack
 
 import httpx
@@ -17,10 +17,12 @@ from graphjobs.client.answers import (
     JobOptions,
     JobStatus,
     JobSummary,
+    StateUpdated,
     StreamTicket,
     Thread,
     ThreadState,
     TicketsRevoked,
+    Values,
 )
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
@@ -32,6 +34,7 @@ from graphjobs.client.exchange import (
     Bearer,
     Token,
     built,
+    deleted_before,
     json_of,
     refusal,
     transport_errors,
@@ -153,6 +156,44 @@ class Client:
         answer: list[ThreadState] = self._call(calls.history(thread_id, limit, before), list)
         return answer
 
+    def update_state(
+        self,
+        thread_id: str,
+        values: Values,
+        *,
+        as_node: str | None = None,
+        checkpoint_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> StateUpdated | Accepted:
+        """Change the thread's state by a short job that runs no node, and wait for it.
+
+        Args:
+            thread_id: the thread; something has run on it, or its metadata names a ``graph_id``.
+            values: what `as_node` might return: an object, a list of them, or None to change only what comes next.
+            as_node: the node that is taken to have returned them; None where LangGraph can tell.
+            checkpoint_id: change the state at this checkpoint of the history, which makes a branch; None: the newest.
+            idempotency_key: see `submit`.
+
+        Returns:
+            The checkpoint that was made; or, if that takes longer than a call can, the job that makes it: it has a
+            ``job_id``, and can be followed like any other.
+
+        Raises:
+            ApiError: 409 ``thread_busy`` while a job of the thread has not ended; 400 ``invalid_update`` if the graph
+                does not take it; 502 ``update_failed`` if the job fails otherwise. None of them is tried again.
+        """
+        call = calls.update_state(thread_id, values, as_node, checkpoint_id, idempotency_key)
+        answer: StateUpdated | Accepted = self._call(call)
+        return answer
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete the thread with all its jobs, states and checkpoints; a job that still runs is ended first.
+
+        It is gone for everybody at once, and erased by the service within minutes. One that is gone when the call is
+        tried again was deleted by an earlier try.
+        """
+        self._call(calls.delete_thread(thread_id), NoneType)
+
     def delete(self, job_id: str) -> JobSummary:
         """Delete the job and all that is kept of it; one that still runs is ended first.
 
@@ -219,6 +260,8 @@ class Client:
                         response.read()
                     return json_of(response, kind)
             except (ApiError, ServiceUnreachable) as error:
+                if deleted_before(call, kind, error, failures):
+                    return None
                 wait = failures.wait(error)
             self._sleep(wait)
 

@@ -20,6 +20,9 @@ from typing import Any, Final
 RETRYABLE_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 """Passing faults, ours (503) or the gateway's; any call may be repeated, so all of them are retried."""
 
+FINAL_CODES: Final = frozenset({"update_failed"})
+"""Of such a status and not passing: the job behind it has ended, and the same key gives the same job again."""
+
 MAX_RETRY_AFTER_SECONDS: Final = 60.0
 """However long a server asks us to wait, a person at a terminal waits no longer than this at a time."""
 
@@ -55,7 +58,7 @@ class ApiError(GraphjobsError):
         self.code = code
         self.detail = detail
         self.retry_after = retry_after
-        self.retryable = status in RETRYABLE_STATUSES
+        self.retryable = status in RETRYABLE_STATUSES and code not in FINAL_CODES
 
 
 class ServiceUnreachable(GraphjobsError):

@@ -5,12 +5,21 @@ Holds true: no error text and no log has the token or an address' query (which m
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from types import NoneType
 from typing import Any, Final
 
 import httpx
 
 from graphjobs.client.calls import Call, header_value
-from graphjobs.client.errors import ApiError, ConfigurationError, ContractViolation, ServiceUnreachable, api_error
+from graphjobs.client.errors import (
+    ApiError,
+    ConfigurationError,
+    ContractViolation,
+    GraphjobsError,
+    ServiceUnreachable,
+    api_error,
+)
+from graphjobs.client.retry import Failures
 
 Token = str | Callable[[], str]
 """A bearer token, or what gives a fresh one: called for the first request and once more after each 401."""
@@ -20,6 +29,9 @@ API_TIMEOUT: Final = httpx.Timeout(35.0, connect=10.0)
 
 STREAM_TIMEOUT: Final = httpx.Timeout(45.0, connect=10.0)
 """Three heartbeats of 15 s missed: the connection is dead, whatever TCP believes."""
+
+KINDS: Final[Mapping[type, str]] = {dict: "a JSON object", list: "a JSON array", NoneType: "an empty body"}
+"""What an answer may be."""
 
 # A proxy of the environment cannot reach this machine's own loopback.
 DIRECT: Final[Mapping[str, None]] = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
@@ -72,7 +84,7 @@ def refusal(response: httpx.Response) -> ApiError:
 
 
 def json_of(response: httpx.Response, kind: type) -> Any:
-    """The JSON object (`dict`) or array (`list`) of an answer; its body has been read.
+    """The JSON object (`dict`) or array (`list`) of an answer, or None (`NoneType`); its body has been read.
 
     Raises:
         ContractViolation: it is none.
@@ -82,9 +94,14 @@ def json_of(response: httpx.Response, kind: type) -> Any:
     except ValueError:
         members = None
     if not isinstance(members, kind):
-        name = "array" if kind is list else "object"
-        raise ContractViolation(f"{origin_of(response.url)} did not answer with a JSON {name}.")
+        raise ContractViolation(f"{origin_of(response.url)} did not answer with {KINDS[kind]}.")
     return members
+
+
+def deleted_before(call: Call, kind: type, error: GraphjobsError, failures: Failures) -> bool:
+    """A try that failed has deleted it all the same: it is gone, and there is nothing else to answer."""
+    gone = isinstance(error, ApiError) and error.status == 404
+    return gone and failures.begun and call.method == "DELETE" and kind is NoneType
 
 
 @contextmanager

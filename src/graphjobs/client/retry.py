@@ -49,6 +49,11 @@ class Failures:
         """There was progress: the next failure is the first again."""
         self._count = 0
 
+    @property
+    def begun(self) -> bool:
+        """There was one."""
+        return self._count > 0
+
     def wait(self, error: GraphjobsError, at_least: float = 0.0) -> float:
         """Seconds to wait before the next try.
 
