@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.order import spread
+
 pytest.register_assert_rewrite("graphjobs.testing.event_log_suite")
 
 os.environ.update(
@@ -25,3 +27,10 @@ settings.register_profile(
     "same_everywhere", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("same_everywhere")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest comes first, in each of the processes that share the tests."""
+    processes: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = spread(items, lambda item: item.nodeid.removeprefix("tests/").partition("/")[0], processes)
