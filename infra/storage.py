@@ -15,6 +15,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from graphjobs.aws import schema
+from graphjobs.core.lifetimes import Lifetimes
 from infra.config import Config
 from infra.findings import accept
 
@@ -86,13 +87,12 @@ class Storage(Construct):
 
     def _bucket(self) -> s3.Bucket:
         config = self._config
-        # As long as what refers to them: rows, and for a day longer their events, inputs and checkpoints.
-        longest = math.ceil(config.max_timeout_seconds / DAY) + 2
-        days = {
-            "events": longest + config.retention_days,
-            "inputs": longest + config.retention_days,
-            "checkpoints": longest + max(config.retention_days, config.thread_retention_days),
-            "states": longest + config.thread_retention_days,
+        needed = Lifetimes(config.max_timeout_seconds, config.retention_days * DAY, config.thread_retention_days * DAY)
+        lives = {
+            "events": needed.job,
+            "inputs": needed.job,
+            "checkpoints": needed.checkpoint,
+            "states": needed.state,
         }
         bucket = s3.Bucket(
             self,
@@ -107,7 +107,8 @@ class Storage(Construct):
                 s3.LifecycleRule(
                     id=f"expire-{prefix}",
                     prefix=f"{prefix}/",
-                    expiration=Duration.days(days[prefix]),
+                    # A day more than the item that names it, which is written after it.
+                    expiration=Duration.days(math.ceil(lives[prefix] / DAY) + 1),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
                 for prefix in PREFIXES

@@ -92,7 +92,7 @@ def test_data_outlives_a_production_stack_and_goes_with_any_other(
             assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == policy, name
 
 
-@pytest.mark.parametrize(("which", "job_days"), [("template", 1 + 7), ("elsewhere", 2 + 3)])
+@pytest.mark.parametrize(("which", "job_days"), [("template", 7 + 1 + 7), ("elsewhere", 7 + 2 + 3)])
 def test_an_object_outlives_the_slots_and_checkpoints_that_name_it(
     which: str, job_days: int, request: pytest.FixtureRequest
 ) -> None:
@@ -101,8 +101,8 @@ def test_an_object_outlives_the_slots_and_checkpoints_that_name_it(
     a_day_more = EVENTS_KEEP_SECONDS / 86_400
     for rule in rules:
         assert rule["Status"] == "Enabled"
-        # The head of a thread is needed for as long as the thread is kept.
-        thread_days = 31 if rule["Prefix"] in (f"{CHECKPOINT_PREFIX}/", f"{STATE_PREFIX}/") else 0
+        # The head of a thread is needed for as long as the thread is kept, and by a job that joins it at last.
+        thread_days = 7 + 1 + 31 if rule["Prefix"] in (f"{CHECKPOINT_PREFIX}/", f"{STATE_PREFIX}/") else 0
         assert rule["ExpirationInDays"] >= max(job_days, thread_days) + a_day_more
         assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
     line = '{"seq":1,"type":"x","ts":"","data":"' + "".join(chr(33 + i * i % 90) for i in range(9)) + '"}'

@@ -19,6 +19,7 @@ from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
 from graphjobs.core.event import Event
 from graphjobs.core.job import Job, Status, new_job_id
+from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.settings import Settings
 from graphjobs.testing import FakeClock
 from graphjobs.testing.aws import client, emulated_aws
@@ -108,7 +109,7 @@ def backend(**settings: Any) -> Iterator[Backend]:
         log = DynamoEventLog(dynamodb, "events", PayloadStore(s3, "payloads"))
         queue = JobQueue(sqs, values.queue_url)
         transitions = transitions_of(dynamodb, jobs, log, clock, queue.announce, values.thread_retention_seconds)
-        states = StateStore(dynamodb, "checkpoints", lambda: s3, "payloads", values.thread_retention_seconds)
+        states = StateStore(dynamodb, "checkpoints", lambda: s3, "payloads", Lifetimes.of(values).state)
         yield Backend(
             settings=values,
             clock=clock,

@@ -83,7 +83,7 @@ class Joining:
 
     def _joined(self, thread: Thread, job: Job, asked: JobRequest) -> Joined:
         command = asked.command.stored() if asked.command else None
-        fork = self._fork(thread, asked.checkpoint_id) if asked.checkpoint_id else None
+        fork = self._fork(thread, asked.checkpoint_id, job) if asked.checkpoint_id else None
         if asked.graph is None and thread.graph:
             job = replace(job, graph=thread.graph)
         joined = turns.join(thread, job, asked.multitask_strategy or "enqueue", command, fork)
@@ -140,14 +140,14 @@ class Joining:
         mark = tail.mark if tail else None
         return turns.own_thread(first, Position(mark.thread, mark.checkpoint_id) if mark else None, now), []
 
-    def _fork(self, thread: Thread, checkpoint_id: str) -> Fork:
-        """Where to begin: any checkpoint of the thread that can be seen.
+    def _fork(self, thread: Thread, checkpoint_id: str, job: Job) -> Fork:
+        """Where to begin: any checkpoint of the thread that can be seen, and will be there until the job's deadline.
 
-        Its storage is there as long as its state is: both are kept for as long as a thread after its last turn.
+        Its storage is there as long as its state is: see `Lifetimes`.
         """
         if thread.head is not None and thread.head.checkpoint_id == checkpoint_id:
             return Fork(thread.head, thread.interrupts)
-        note = self.history.find(thread, checkpoint_id)
+        note = self.history.find(thread, checkpoint_id, (job.deadline_at - job.created_at) / 1000)
         if note is None:
             raise checkpoint_not_found()
         return Fork(note.position, note.interrupts)

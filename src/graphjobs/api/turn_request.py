@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from graphjobs.core.lifetimes import MAX_AFTER_SECONDS
 from graphjobs.core.thread import is_thread_id
 from graphjobs.core.turns import Strategy
-
-MAX_AFTER_SECONDS = 604_800
 
 
 def integral(value: Any) -> Any:

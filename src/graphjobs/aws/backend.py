@@ -16,6 +16,7 @@ from graphjobs.aws.state_store import StateStore
 from graphjobs.aws.thread_history import ThreadHistory
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.aws.transition import Transitions
+from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.times import Clock, now_ms
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Backend:
             settings.checkpoints_table,
             lambda: clients.s3(self._config),
             settings.payload_bucket,
-            settings.thread_retention_seconds,
+            Lifetimes.of(settings).state,
         )
 
     @cached_property

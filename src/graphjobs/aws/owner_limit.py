@@ -14,7 +14,7 @@ from graphjobs.core.job import Job
 
 COUNT: Final = "active_jobs"
 KEPT_SECONDS: Final = 2 * 365 * 86_400
-"""A counter outlives every job that it counts: a job's timeout and retention are less than this together."""
+"""A counter outlives every job that it counts: a job's delay, timeout and retention are less than this together."""
 
 
 class OwnerLimitReached(Exception):

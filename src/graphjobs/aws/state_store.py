@@ -19,7 +19,6 @@ from graphjobs.aws import bulk
 from graphjobs.aws.clients import error_code
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
 from graphjobs.core.event_log import Fenced
-from graphjobs.core.job import EVENTS_KEEP_SECONDS
 from graphjobs.core.state_record import StateNote, StateRecord
 from graphjobs.core.thread import Position, position_attribute, position_from_attribute
 from graphjobs.core.version import ATTRIBUTE, NewerVersion, stamp, version_of
@@ -47,17 +46,14 @@ class StateStore:
     """The records of all threads. Its methods may be called from any thread of execution."""
 
     def __init__(
-        self, client: DynamoDBClient, table: str, s3: Callable[[], S3Client], bucket: str, retention_seconds: int
+        self, client: DynamoDBClient, table: str, s3: Callable[[], S3Client], bucket: str, ttl_seconds: int
     ) -> None:
-        """`retention_seconds`: how long a thread is kept after its last turn; a record is kept a day longer.
-
-        What its checkpoint needs to be gone on from is kept longer than that: see `checkpoint_saver`.
-        """
+        """`ttl_seconds`: how long a record is kept; see `Lifetimes.state`."""
         self._client = client
         self._table = table
         self._make_s3 = s3
         self._bucket = bucket
-        self._ttl_seconds = retention_seconds + EVENTS_KEEP_SECONDS
+        self._ttl_seconds = ttl_seconds
 
     def put(self, thread_id: str, record: StateRecord) -> None:
         """Store one, in the place of an earlier one of the same position, unless that is of a later claim.
@@ -121,8 +117,8 @@ class StateStore:
         with ThreadPoolExecutor(READERS) as readers:
             return list(readers.map(self._record, there))
 
-    def notes(self, thread_id: str) -> dict[Position, StateNote]:
-        """All records of a thread without their bodies; read consistently.
+    def notes(self, thread_id: str, for_seconds: float = 0) -> dict[Position, StateNote]:
+        """All records of a thread that live so much longer, without their bodies; read consistently.
 
         One read unit per 4 KB of records, bodies in the item included.
 
@@ -130,7 +126,7 @@ class StateStore:
             NewerVersion: a newer release has written one.
             ClientError, BotoCoreError: as DynamoDB answers.
         """
-        return {_position(item): _note(item) for item in self._query(thread_id) if _live(item)}
+        return {_position(item): _note(item) for item in self._query(thread_id) if _live(item, for_seconds)}
 
     def checkpoint_threads(self, thread_id: str) -> set[str]:
         """The checkpoint threads that the records of a thread are of; of those past their TTL too."""
@@ -175,9 +171,9 @@ def _key(thread_id: str, position: Position) -> dict[str, Any]:
     return {"PK": _partition(thread_id), "SK": {"S": f"state#{position.checkpoint_id}#{position.checkpoint_thread}"}}
 
 
-def _live(item: Mapping[str, Any]) -> bool:
-    """Whether it is not past its TTL: DynamoDB deletes later than that."""
-    return int(item[CHECKPOINT_TTL_ATTRIBUTE]["N"]) > time.time()
+def _live(item: Mapping[str, Any], for_seconds: float = 0) -> bool:
+    """Whether it will not be past its TTL after so much time: DynamoDB deletes later than that."""
+    return int(item[CHECKPOINT_TTL_ATTRIBUTE]["N"]) > time.time() + for_seconds
 
 
 def _position(item: Mapping[str, Any]) -> Position:

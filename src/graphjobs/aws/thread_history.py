@@ -41,13 +41,14 @@ class ThreadHistory:
         """The state in which the last job has left the thread."""
         return self._states.get(thread.thread_id, thread.head) if thread.head else None
 
-    def notes(self, thread: Thread) -> list[StateNote]:
-        """All states that can be seen, the newest first, without their bodies."""
-        return visible(self._states.notes(thread.thread_id), self._tips(thread))
+    def notes(self, thread: Thread, for_seconds: float = 0) -> list[StateNote]:
+        """All states that can be seen, and live so much longer, the newest first, without their bodies."""
+        return visible(self._states.notes(thread.thread_id, for_seconds), self._tips(thread))
 
-    def find(self, thread: Thread, checkpoint_id: str) -> StateNote | None:
-        """The state of one checkpoint; None if there is none, or it cannot be seen."""
-        return next((note for note in self.notes(thread) if note.position.checkpoint_id == checkpoint_id), None)
+    def find(self, thread: Thread, checkpoint_id: str, for_seconds: float = 0) -> StateNote | None:
+        """The state of one checkpoint; None if there is none, it cannot be seen, or it will expire sooner than that."""
+        seen = self.notes(thread, for_seconds)
+        return next((note for note in seen if note.position.checkpoint_id == checkpoint_id), None)
 
     def records(self, thread: Thread, notes: Iterable[StateNote]) -> list[StateRecord]:
         """The states with their bodies, in the same order; one that has expired just now is left out."""

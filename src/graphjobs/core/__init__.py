@@ -9,6 +9,7 @@
 * `job`: the row: statuses, attributes, what may be said of it
 * `langgraph_json`: the one reader of `langgraph.json`
 * `lifecycle`: the rules of a job's life: claim, finish, release, cancel, expire
+* `lifetimes`: how long things may still be needed: where times to live come from
 * `lineage`: which states of a thread can be seen
 * `loading`: modules are loaded without garbage collection
 * `manifest`: every function: routes, settings, permissions, packages, metrics

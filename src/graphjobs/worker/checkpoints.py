@@ -24,7 +24,7 @@ from langgraph.checkpoint.base import (
 
 from graphjobs.aws import clients as aws
 from graphjobs.aws.checkpoint_table import CheckpointTable
-from graphjobs.core.job import EVENTS_KEEP_SECONDS
+from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.settings import Settings
 from graphjobs.worker.checkpoint_store import CheckpointStore
 from graphjobs.worker.run_checkpoints import Run, RunCheckpoints, keep_all
@@ -224,9 +224,7 @@ def _name(config: RunnableConfig) -> str:
 
 def checkpoint_saver(settings: Settings) -> ConfirmingSaver:
     """The saver of one worker process."""
-    # A checkpoint is written at any time until the deadline.
-    kept = max(settings.retention_seconds, settings.thread_retention_seconds)
-    ttl = settings.max_timeout_seconds + kept + EVENTS_KEEP_SECONDS
+    ttl = Lifetimes.of(settings).checkpoint
     dynamodb, s3 = aws.dynamodb(aws.WORKER), aws.s3(aws.WORKER)
     return ConfirmingSaver(
         CheckpointTable(dynamodb, settings.checkpoints_table, s3, settings.payload_bucket, ttl_seconds=ttl)

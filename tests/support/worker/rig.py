@@ -25,6 +25,7 @@ from graphjobs.aws.payload_store import PayloadStore
 from graphjobs.aws.queue import JobQueue
 from graphjobs.aws.state_store import StateStore
 from graphjobs.core.job import Job
+from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.times import now_ms
 from graphjobs.testing import MemoryMetrics, MemoryQueue
 from graphjobs.worker.checkpoints import checkpoint_saver
@@ -153,7 +154,9 @@ class Rig:
             Graphs(
                 loader=GraphLoader(values.config),
                 saver=parts.saver or GatedSaver(self.checkpoints, gate),  # type: ignore[arg-type]
-                states=StateStore(parts.dynamodb, "checkpoints", lambda: parts.s3, "payloads", 3600),
+                states=StateStore(
+                    parts.dynamodb, "checkpoints", lambda: parts.s3, "payloads", Lifetimes.of(self.aws.settings).state
+                ),
                 error_detail=values.error_detail,
             ),
             Host(asyncio.new_event_loop(), exit=exits.append),

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from graphjobs.aws.checkpoint_table import Item
+from graphjobs.aws.state_store import StateStore
 from graphjobs.core.job import Job, Status
+from graphjobs.core.lifetimes import MAX_AFTER_SECONDS, Lifetimes
 from graphjobs.core.outcome import completed
-from graphjobs.core.thread import Thread, new_thread_id
+from graphjobs.core.state_record import StateNote, StateRecord
+from graphjobs.core.thread import Position, Thread, new_thread_id
+from graphjobs.http.problem import Problem
+from graphjobs.worker.checkpoints import checkpoint_saver
 from tests.support.backend import Backend, backend
 from tests.unit.lifecycle.passes import Pass
 from tests.unit.lifecycle.steps import claimed, row
@@ -37,6 +45,11 @@ def finish(aws: Backend, job: Job) -> None:
     aws.claims.finish(claim, completed("x"), claim.tail)
 
 
+def state(position: Position) -> StateRecord:
+    """What is stored of a checkpoint."""
+    return StateRecord(note=StateNote(position=position, parent=None, job_id="job-1", epoch=1), body="{}")
+
+
 def deleted_by_ttl(aws: Backend, job: Job) -> None:
     """DynamoDB deletes the row."""
     aws.dynamodb.delete_item(TableName="jobs", Key={"pk": {"S": f"job#{job.job_id}"}})
@@ -53,6 +66,37 @@ def test_a_thread_lives_as_long_as_a_job_that_outlives_its_retention(short: Back
     short.clock.advance(3 * DAY)
     assert not thread_of(short, job).expired(short.clock()), "another job has the turn"
     finish(short, second)
+
+
+def test_bodies_outlive_a_job_that_is_delayed_for_as_long_as_may_be(short: Backend) -> None:
+    job = submit(short, MAX_AFTER_SECONDS, timeout_seconds=short.settings.max_timeout_seconds)
+    assert Lifetimes.of(short.settings).job >= job.log_expires_at - job.created_at // 1000
+
+
+def test_a_head_can_be_begun_at_by_the_last_job_that_joins(short: Backend) -> None:
+    """Given a head whose job went on for as long as it may after it, and a thread that has reached its last moment."""
+    slowest = 7 * DAY
+    at_last = slowest + DAY + MAX_AFTER_SECONDS + slowest
+    position = Position("job-1:1", "c1")
+    short.states.put("t", state(position))
+    assert position in short.states.notes("t", at_last)
+    assert position not in short.states.notes("t", at_last + 2 * DAY)
+    checkpoint_saver(short.settings).table.put("job-1:1", Item("k", "", "c1", b""))
+    key = {"PK": {"S": "job-1:1"}, "SK": {"S": "k"}}
+    item = short.dynamodb.get_item(TableName="checkpoints", Key=key)["Item"]
+    assert int(item["ttl"]["N"]) - time.time() > at_last + slowest, "newer checkpoints of the job need it"
+
+
+def test_a_fork_is_refused_where_its_checkpoint_would_not_live_until_the_deadline(short: Backend) -> None:
+    job = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create")
+    old = Position(f"{job.job_id}:1", "c1")
+    states = StateStore(short.dynamodb, "checkpoints", lambda: short.s3, "payloads", 2 * DAY)
+    states.put(job.thread, state(old))
+    thread = thread_of(short, job)
+    short.threads.commit(short.threads.touched(replace(thread, branches=(old,)), short.clock()))
+    assert submit(short, 0, thread_id=job.thread, checkpoint_id="c1").start == old
+    with pytest.raises(Problem, match="checkpoint"):
+        submit(short, 2 * DAY, thread_id=job.thread, checkpoint_id="c1")
 
 
 def test_once_nothing_is_to_come_it_is_kept_for_its_retention(short: Backend) -> None:
