@@ -215,8 +215,9 @@ class ModelWorker:
         self.run.stop(Stop.FENCED if isinstance(error, Fenced) else Stop.BACKEND)
 
     def _graph(self) -> Iterator[None]:
-        config = self._graph_run._config()
-        configurable, start = config["configurable"], self.claim.job.start
+        # A graph is told its conversation's id; the saver keeps its checkpoints on a thread of the claim's own.
+        configurable = {**self._graph_run._config()["configurable"], "thread_id": self.claim.thread}
+        config, start = {"configurable": configurable}, self.claim.job.start
         answer = None
         if self.claim.mark is not None:
             state = self._checkpoints.load(configurable)
