@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,18 @@ from graphjobs.core.outcome import completed
 from tests.infra.recorded import needed
 from tests.support.backend import Backend
 from tests.support.operator import Operator, operated
+from tests.support.operator_policy import operator_policy
 from tests.support.stack import make_stack
 from tests.support.stores import stored
 from tests.unit.lifecycle.steps import claimed
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "OPERATIONS.md"
 STACK = "graphjobs-test"
 NOISE = random.Random(1).randbytes(300_000).hex()
 
 
 def policy() -> dict[str, set[str]]:
     """The actions of the policy by the name of their statement."""
-    text = OPERATIONS.read_text(encoding="utf-8")
-    section = text[text.index("<!-- operator's policy:") :]
-    block = re.search(r"^```json\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
-    assert block
-    return {each["Sid"]: set(each["Action"]) for each in json.loads(block[1])["Statement"]}
+    return {each["Sid"]: set(each["Action"]) for each in operator_policy()["Statement"]}
 
 
 def actions(service: str, operation: str, params: dict[str, Any]) -> set[str]:
