@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import GRAPHS
 from tests.e2e.user import User, eventually
-from tests.support.instance import VARIABLE, local_target
+from tests.e2e.wire import Event
+from tests.support.instance import VARIABLE, Target, local_target
 
 pytestmark = pytest.mark.skipif(VARIABLE in os.environ, reason="of the local instance alone")
 
@@ -79,77 +82,9 @@ graph, failing = chain(node), chain(broken)
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "mine.py").write_text(SLOW)
-    path = folder / "langgraph.json"
-    path.write_text(
-        json.dumps({"dependencies": ["."], "graphs": {"slow": "./mine.py:graph", "bad": "./mine.py:failing"}})
-    )
-    return path
-
-
-def test_an_instance_is_a_console_of_its_jobs_workers_and_files(tmp_path: Path, project: Path) -> None:
-    """Given one worker, when it is lost, a graph fails or a file changes, then the work goes on and is told of."""
-    state = tmp_path / "state"
-    with local_target(state, project, workers=1) as target, User(target) as user:
-        # A worker that is seen to die: no lease is waited for.
-        lost = user.start(graph="slow", input={"seconds": 3})
-        eventually(lambda: user.status(lost)["status"] == "running" and user.status(lost)["last_seq"] >= 1, "it runs")
-        os.kill(target.facts()["pids"]["workers"][0], signal.SIGKILL)
-        events = user.finished(lost)
-        assert events[-1]["data"]["status"] == "completed"
-        assert [event["data"]["attempt"] for event in events if event["type"] == "attempt"] == [2]
-        # A graph that fails: the trace with the user's own file and line.
-        failed = user.start(graph="bad", input={})
-        assert user.finished(failed)[-1]["data"]["status"] == "failed"
-        # A file that changes: the next job has it.
-        source = project.parent / "mine.py"
-        source.write_text(SLOW.replace('"one"', '"two"'))
-        assert user.finished(user.start(graph="slow", input={}))[-1]["data"]["result"]["said"] == "two"
-        # Two instances in one folder: the second is refused, the first goes on.
-        second = subprocess.run(
-            [sys.executable, "-m", "graphjobs.cli.main", "local", "--config", str(project), "--api-port", "0"],
-            env={**os.environ, "GRAPHJOBS_STATE_DIR": str(state)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert second.returncode == 2
-        assert "already" in second.stderr and second.stderr.count("\n") == 1
-        assert user.status(lost)["status"] == "completed"
-        # The emulator ends, and with it every job: loudly.
-        os.kill(target.facts()["pids"]["emulator"], signal.SIGKILL)
-        said = state / "stderr.out"
-        eventually(lambda: "the emulator has ended (killed by SIGKILL)" in said.read_text(), "the end is said")
-    console = (state / "stderr.out").read_text()
-    assert f"killed by SIGKILL) while it had {lost}" in console
-    assert f"{lost}  slow  completed" in console
-    assert f'File "{source}", line' in console and "RuntimeError: my own bug" in console
-    assert "mine.py has changed" in console
-
-
-def test_with_data_the_next_instance_has_the_jobs_and_goes_on_with_those_that_were_not_over(
-    tmp_path: Path, project: Path
-) -> None:
-    """Given kept data, when an instance ends in the middle of a job, then the next one finishes that job."""
-    state, data = tmp_path / "state", str(tmp_path / "data")
-    with local_target(state, project, workers=1, keep_in=data) as target, User(target) as user:
-        over = user.start(graph="slow", input={})
-        events = user.finished(over)
-        cut = user.start(graph="slow", input={"seconds": 2})
-        eventually(lambda: user.status(cut)["status"] == "running", "it runs")
-    with local_target(state, project, workers=1, keep_in=data) as target, User(target) as user:
-        assert user.status(over)["status"] == "completed"
-        assert user.follow(over) == events
-        assert user.finished(cut)[-1]["data"]["status"] == "completed"
-
-
-FIVE = {
-    "good": "./mine.py:graph",
+GRAPHS_OF_THE_PROJECT = {
+    "slow": "./mine.py:graph",
+    "bad": "./mine.py:failing",
     "missing": "./needs_package.py:graph",
     "mistaken": "./mine.py:grap",
     "script": "./agent.ts:graph",
@@ -157,29 +92,70 @@ FIVE = {
 }
 
 
-def test_the_start_says_of_each_graph_whether_it_is_served_and_why_not(tmp_path: Path, project: Path) -> None:
-    """Given graphs of which one can be loaded, then it is served, and each other one is a line with what to do."""
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of which two graphs can be loaded, and neither the others nor the store's embeddings."""
+    folder = tmp_path_factory.mktemp("project")
     files = {
+        "mine.py": SLOW,
         "needs_package.py": "import a_package_of_ours\n",
         "agent.ts": "",
         "needs_key.py": "import os\nKEY = os.environ['A_KEY_OF_OURS']\n",
     }
     for name, text in files.items():
-        (project.parent / name).write_text(text)
+        (folder / name).write_text(text)
     index = {"dims": 2, "embed": "./mine.py:absent"}
-    content = {"dependencies": ["."], "graphs": FIVE, "store": {"index": index}, "auth": {}, "env": "absent.env"}
-    project.write_text(json.dumps(content))
-    state = tmp_path / "state"
-    with local_target(state, project, workers=1) as target, User(target) as user:
+    content = {"dependencies": ["."], "store": {"index": index}, "auth": {}, "env": "absent.env"}
+    path = folder / "langgraph.json"
+    path.write_text(json.dumps({**content, "graphs": GRAPHS_OF_THE_PROJECT}))
+    return path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What an instance that keeps its data has left: a job that was over, with its events, one that was not, and what
+    it had said.
+    """
+
+    state: Path
+    data: str
+    over: str
+    events: list[Event]
+    cut: str
+    mistaken: Event
+    lines: list[str]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Ended:
+    """An instance, up to its end in the middle of a job."""
+    folder = tmp_path_factory.mktemp("kept")
+    state, data = folder / "state", str(folder / "data")
+    with local_target(state, project, workers=1, keep_in=data) as target, User(target) as user:
         said = state / "stderr.out"
-        eventually(lambda: "graphs that are served: good" in said.read_text(), "the report")
-        assert user.finished(user.start(graph="good", input={}))[-1]["data"]["status"] == "completed"
-        failed = user.finished(user.start(graph="mistaken", input={}))[-1]["data"]
-        assert failed["error"]["code"] == "graph_unavailable"
-    lines = (state / "stderr.out").read_text().splitlines()
+        eventually(lambda: "graphs that are served: slow, bad" in said.read_text(), "the report")
+        over = user.start(graph="slow", input={})
+        events = user.finished(over)
+        mistaken = user.finished(user.start(graph="mistaken", input={}))[-1]
+        cut = user.start(graph="slow", input={"seconds": 2})
+        eventually(lambda: user.status(cut)["status"] == "running", "it runs")
+    return Ended(state, data, over, events, cut, mistaken, said.read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def second(first: Ended, project: Path) -> Iterator[Target]:
+    """The next instance on what the first has kept. The last test of this file ends it."""
+    with local_target(first.state, project, workers=1, keep_in=first.data) as target:
+        yield target
+
+
+def test_the_start_says_of_each_graph_whether_it_is_served_and_why_not(first: Ended, project: Path) -> None:
+    """Given graphs of which two can be loaded, then they are served, and each other one is a line with what to do."""
+    assert first.events[-1]["data"]["status"] == "completed"
+    assert first.mistaken["data"]["error"]["code"] == "graph_unavailable"
 
     def about(what: str) -> str:
-        (line,) = (line for line in lines if line.startswith(f"  {what}"))
+        (line,) = (line for line in first.lines if line.startswith(f"  {what}"))
         return line
 
     assert about("Graph 'missing'").endswith(
@@ -193,5 +169,59 @@ def test_the_start_says_of_each_graph_whether_it_is_served_and_why_not(tmp_path:
     )
     assert "Set A_KEY_OF_OURS in the environment" in about("Graph 'keyless'")
     assert "the embeddings ./mine.py:absent cannot be had" in about("store.index:")
-    assert "langgraph.json: not used by graphjobs: auth" in lines
-    assert "langgraph.json: the env file absent.env is not there" in lines
+    assert "langgraph.json: not used by graphjobs: auth" in first.lines
+    assert "langgraph.json: the env file absent.env is not there" in first.lines
+
+
+def test_with_data_the_next_instance_has_the_jobs_and_goes_on_with_those_that_were_not_over(
+    first: Ended, second: Target
+) -> None:
+    """Given kept data, when an instance ends in the middle of a job, then the next one finishes that job."""
+    with User(second) as user:
+        assert first.events[-1]["data"]["status"] == user.status(first.over)["status"] == "completed"
+        assert user.follow(first.over) == first.events
+        assert user.finished(first.cut)[-1]["data"]["status"] == "completed"
+
+
+def test_an_instance_is_a_console_of_its_jobs_workers_and_files(second: Target, project: Path) -> None:
+    """Given one worker, when it is lost, a graph fails or a file changes, then the work goes on and is told of."""
+    state = second.need_state_dir()
+    with User(second) as user:
+        # A worker that is seen to die: no lease is waited for.
+        lost = user.start(graph="slow", input={"seconds": 3})
+        eventually(lambda: user.status(lost)["status"] == "running" and user.status(lost)["last_seq"] >= 1, "it runs")
+        os.kill(second.facts()["pids"]["workers"][0], signal.SIGKILL)
+        events = user.finished(lost)
+        assert events[-1]["data"]["status"] == "completed"
+        assert [event["data"]["attempt"] for event in events if event["type"] == "attempt"] == [2]
+        # A graph that fails: the trace with the user's own file and line.
+        failed = user.start(graph="bad", input={})
+        assert user.finished(failed)[-1]["data"]["status"] == "failed"
+        # A file that changes: the next job has it.
+        source = project.parent / "mine.py"
+        source.write_text(SLOW.replace('"one"', '"two"'))
+        assert user.finished(user.start(graph="slow", input={}))[-1]["data"]["result"]["said"] == "two"
+        # Two instances in one folder: the second is refused, the first goes on.
+        another = subprocess.run(
+            [sys.executable, "-m", "graphjobs.cli.main", "local", "--config", str(project), "--api-port", "0"],
+            env={**os.environ, "GRAPHJOBS_STATE_DIR": str(state)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert another.returncode == 2
+        assert "already" in another.stderr and another.stderr.count("\n") == 1
+        assert user.status(lost)["status"] == "completed"
+        # The emulator ends, and with it every job: loudly.
+        os.kill(second.facts()["pids"]["emulator"], signal.SIGKILL)
+    said = state / "stderr.out"
+    for line in (
+        "the emulator has ended (killed by SIGKILL)",
+        f"killed by SIGKILL) while it had {lost}",
+        f"{lost}  slow  completed",
+        f'File "{source}", line',
+        "RuntimeError: my own bug",
+        "mine.py has changed",
+    ):
+        eventually(lambda line=line: line in said.read_text(), line)
