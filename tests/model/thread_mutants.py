@@ -87,7 +87,7 @@ def a_fenced_worker_moves_the_head(patch: MonkeyPatch) -> None:
             threads = self._transitions._threads
             thread = threads.get(claim.job.thread_id) if claim.job.thread_id else None
             if thread is not None and outcome.position is not None:
-                threads.commit(threads.touched(replace(thread, head=outcome.position), self._clock()))
+                threads.commit(threads.touched(replace(thread, head=outcome.position, kept_until=0), self._clock()))
             raise
 
     patch.setattr(Claims, "finish", stubborn)

@@ -31,14 +31,18 @@ class ThreadStore:
         return thread_from_item(answer["Item"]) if "Item" in answer else None
 
     def touched(self, thread: Thread, now: int) -> Thread:
-        """`thread` as it is stored now: one revision on, to be kept for the retention from now.
+        """`thread` as it is stored now: one revision on, to be kept for the retention from when its head was moved.
 
-        While it has jobs it is kept at least as long as it was to be, which is as long as their rows: see `turns.join`.
+        Not from now, since what the head needs is not kept longer for a turn that left nothing. Without a head, and
+        once it is deleted and to be erased, from now. While it has jobs it is kept at least as long as it was to be,
+        which is as long as their rows: see `turns.join`.
         """
-        expires = now // 1000 + self._retention_seconds
+        from_now = now // 1000 + self._retention_seconds
+        kept = (thread.kept_until or from_now) if thread.head else 0
+        expires = from_now if thread.head is None or thread.deleting else kept
         if thread.turn is not None:
             expires = max(expires, thread.expires_at)
-        return replace(thread, revision=thread.revision + 1, updated_at=now, expires_at=expires)
+        return replace(thread, revision=thread.revision + 1, updated_at=now, expires_at=expires, kept_until=kept)
 
     def commit(self, after: Thread) -> None:
         """Store `after` by itself; see `change`.
@@ -79,7 +83,7 @@ class ThreadStore:
         values = thread_attributes(after)
         if after.deleting:
             values["active"] = shard_of(after.thread_id)
-        gone = [name for name in ("head", "branches", "turn", "interrupts", "waiting") if name not in values]
+        gone = [name for name in ("head", "kept", "branches", "turn", "interrupts", "waiting") if name not in values]
         condition = "revision = :before" if after.revision > 1 else "attribute_not_exists(pk) OR expires_at <= :now"
         before = after.revision - 1 if after.revision > 1 else after.updated_at // 1000
         return {

@@ -54,6 +54,8 @@ class Thread:
     Attributes:
         revision: +1 at every change; each change is conditional on it.
         head: the checkpoint that the next job begins with; None if no job has saved any.
+        kept_until: until when the head is kept, in epoch seconds: the retention from when it was moved there; 0 where
+            that is now, or nothing is to be kept.
         branches: heads that were left when a job began at an older checkpoint, the newest last.
         interrupts: ids of the questions that are open at the head.
         resting: its status while nobody has the turn.
@@ -71,6 +73,7 @@ class Thread:
     expires_at: int
     revision: int = 0
     head: Position | None = None
+    kept_until: int = 0
     branches: tuple[Position, ...] = ()
     interrupts: tuple[str, ...] = ()
     resting: ThreadStatus = ThreadStatus.IDLE
@@ -131,6 +134,7 @@ def thread_attributes(thread: Thread) -> dict[str, Any]:
         item[name] = {"N": str(getattr(thread, name))}
     if thread.head:
         item["head"] = position_attribute(thread.head)
+        item["kept"] = {"L": [{"N": str(thread.revision)}, {"N": str(thread.kept_until)}]}
     if thread.turn:
         item["turn"] = {"S": thread.turn}
     if thread.deleting:
@@ -141,6 +145,14 @@ def thread_attributes(thread: Thread) -> dict[str, Any]:
         if values := getattr(thread, name):
             item[name] = {"L": [{"S": value} for value in values]}
     return item
+
+
+def _kept_until(item: dict[str, Any]) -> int:
+    """A release that does not know of it leaves that of an earlier revision, and extends the row with each turn."""
+    if "head" not in item:
+        return 0
+    revision, until = (int(each["N"]) for each in item["kept"]["L"]) if "kept" in item else (0, 0)
+    return until if revision == int(item["revision"]["N"]) else int(item["expires_at"]["N"])
 
 
 def thread_from_item(item: dict[str, Any]) -> Thread:
@@ -161,6 +173,7 @@ def thread_from_item(item: dict[str, Any]) -> Thread:
         graph=item["graph"]["S"],
         resting=ThreadStatus(item["resting"]["S"]),
         head=position_from_attribute(item.get("head")),
+        kept_until=_kept_until(item),
         branches=tuple(_position(each) for each in item.get("branches", {"L": []})["L"]),
         turn=item.get("turn", {}).get("S"),
         metadata=json.loads(item["metadata"]["S"]),

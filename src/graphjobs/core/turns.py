@@ -3,7 +3,8 @@
 * One job at a time has the turn; the others wait in the order in which they were accepted.
 * A head moves only with the end of the job whose turn it is, and only to what that job has saved and confirmed.
 * An answer is accepted while its question is open and nobody has the turn: so it is accepted once.
-* A thread lives as long as the rows of its jobs that have not ended: else they would wait for a turn that nobody gives.
+* A thread lives for its retention from when its head was moved: a turn that leaves nothing is as if it had never been.
+* It lives as long as the rows of its jobs that have not ended: else they would wait for a turn that nobody gives.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ def _moved(thread: Thread, job: Job, outcome: Outcome) -> Thread:
     return replace(
         thread,
         head=outcome.position,
+        kept_until=0,
         branches=_branches(thread, job),
         interrupts=tuple(each["id"] for each in outcome.interrupts),
         resting=resting,
@@ -165,7 +167,10 @@ RESTING: Final = {
 
 
 def own_thread(job: Job, head: Position | None, now: int) -> Thread:
-    """The thread of a job that was created without one, once somebody has a use for it."""
+    """The thread of a job that was created without one, once somebody has a use for it.
+
+    Its head is kept as long as the job's row, by which it can be found, until a turn moves it.
+    """
     return Thread(
         thread_id=job.thread,
         owner=job.owner,
@@ -174,6 +179,7 @@ def own_thread(job: Job, head: Position | None, now: int) -> Thread:
         updated_at=now,
         expires_at=0 if job.status.terminal else job.expires_at,
         head=head,
+        kept_until=job.expires_at if head else 0,
         resting=RESTING.get(job.status, ThreadStatus.IDLE),
         turn=None if job.status.terminal else job.job_id,
     )

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from graphjobs.aws.cancel import cancel, delete_thread
 from graphjobs.aws.checkpoint_table import Item
 from graphjobs.aws.state_store import StateStore
 from graphjobs.core.job import Job, Status
 from graphjobs.core.lifetimes import MAX_AFTER_SECONDS, Lifetimes
-from graphjobs.core.outcome import completed
+from graphjobs.core.outcome import completed, failed
 from graphjobs.core.state_record import StateNote, StateRecord
 from graphjobs.core.thread import Position, Thread, new_thread_id
 from graphjobs.http.problem import Problem
@@ -39,10 +40,17 @@ def thread_of(aws: Backend, job: Job) -> Thread:
     return found
 
 
-def finish(aws: Backend, job: Job) -> None:
-    """Run it."""
+def finish(aws: Backend, job: Job, position: Position | None = None) -> None:
+    """Run it, as far as `position`."""
     claim = claimed(aws, job)
-    aws.claims.finish(claim, completed("x"), claim.tail)
+    aws.claims.finish(claim, replace(completed("x"), position=position), claim.tail)
+
+
+def with_head(aws: Backend) -> tuple[Job, int]:
+    """The job that has moved a thread's head just now, and until when that is kept."""
+    job = submit(aws, 0, thread_id=new_thread_id(), if_not_exists="create")
+    finish(aws, job, Position(f"{job.job_id}:1", "c1"))
+    return job, aws.clock() // 1000 + aws.settings.thread_retention_seconds
 
 
 def state(position: Position) -> StateRecord:
@@ -110,6 +118,43 @@ def test_a_job_without_a_thread_gives_the_one_that_is_made_of_it_its_own_time(sh
     job = submit(short, 0, timeout_seconds=7 * DAY)
     submit(short, 0, thread_id=job.thread, timeout_seconds=60)
     assert thread_of(short, job).expires_at == job.expires_at
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed", "rolled back"])
+def test_a_turn_that_leaves_nothing_does_not_prolong_a_thread_beyond_its_head(short: Backend, how: str) -> None:
+    head, until = with_head(short)
+    short.clock.advance(DAY / 2)
+    job = submit(short, 0, thread_id=head.thread_id, timeout_seconds=7 * DAY)
+    assert thread_of(short, job).expires_at == job.expires_at, "while it has a job it lives as long as that"
+    if how == "failed":
+        claim = claimed(short, job)
+        short.claims.finish(claim, failed("graph_error"), claim.tail)
+    else:
+        cancel(job, short.jobs, short.transitions, clock=short.clock, rollback=how == "rolled back")
+    assert thread_of(short, job).expires_at == until
+    last = submit(short, 0, thread_id=head.thread_id)
+    finish(short, last, Position("job-9:1", "c9"))
+    assert thread_of(short, job).expires_at == short.clock() // 1000 + DAY, "until one moves it"
+
+
+def test_a_row_that_an_older_release_has_changed_is_kept_as_long_as_that_said(short: Backend) -> None:
+    head, until = with_head(short)
+    job = submit(short, 0, thread_id=head.thread_id, timeout_seconds=60)
+    short.dynamodb.update_item(
+        TableName="jobs",
+        Key={"pk": {"S": f"thread#{head.thread_id}"}},
+        UpdateExpression="SET revision = revision + :one, expires_at = :later",
+        ExpressionAttributeValues={":one": {"N": "1"}, ":later": {"N": str(until + DAY)}},
+    )
+    cancel(job, short.jobs, short.transitions, clock=short.clock)
+    assert thread_of(short, job).expires_at == until + DAY
+
+
+def test_a_deleted_thread_is_there_until_it_is_erased(short: Backend) -> None:
+    head, until = with_head(short)
+    short.clock.advance(DAY - 1)
+    delete_thread(lambda: thread_of(short, head), short.threads, clock=short.clock)
+    assert thread_of(short, head).expires_at == until + DAY - 1
 
 
 @pytest.mark.parametrize("deleted", [True, False])
