@@ -42,7 +42,7 @@ def worker() -> Worker:
     backend = Backend(settings, clients.WORKER)
     heartbeat = Backend(settings, clients.HEARTBEAT)
     claims = Claims(backend.jobs, backend.transitions, settings)
-    stores = Stores(backend.jobs, backend.log, claims, backend.queue)
+    stores = Stores(backend.jobs, backend.log, claims, backend.queue, backend.threads, backend.history)
     keepalive = Keepalive(heartbeat.jobs, heartbeat.queue, watchdog.current())
     saver = checkpoint_saver(settings)
     store = graph_store(settings)

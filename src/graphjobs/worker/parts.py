@@ -12,6 +12,8 @@ from graphjobs.aws.claims import Claims
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import JobQueue
 from graphjobs.aws.state_store import StateStore
+from graphjobs.aws.thread_history import ThreadHistory
+from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.core.event_log import EventLog
 from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.failure import CLASS
@@ -33,6 +35,8 @@ class Stores:
     log: EventLog
     claims: Claims
     queue: JobQueue
+    threads: ThreadStore
+    history: ThreadHistory
 
 
 @dataclass(frozen=True, slots=True)

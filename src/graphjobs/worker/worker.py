@@ -163,12 +163,20 @@ class Worker:
             self._leave(ended, receipt)
 
     def _forks_from_nothing(self, claim: Claim, request: RunRequest) -> bool:
-        """Whether the job was to begin at a checkpoint of one that has been rolled back while this one waited."""
+        """Whether the job was to begin at a checkpoint of one that has been rolled back while this one waited.
+
+        Once the row of that one has expired, what is seen of the thread says so, for a read of its states.
+        """
         start = claim.job.start
         if request.checkpoint_id is None or start is None or claim.mark is not None:
             return False
         origin = self.stores.jobs.get(start.checkpoint_thread.rpartition(":")[0])
-        return origin is not None and origin.rollback
+        if origin is not None:
+            return origin.rollback
+        thread = self.stores.threads.get(claim.job.thread)
+        if thread is None or start in (thread.head, *thread.branches):
+            return False  # what was ever a head was not rolled back
+        return self.stores.history.find(thread, start.checkpoint_id) is None
 
     def _count(self, ended: Ended) -> None:
         if ended.stop is Stop.FENCED:

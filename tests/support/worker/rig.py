@@ -149,7 +149,7 @@ class Rig:
         exits: list[int] = []
         made: Any = Worker(
             values,
-            Stores(jobs, log, claims, jobs_queue),
+            Stores(jobs, log, claims, jobs_queue, self.aws.threads, self.aws.history),
             Keepalive(JobStore(parts.heartbeat, "jobs"), jobs_queue),
             Graphs(
                 loader=GraphLoader(values.config),

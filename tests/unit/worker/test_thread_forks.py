@@ -58,7 +58,8 @@ def test_a_question_can_be_answered_again_on_a_branch_of_its_own(workers: Rig, d
     assert elsewhere.value.code == "no_such_interrupt", "nothing was asked there"
 
 
-def test_a_fork_from_a_running_job_that_is_rolled_back_finds_nothing(workers: Rig) -> None:
+@pytest.mark.parametrize("row", ["is there", "has expired"])
+def test_a_fork_from_a_running_job_that_is_rolled_back_finds_nothing(workers: Rig, row: str) -> None:
     talk = turns(workers, "talk")
     talk.said(talk.say("one"))
     running = talk.say("two")
@@ -73,8 +74,20 @@ def test_a_fork_from_a_running_job_that_is_rolled_back_finds_nothing(workers: Ri
 
     HOOKS["answer"] = stop
     assert talk.run(running, watch_seconds=0.05)["status"] == "cancelled"
+    if row == "has expired":
+        workers.aws.dynamodb.delete_item(TableName="jobs", Key={"pk": {"S": f"job#{running.job_id}"}})
     assert talk.run(waiting[0])["error"]["code"] == "checkpoint_gone"
     assert history(talk)[0]["values"]["said"] == list(FIRST)
+
+
+def test_a_fork_whose_origin_is_kept_begins_there_though_the_row_of_its_job_has_expired(workers: Rig) -> None:
+    talk = turns(workers, "talk")
+    first = talk.say("one")
+    talk.said(first)
+    talk.said(talk.say("two"))
+    fork = talk.say("three", checkpoint_id=checkpoint(talk, *FIRST))
+    workers.aws.dynamodb.delete_item(TableName="jobs", Key={"pk": {"S": f"job#{first.job_id}"}})
+    assert talk.said(fork)[:5] == [*FIRST, "three", "heard three"]
 
 
 @SAVERS
