@@ -21,6 +21,9 @@ GRAPHS: Final = "tests/e2e/graphs/langgraph.json"
 STAGE: Final = "local"
 STACK: Final = f"graphjobs-{STAGE}"
 NO_CHANGES: Final = "(no changes)"
+MAX_ACTIVE_JOBS: Final = 30
+"""Of one owner; the acceptance tests have fewer at a time."""
+
 SECONDS: Final = 600.0
 ARCHITECTURES: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -107,6 +110,7 @@ def local_context(stream_url: str) -> dict[str, str]:
         # The tests are two users in a hurry.
         "max_job_viewers": "0",
         "max_owner_viewers": "0",
+        "max_active_jobs": str(MAX_ACTIVE_JOBS),
     }
 
 

@@ -45,24 +45,33 @@ class Deployment:
         """What it was synthesised with."""
         return local_context(f"http://127.0.0.1:{self.port}")
 
-    def roles(self) -> dict[str, str]:
-        """The functions' roles by the functions' names."""
-        cloudformation, lambda_ = self.emulator.client("cloudformation"), self.emulator.client("lambda")
+    def functions(self) -> dict[str, str]:
+        """The functions' names in AWS by their names in the manifest."""
         deployed = {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+            for page in self.emulator.client("cloudformation")
+            .get_paginator("list_stack_resources")
+            .paginate(StackName=STACK)
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == "AWS::Lambda::Function"
         }
-        roles = {}
+        found = {}
         for function, spec in FUNCTIONS.items():
             prefix = "Functions" + "".join(part.capitalize() for part in function.split("_")) + "Function"
             physical = next((name for logical, name in deployed.items() if logical.startswith(prefix)), None)
             if physical is None and spec.optional:
                 continue
             assert physical is not None, f"{function} is not deployed"
-            roles[function] = lambda_.get_function_configuration(FunctionName=physical)["Role"]
-        return roles
+            found[function] = physical
+        return found
+
+    def roles(self) -> dict[str, str]:
+        """The functions' roles by the functions' names in the manifest."""
+        lambda_ = self.emulator.client("lambda")
+        return {
+            function: lambda_.get_function_configuration(FunctionName=physical)["Role"]
+            for function, physical in self.functions().items()
+        }
 
     def assume(self, role: str) -> Callable[[str], Any]:
         """What makes clients as a role."""
