@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.packages import uv
 from graphjobs.packages.needed import needed
 from graphjobs.packages.resolution import PackagesConflict, Resolution, merged, pins, resolve
@@ -21,11 +22,16 @@ from infra.worker_packages import install_pins
 ROOT: Final = Path(__file__).resolve().parent.parent
 WORKER: Final = "worker"
 
+OF_THE_CONFIGURATION: Final = {WORKER: frozenset({"secretsmanager"})}
+"""What a group calls only in some deployments, and no function's row in the manifest says: `worker_secrets`."""
+
 SERVICES: Final = {
-    "api": ("dynamodb", "s3", "secretsmanager", "sqs"),
-    "reconcile": ("dynamodb", "s3", "sqs"),
-    "stream": ("dynamodb", "s3", "secretsmanager"),
-    WORKER: ("dynamodb", "s3", "secretsmanager", "sqs"),
+    group: sorted(
+        OF_THE_CONFIGURATION.get(group, frozenset()).union(
+            *(spec.services for spec in FUNCTIONS.values() if spec.group == group)
+        )
+    )
+    for group in sorted({spec.group for spec in FUNCTIONS.values()})
 }
 """The AWS services whose API models a group keeps; the worker also what its project names, or all if it names none."""
 

@@ -109,6 +109,11 @@ class GraphJobsStack(Stack):
         if auth.user_pool is not None and auth.client is not None:
             outputs["UserPoolId"] = auth.user_pool.user_pool_id
             outputs["UserPoolClientId"] = auth.client.user_pool_client_id
+        if notifications.dead_letters is not None:
+            outputs["UntoldUrl"] = notifications.dead_letters.queue_url
+        if notifications.webhooks is not None:
+            outputs["WebhooksUrl"] = notifications.webhooks.queue_url
+            outputs["WebhookSecretArn"] = notifications.secret.secret_arn
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 

@@ -21,6 +21,7 @@ from infra import bundling
 from infra.bundling import GROUPS, LARGEST, LARGEST_OF_LAMBDA, MEGABYTE, Bundle, Bundler
 from infra.graph_project import DEFAULT, graph_project
 from infra.installed import ROOT, SERVICES
+from infra.permissions import PERMISSIONS
 
 try:
     uv.command()
@@ -138,6 +139,13 @@ def test_the_api_models_of_other_services_are_left_out(bundle: Make) -> None:
         assert {path.name for path in data.iterdir() if path.is_dir()} == {*SERVICES[group], *of_project}
         clients = "".join(f"boto3.client({service!r}); " for service in (*SERVICES[group], *of_project))
         alone(bundle(name).folder, f"import boto3; {clients}")
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_bundle_has_the_api_models_of_all_that_its_role_allows(bundle: Make, name: str) -> None:
+    data = bundle(name).folder / "botocore" / "data"
+    allowed = {action.partition(":")[0] for actions in PERMISSIONS[name].values() for action in actions}
+    assert allowed <= {path.name for path in data.iterdir()}
 
 
 def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make) -> None:

@@ -47,6 +47,11 @@ class FunctionSpec:
         """Whether only a deployment that asks for it has it."""
         return bool(self.part)
 
+    @property
+    def services(self) -> frozenset[str]:
+        """The AWS services that it calls, by the names that IAM and the SDK have in common."""
+        return frozenset(action.partition(":")[0] for actions in self.may.values() for action in actions)
+
     def settings(self, environ: Mapping[str, str]) -> Settings:
         """The settings of this function.
 
