@@ -64,6 +64,8 @@ class Config:
     # Who may call.
     issuer: str = _key(text(_HTTPS, "https://issuer.example.com"), "", "OIDC issuer; default: a Cognito user pool.")
     audience: tuple[str, ...] = _key(texts(r"[^\s,]+", "my-api"), (), "Accepted `aud` (or `client_id`).")
+    admin_claim: str = _key(text(r"\S+", "scope"), "", "Claim of an administrator's token; goes with admin_value.")
+    admin_value: str = _key(text(r"[^\s\[\]]+", "graphjobs/admin"), "", "What that claim holds.")
     cors_origins: tuple[str, ...] = _key(texts(r"\*|https?://[^\s/]+", "https://app.example.com"), ("*",))
 
     # Who is told of a job's status.
@@ -230,6 +232,9 @@ def _check_auth(config: Config) -> None:
     if bool(config.issuer) != bool(config.audience):
         missing = "audience" if config.issuer else "issuer"
         raise ConfigError(f"{missing}: issuer and audience go together; set both or neither.")
+    if bool(config.admin_claim) != bool(config.admin_value):
+        missing = "admin_value" if config.admin_claim else "admin_claim"
+        raise ConfigError(f"{missing}: admin_claim and admin_value go together; set both or neither.")
 
 
 def _check_life(config: Config) -> None:

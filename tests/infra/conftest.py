@@ -116,6 +116,8 @@ def elsewhere(synth: Synth) -> Template:
         region="eu-west-1",
         issuer="https://issuer.example.com/",
         audience=["app", "machine"],
+        admin_claim="cognito:groups",
+        admin_value="graphjobs-admins",
         cors_origins=[],
         architecture="x86_64",
         runtime="python3.12",

@@ -76,6 +76,17 @@ def test_every_variable_is_one_that_the_code_reads(template: Template, name: str
     assert set(template.environment(name)) <= known | foreign
 
 
+def test_those_who_let_an_administrator_in_know_who_that_is_and_only_where_there_are_some(
+    template: Template, elsewhere: Template
+) -> None:
+    knowing = {"list_jobs", "job_status", "cancel_job", "stream_ticket", "threads", "stream"}
+    for name in elsewhere.functions():
+        told = {key: value for key, value in elsewhere.environment(name).items() if key.startswith("GRAPHJOBS_ADMIN")}
+        named = {"GRAPHJOBS_ADMIN_CLAIM": "cognito:groups", "GRAPHJOBS_ADMIN_VALUE": "graphjobs-admins"}
+        assert told == (named if name in knowing else {}), name
+    assert not [name for name in template.functions() if "GRAPHJOBS_ADMIN_CLAIM" in template.environment(name)]
+
+
 def test_the_settings_that_the_functions_read_are_those_of_the_configuration(elsewhere: Template) -> None:
     plain = {key: value for key, value in elsewhere.environment("worker").items() if isinstance(value, str)}
     settings = Settings.from_env(plain)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from graphjobs.auth.administrators import NOBODY, Administrators
 from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.jwt_auth import JwtVerifier
 from graphjobs.testing import FakeMonotonic
@@ -86,6 +87,7 @@ class Issuer:
         """Keys as the stream function holds them."""
         return Jwks(ISSUER, url, fetch=self.fetch, monotonic=self.monotonic)
 
-    def verifier(self, *audience: str) -> JwtVerifier:
+    def verifier(self, *audience: str, admins: Administrators = NOBODY) -> JwtVerifier:
         """A verifier of this issuer's tokens."""
-        return JwtVerifier(ISSUER, audience or (AUDIENCE,), self.jwks(f"{ISSUER}/keys"), clock=lambda: NOW)
+        keys = self.jwks(f"{ISSUER}/keys")
+        return JwtVerifier(ISSUER, audience or (AUDIENCE,), keys, admins=admins, clock=lambda: NOW)

@@ -17,7 +17,16 @@ from graphjobs.observability import Metric
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {spec.name: spec for spec in fields(Settings)}
-MAY_BE_EMPTY = {"graph_digest", "model", "secrets", "webhook_hosts", "event_bus", "webhooks_url"}
+MAY_BE_EMPTY = {
+    "admin_claim",
+    "admin_value",
+    "graph_digest",
+    "model",
+    "secrets",
+    "webhook_hosts",
+    "event_bus",
+    "webhooks_url",
+}
 """Settings whose empty default means something."""
 
 OWN_PLACES = ("src/graphjobs/core/api_functions.py", "src/graphjobs/api/__init__.py")

@@ -19,6 +19,8 @@ ROOM = {
     "max_timeout_seconds": "604800",
     "heartbeat_seconds": "0.1",
     "default_timeout_seconds": "1",
+    "admin_claim": "scope",
+    "admin_value": "admin",
 }
 
 
@@ -38,7 +40,7 @@ def test_variables_of_others_are_not_read() -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_is_read_without_the_blanks_around_it(name: str) -> None:
-    assert read(name, " some text \n") == "some text"
+    assert read(name, " some-text \n") == "some-text"
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -114,3 +116,13 @@ def test_the_hosts_of_webhooks_are_one_of_three(value: str) -> None:
     assert Settings.from_env({"GRAPHJOBS_WEBHOOK_HOSTS": value}).webhook_hosts == value
     with pytest.raises(SettingsError, match="GRAPHJOBS_WEBHOOK_HOSTS"):
         Settings.from_env({"GRAPHJOBS_WEBHOOK_HOSTS": "private"})
+
+
+def test_an_administrator_is_named_by_a_claim_and_one_value_of_it() -> None:
+    claim, value = "GRAPHJOBS_ADMIN_CLAIM", "GRAPHJOBS_ADMIN_VALUE"
+    for alone in (claim, value):
+        with pytest.raises(SettingsError, match=r"ADMIN_CLAIM.*ADMIN_VALUE"):
+            Settings.from_env({alone: "scope"})
+    for several in ("a b", "[a]", "a]"):
+        with pytest.raises(SettingsError, match=value):
+            Settings.from_env({claim: "scope", value: several})

@@ -12,12 +12,14 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from graphjobs.auth.administrators import Administrators, administrators
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.cancel import cancel, delete
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.transition import Transitions
 from graphjobs.core.job import Status
 from graphjobs.core.manifest import FUNCTIONS
+from graphjobs.http.access import AdminUse
 from graphjobs.http.job_answer import summary
 from graphjobs.http.resolver import api_handler, http_app, json_answer, own_job
 from graphjobs.observability import Metric, record
@@ -30,10 +32,11 @@ app = http_app(logger)
 
 
 @lru_cache(maxsize=1)
-def wiring() -> tuple[JobStore, Transitions]:
+def wiring() -> tuple[JobStore, Transitions, Administrators]:
     """What this function is made of, built once per process."""
-    backend = Backend(FUNCTIONS["cancel_job"].settings(os.environ))
-    return backend.jobs, backend.transitions
+    settings = FUNCTIONS["cancel_job"].settings(os.environ)
+    backend = Backend(settings)
+    return backend.jobs, backend.transitions, administrators(settings)
 
 
 @app.post("/jobs/<job_id>/cancel")
@@ -44,8 +47,8 @@ def cancel_job(
 
     With `rollback` the job's thread is as if it had never been.
     """
-    jobs, transitions = wiring()
-    before = own_job(app, jobs, job_id)
+    jobs, transitions, admins = wiring()
+    before = own_job(app, jobs, job_id, admins, AdminUse(logger, "cancel"))
     after = cancel(before, jobs, transitions, rollback=action == "rollback")
     if after.status is Status.CANCELLED and not before.status.terminal:
         record(metrics, Metric.JOBS_CANCELLED)
@@ -56,8 +59,8 @@ def cancel_job(
 @app.delete("/jobs/<job_id>")
 def delete_job(job_id: str) -> Response[str]:
     """202: the job is gone for everybody, and the reconciler erases it once it has ended. 404 from then on."""
-    jobs, transitions = wiring()
-    before = own_job(app, jobs, job_id)
+    jobs, transitions, admins = wiring()
+    before = own_job(app, jobs, job_id, admins, AdminUse(logger, "delete"))
     after = delete(before, jobs, transitions)
     if after.status is Status.CANCELLED and not before.status.terminal:
         record(metrics, Metric.JOBS_CANCELLED)

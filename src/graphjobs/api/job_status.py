@@ -11,12 +11,14 @@ from functools import lru_cache
 
 from aws_lambda_powertools.event_handler import Response
 
+from graphjobs.auth.administrators import Administrators, administrators
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue_place import place_in_queue
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.core.manifest import FUNCTIONS
+from graphjobs.http.access import AdminUse
 from graphjobs.http.job_answer import summary
 from graphjobs.http.resolver import api_handler, fits, http_app, json_answer, json_text, own_job
 from graphjobs.observability import logger as make_logger
@@ -33,6 +35,7 @@ class Wiring:
     log: DynamoEventLog
     threads: ThreadStore
     stream: str
+    admins: Administrators
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +43,8 @@ def wiring() -> Wiring:
     """The same, built once per process."""
     settings = FUNCTIONS["job_status"].settings(os.environ)
     backend = Backend(settings)
-    return Wiring(backend.jobs, backend.log, backend.threads, settings.stream_url.rstrip("/"))
+    stream = settings.stream_url.rstrip("/")
+    return Wiring(backend.jobs, backend.log, backend.threads, stream, administrators(settings))
 
 
 @app.get("/jobs/<job_id>/status")
@@ -50,7 +54,7 @@ def job_status(job_id: str) -> Response[str]:
     A result that does not fit into an answer is null, and `result_url` is where it can be read.
     """
     made = wiring()
-    job = own_job(app, made.jobs, job_id)
+    job = own_job(app, made.jobs, job_id, made.admins, AdminUse(logger, "status"))
     body = summary(job) | {
         "last_seq": 0,
         "result": None,

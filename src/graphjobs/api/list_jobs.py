@@ -1,4 +1,7 @@
-"""``GET /jobs``: the caller's jobs, newest first. One query of the `by_owner` index a page."""
+"""``GET /jobs``: the caller's jobs, newest first; for an administrator any owner's.
+
+One query of the `by_owner` index a page.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,31 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from graphjobs.auth.administrators import Administrators, administrators
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.job_lists import JobLists
 from graphjobs.core.job import Status, is_job_id
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.times import now_ms
+from graphjobs.http.access import AdminUse, listed_owner
 from graphjobs.http.job_answer import summary
 from graphjobs.http.problem import Problem
-from graphjobs.http.resolver import api_handler, http_app, json_answer, owner_of
+from graphjobs.http.resolver import api_handler, caller_of, http_app, json_answer
 from graphjobs.observability import logger as make_logger
 
 MAX_CURSOR = 300
+MAX_OWNER = 512
+"""Characters; DynamoDB takes 2,048 bytes as the key of an index."""
 
 logger = make_logger("list_jobs")
 app = http_app(logger)
 
 
 @lru_cache(maxsize=1)
-def wiring() -> JobLists:
+def wiring() -> tuple[JobLists, Administrators]:
     """What this function is made of, built once per process."""
-    return Backend(FUNCTIONS["list_jobs"].settings(os.environ)).jobs.lists
+    settings = FUNCTIONS["list_jobs"].settings(os.environ)
+    return Backend(settings).jobs.lists, administrators(settings)
 
 
 @app.get("/jobs")
@@ -38,10 +46,12 @@ def list_jobs(
     status: Annotated[Status | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
+    owner: Annotated[str | None, Query(min_length=1, max_length=MAX_OWNER)] = None,
 ) -> Response[str]:
     """200 with a page of jobs; `next_cursor` is null on the last."""
-    jobs, following = wiring().by_owner(
-        owner_of(app),
+    lists, admins = wiring()
+    jobs, following = lists.by_owner(
+        listed_owner(owner, caller_of(app, admins), AdminUse(logger, "list")),
         now=now_ms(),
         limit=limit,
         status=status.value if status else None,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from graphjobs.api.job_request import JobRequest
 from graphjobs.api.submission import Submission
 from graphjobs.api.thread_request import StateUpdate
+from graphjobs.auth.principal import Principal
 from graphjobs.core.job import Job, Status
 from graphjobs.core.outcome import INVALID_UPDATE
 from graphjobs.core.run_request import RunRequest
@@ -56,7 +57,7 @@ class StateUpdates:
             Contended, ClientError, BotoCoreError: the backend is failing; a retry with the same key is safe.
         """
         joining = self.submission.joining
-        thread = readable_thread(joining.threads, thread_id, owner, self.submission.clock())
+        thread = readable_thread(joining.threads, thread_id, Principal(owner), self.submission.clock())
         graph = thread.graph or thread.metadata.get("graph_id")
         if graph not in self.settings.graphs:
             raise Problem(400, "unknown_graph", "Nothing has run on the thread, and its metadata names no graph_id.")

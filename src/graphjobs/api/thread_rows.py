@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graphjobs.api.thread_request import ThreadCreate, within_bounds
+from graphjobs.auth.principal import Principal
 from graphjobs.aws.cancel import delete_thread
 from graphjobs.aws.job_store import JobStore, RowChanged
 from graphjobs.aws.retry import Retry
@@ -76,7 +77,7 @@ class ThreadRows:
         """
         for _ in PATIENCE:
             now = self.clock()
-            before = readable_thread(self.threads, thread_id, owner, now)
+            before = readable_thread(self.threads, thread_id, Principal(owner), now)
             merged = {**before.metadata, **metadata}
             if not within_bounds(merged):
                 raise Problem(400, "metadata_too_large", "The metadata of the thread would become too large.")
@@ -96,7 +97,9 @@ class ThreadRows:
             ClientError, BotoCoreError: as DynamoDB answers.
         """
         delete_thread(
-            lambda: readable_thread(self.threads, thread_id, owner, self.clock()), self.threads, clock=self.clock
+            lambda: readable_thread(self.threads, thread_id, Principal(owner), self.clock()),
+            self.threads,
+            clock=self.clock,
         )
 
     def _stored(self, thread: Thread) -> Thread:

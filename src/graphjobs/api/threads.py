@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from graphjobs.api.thread_request import MAX_PAGE, HistoryAsk, StateAsk, ThreadCreate, ThreadPatch
 from graphjobs.api.thread_rows import ThreadRows
+from graphjobs.auth.administrators import Administrators, administrators
 from graphjobs.aws.backend import Backend
 from graphjobs.aws.thread_history import ThreadHistory
 from graphjobs.aws.thread_store import ThreadStore
@@ -20,10 +21,10 @@ from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.state_record import StateNote, StateRecord
 from graphjobs.core.thread import Thread
 from graphjobs.core.times import now_ms
-from graphjobs.http.access import readable_thread
+from graphjobs.http.access import AdminUse, readable_thread
 from graphjobs.http.json_body import refused_body
 from graphjobs.http.problem import SECURITY_HEADERS, Problem, checkpoint_not_found
-from graphjobs.http.resolver import api_handler, fits, http_app, json_answer, json_text, owner_of
+from graphjobs.http.resolver import api_handler, caller_of, fits, http_app, json_answer, json_text, owner_of
 from graphjobs.http.thread_answer import state_json, thread_json
 from graphjobs.observability import logger as make_logger
 
@@ -43,6 +44,7 @@ class Wiring:
     threads: ThreadStore
     history: ThreadHistory
     max_body_bytes: int
+    admins: Administrators
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +53,7 @@ def wiring() -> Wiring:
     settings = FUNCTIONS["threads"].settings(os.environ)
     backend = Backend(settings)
     rows = ThreadRows(backend.jobs, backend.threads)
-    return Wiring(rows, backend.threads, backend.history, settings.max_body_bytes)
+    return Wiring(rows, backend.threads, backend.history, settings.max_body_bytes, administrators(settings))
 
 
 @app.post("/threads")
@@ -65,7 +67,7 @@ def create_thread(asked: Annotated[ThreadCreate, Body()]) -> Response[str]:
 @app.get("/threads/<thread_id>")
 def get_thread(thread_id: str) -> Response[str]:
     """200 with the thread."""
-    return _thread(_own(thread_id))
+    return _thread(_readable(thread_id, "thread"))
 
 
 @app.patch("/threads/<thread_id>")
@@ -85,7 +87,7 @@ def delete_thread(thread_id: str) -> Response[str]:
 @app.get("/threads/<thread_id>/state")
 def get_state(thread_id: str) -> Response[str]:
     """200 with the state that the thread is in."""
-    thread = _own(thread_id)
+    thread = _readable(thread_id, "state")
     record = wiring().history.newest(thread)
     if record is None and thread.head is not None:
         raise checkpoint_not_found()  # that of a job which had no thread yet when it began
@@ -95,7 +97,7 @@ def get_state(thread_id: str) -> Response[str]:
 @app.get("/threads/<thread_id>/state/<checkpoint_id>")
 def get_state_at(thread_id: str, checkpoint_id: str) -> Response[str]:
     """200 with the state at one checkpoint."""
-    return _state_at(_own(thread_id), checkpoint_id)
+    return _state_at(_readable(thread_id, "state"), checkpoint_id)
 
 
 @app.post("/threads/<thread_id>/state/checkpoint")
@@ -103,7 +105,7 @@ def post_state_at(thread_id: str, asked: Annotated[StateAsk, Body()]) -> Respons
     """The same, or the newest where no checkpoint is named."""
     if asked.checkpoint.checkpoint_id is None:
         return get_state(thread_id)
-    return _state_at(_own(thread_id), asked.checkpoint.checkpoint_id)
+    return _state_at(_readable(thread_id, "state"), asked.checkpoint.checkpoint_id)
 
 
 @app.get("/threads/<thread_id>/history")
@@ -113,17 +115,18 @@ def get_history(
     before: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response[str]:
     """200 with a page of states, newest first."""
-    return _history(_own(thread_id), HistoryAsk(limit=limit, before=before))
+    return _history(_readable(thread_id, "history"), HistoryAsk(limit=limit, before=before))
 
 
 @app.post("/threads/<thread_id>/history")
 def post_history(thread_id: str, asked: Annotated[HistoryAsk, Body()]) -> Response[str]:
     """200 with a page of states, newest first."""
-    return _history(_own(thread_id), asked)
+    return _history(_readable(thread_id, "history"), asked)
 
 
-def _own(thread_id: str) -> Thread:
-    return readable_thread(wiring().threads, thread_id, owner_of(app), now_ms())
+def _readable(thread_id: str, action: str) -> Thread:
+    made = wiring()
+    return readable_thread(made.threads, thread_id, caller_of(app, made.admins), now_ms(), AdminUse(logger, action))
 
 
 def _thread(thread: Thread) -> Response[str]:

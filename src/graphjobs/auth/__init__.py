@@ -1,5 +1,6 @@
 """Who may call: bearer tokens, stream tickets, the owner.
 
+* `administrators`: who may see and stop what is another's
 * `jwks`: the issuer's public keys
 * `jwt_auth`: bearer tokens
 * `key_cache`: keys from elsewhere, kept and renewed

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import jwt
 
+from graphjobs.auth.administrators import NOBODY, Administrators, administrators
 from graphjobs.auth.jwks import Jwks
 from graphjobs.auth.principal import AuthError, Principal
 from graphjobs.core.settings import Settings
@@ -34,17 +35,25 @@ class JwtVerifier:
     """Verifies bearer tokens."""
 
     def __init__(
-        self, issuer: str, audience: tuple[str, ...], jwks: Jwks, *, clock: Callable[[], float] = time.time
+        self,
+        issuer: str,
+        audience: tuple[str, ...],
+        jwks: Jwks,
+        *,
+        admins: Administrators = NOBODY,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` gives epoch seconds."""
         self._issuer = issuer
         self._audience = frozenset(audience)
         self._jwks = jwks
+        self._admins = admins
         self._clock = clock
 
     def verify(self, token: str) -> Principal:
         """The caller that `token` names; raises as `claims` does."""
-        return Principal(self.claims(token)["sub"])
+        claims = self.claims(token)
+        return Principal(claims["sub"], admin=self._admins.include(claims))
 
     def claims(self, token: str) -> dict[str, Any]:
         """The claims of `token`.
@@ -89,7 +98,7 @@ class JwtVerifier:
 def jwt_verifier(settings: Settings) -> JwtVerifier:
     """The verifier of this deployment."""
     jwks = Jwks(settings.oidc_issuer, settings.oidc_jwks_url)
-    return JwtVerifier(settings.oidc_issuer, settings.oidc_audience, jwks)
+    return JwtVerifier(settings.oidc_issuer, settings.oidc_audience, jwks, admins=administrators(settings))
 
 
 def _refused() -> AuthError:

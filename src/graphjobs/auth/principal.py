@@ -25,6 +25,7 @@ class AuthUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller whose token was verified."""
+    """A caller whose token was verified; `admin` as `graphjobs.auth.administrators` says."""
 
     sub: str
+    admin: bool = False

@@ -9,6 +9,9 @@ from graphjobs.core.function_spec import FunctionSpec
 TICKETS: Final = {"ticket_secret": ("secretsmanager:GetSecretValue",)}
 """For those that make or check tickets."""
 
+ADMINISTRATORS: Final = ("admin_claim", "admin_value")
+"""For those that let an administrator in."""
+
 API: Final = (
     FunctionSpec(
         name="create_job",
@@ -50,6 +53,7 @@ API: Final = (
         module="graphjobs.api.list_jobs",
         routes=(("GET", "/jobs"),),
         needs=("jobs_table",),
+        reads=ADMINISTRATORS,
         may={"jobs/index/by_owner": ("dynamodb:Query",)},
         group="api",
     ),
@@ -58,7 +62,7 @@ API: Final = (
         module="graphjobs.api.job_status",
         routes=(("GET", "/jobs/{job_id}/status"),),
         needs=("jobs_table", "events_table", "payload_bucket", "stream_url"),
-        reads=("thread_retention_seconds",),
+        reads=("thread_retention_seconds", *ADMINISTRATORS),
         may={
             "jobs": ("dynamodb:GetItem",),
             "jobs/index/by_owner": ("dynamodb:Query",),
@@ -72,7 +76,7 @@ API: Final = (
         module="graphjobs.api.cancel_job",
         routes=(("POST", "/jobs/{job_id}/cancel"), ("DELETE", "/jobs/{job_id}")),
         needs=("jobs_table", "events_table", "queue_url", "payload_bucket"),
-        reads=("thread_retention_seconds",),
+        reads=("thread_retention_seconds", *ADMINISTRATORS),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:PutItem", "dynamodb:Query"),
@@ -87,6 +91,7 @@ API: Final = (
         module="graphjobs.api.stream_ticket",
         routes=(("POST", "/jobs/{job_id}/stream-ticket"), ("DELETE", "/jobs/{job_id}/stream-ticket")),
         needs=("jobs_table", "stream_url", "ticket_secret"),
+        reads=ADMINISTRATORS,
         may={"jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"), **TICKETS},
         group="api",
     ),
@@ -105,7 +110,7 @@ API: Final = (
             ("POST", "/threads/{thread_id}/history"),
         ),
         needs=("jobs_table", "events_table", "checkpoints_table", "payload_bucket"),
-        reads=("thread_retention_seconds",),
+        reads=("thread_retention_seconds", *ADMINISTRATORS),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             # How far the running job has got.

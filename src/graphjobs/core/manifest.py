@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from graphjobs.core.api_functions import API, TICKETS
+from graphjobs.core.api_functions import ADMINISTRATORS, API, TICKETS
 from graphjobs.core.function_spec import FunctionSpec
 
 _OTHERS: Final = (
@@ -18,7 +18,7 @@ _OTHERS: Final = (
         name="stream",
         module="graphjobs.stream.app",
         needs=("jobs_table", "events_table", "payload_bucket", "oidc_issuer", "oidc_audience", "ticket_secret"),
-        reads=("stream_window_seconds", "max_job_viewers", "max_owner_viewers"),
+        reads=("stream_window_seconds", "max_job_viewers", "max_owner_viewers", *ADMINISTRATORS),
         may={
             "jobs": ("dynamodb:GetItem", "dynamodb:UpdateItem"),
             "events": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"),

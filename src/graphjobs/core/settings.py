@@ -46,6 +46,8 @@ class Settings:
     oidc_audience: tuple[str, ...] = ()
     oidc_jwks_url: str = ""
     ticket_secret: str = ""
+    admin_claim: str = ""
+    admin_value: str = ""
 
     # Who is told of a job's status.
     event_bus: str = ""
@@ -94,6 +96,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.webhook_hosts not in WEBHOOK_HOSTS:
             raise SettingsError("GRAPHJOBS_WEBHOOK_HOSTS must be empty, public or any.")
+        if bool(self.admin_claim) != bool(self.admin_value):
+            raise SettingsError("GRAPHJOBS_ADMIN_CLAIM and GRAPHJOBS_ADMIN_VALUE go together; set both or neither.")
+        if set(self.admin_value) & set(" []"):
+            raise SettingsError("GRAPHJOBS_ADMIN_VALUE is one value, without spaces or square brackets.")
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise SettingsError("GRAPHJOBS_HEARTBEAT_SECONDS must be at most half of GRAPHJOBS_LEASE_SECONDS.")
         if self.default_timeout_seconds > self.max_timeout_seconds:

@@ -71,6 +71,11 @@ def job_not_found() -> Problem:
     return Problem(404, "job_not_found", "There is no such job.")
 
 
+def owner_not_found() -> Problem:
+    """The answer to who may not list that owner's jobs."""
+    return Problem(404, "owner_not_found", "There is no such owner whose jobs you may list.")
+
+
 def thread_not_found() -> Problem:
     """A thread that does not exist, has expired or is another owner's: the three look exactly alike."""
     return Problem(404, "thread_not_found", "There is no such thread.")

@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.auth.principal import AuthUnavailable
+from graphjobs.auth.principal import AuthUnavailable, Principal
 from graphjobs.aws.bulk import CheckpointsUnavailable
 from graphjobs.aws.cancel import JobGone
 from graphjobs.aws.clients import is_transient
@@ -24,7 +24,7 @@ from graphjobs.aws.transition import Contended
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
 from graphjobs.core.version import NewerVersion
-from graphjobs.http.access import readable_job
+from graphjobs.http.access import AdminUse, readable_job
 from graphjobs.http.problem import (
     SECURITY_HEADERS,
     Problem,
@@ -37,6 +37,7 @@ from graphjobs.http.problem import (
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
+    from graphjobs.auth.administrators import Administrators
     from graphjobs.aws.job_store import JobStore
     from graphjobs.core.job import Job
 
@@ -166,21 +167,31 @@ def owner_of(app: APIGatewayHttpResolver) -> str:
     Raises:
         Problem: the route has no authorizer, which a deployment of ours always has.
     """
-    context = app.current_event.raw_event.get("requestContext", {})
-    claims = context.get("authorizer", {}).get("jwt", {}).get("claims", {})
-    subject = claims.get("sub")
+    subject = _claims(app).get("sub")
     if not isinstance(subject, str) or not subject:
         raise Problem(401, "unauthorized", "The token names no subject.")
     return subject
 
 
-def own_job(app: APIGatewayHttpResolver, jobs: JobStore, job_id: str) -> Job:
-    """The caller's job.
+def caller_of(app: APIGatewayHttpResolver, admins: Administrators) -> Principal:
+    """The same, and whether it is one of `admins`; raises as `owner_of` does."""
+    authorization = app.current_event.raw_event.get("headers", {}).get("authorization", "")
+    return Principal(owner_of(app), admin=admins.include_behind_gateway(_claims(app), authorization))
+
+
+def _claims(app: APIGatewayHttpResolver) -> dict[str, Any]:
+    context = app.current_event.raw_event.get("requestContext", {})
+    claims: dict[str, Any] = context.get("authorizer", {}).get("jwt", {}).get("claims", {})
+    return claims
+
+
+def own_job(app: APIGatewayHttpResolver, jobs: JobStore, job_id: str, admins: Administrators, use: AdminUse) -> Job:
+    """The caller's job; for one of `admins` anybody's, for `use`.
 
     Raises:
         Problem: 404 if it does not exist, has expired or is another owner's.
     """
-    return readable_job(jobs, job_id, owner_of(app), now_ms())
+    return readable_job(jobs, job_id, caller_of(app, admins), now_ms(), use)
 
 
 def api_url(app: APIGatewayHttpResolver, settings: Settings) -> str:

@@ -46,7 +46,7 @@ def payload(request: Request, route_key: str, body: bytes, claims: dict[str, Any
     }
     if claims is not None:
         context["authorizer"] = {
-            "jwt": {"claims": {name: _claim(value) for name, value in claims.items()}, "scopes": None}
+            "jwt": {"claims": {name: as_claim(value) for name, value in claims.items()}, "scopes": None}
         }
     event: dict[str, Any] = {
         "version": "2.0",
@@ -69,7 +69,8 @@ def payload(request: Request, route_key: str, body: bytes, claims: dict[str, Any
     return event
 
 
-def _claim(value: Any) -> str:
+def as_claim(value: Any) -> str:
+    """A claim as the authorizer passes it on: always a text, that of a list ``[a b]``."""
     if isinstance(value, bool):
         return str(value).lower()
     return "[" + " ".join(str(item) for item in value) + "]" if isinstance(value, list) else str(value)

@@ -29,6 +29,7 @@ from graphjobs.aws.viewer_counts import ViewerCounts
 from graphjobs.core import cors
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.http import sse
+from graphjobs.http.access import AdminUse
 from graphjobs.http.problem import SECURITY_HEADERS, Problem, route_not_found, unavailable
 from graphjobs.observability import Metric, record
 from graphjobs.observability import logger as make_logger
@@ -174,7 +175,13 @@ def create_app_from_env() -> Starlette:
     backend = Backend(settings, aws.with_connections(aws.REQUEST, THREADS))
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="aws")
     service = StreamService(
-        door=Door(backend.jobs, backend.log, jwt_verifier(settings), tickets(settings)),
+        door=Door(
+            backend.jobs,
+            backend.log,
+            jwt_verifier(settings),
+            tickets(settings),
+            use=AdminUse(logger, "stream"),
+        ),
         feed=Feed(
             Pages(backend.log, executor),
             Poller(backend.log, executor, logger),

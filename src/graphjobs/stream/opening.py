@@ -10,13 +10,14 @@ from graphjobs.aws.job_store import JobStore
 from graphjobs.core.event_log import EventLog
 from graphjobs.core.job import Job
 from graphjobs.core.times import Clock, now_ms
-from graphjobs.http.access import readable_job
+from graphjobs.http.access import AdminUse, readable_job
 from graphjobs.http.problem import Problem
 from graphjobs.stream.cursor import too_high
 from graphjobs.stream.frame import Frame
 
 if TYPE_CHECKING:
     from graphjobs.auth.jwt_auth import JwtVerifier
+    from graphjobs.auth.principal import Principal
     from graphjobs.auth.tickets import Tickets
 
 
@@ -50,13 +51,14 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Decides about requests for a stream."""
+    """Decides about requests for a stream; an administrator may follow any job where `use` is given."""
 
     jobs: JobStore
     log: EventLog
     verifier: JwtVerifier
     tickets: Tickets
     clock: Clock = now_ms
+    use: AdminUse | None = None
 
     def open(self, job_id: str, credentials: Credentials, after: int) -> Opening:
         """Let a client in, after its event `after`. Blocking: one or two reads.
@@ -67,8 +69,8 @@ class Door:
             AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
             CorruptSlot: the slot at the cursor cannot be read.
         """
-        owner, issued = authenticate(job_id, credentials, self.verifier, self.tickets, self.clock())
-        job = readable_job(self.jobs, job_id, owner, self.clock())
+        caller, issued = authenticate(job_id, credentials, self.verifier, self.tickets, self.clock())
+        job = readable_job(self.jobs, job_id, caller, self.clock(), self.use)
         if issued is not None:
             check_revoked(job, issued)
         if after == 0:
@@ -84,15 +86,15 @@ class Door:
 
 def authenticate(
     job_id: str, credentials: Credentials, verifier: JwtVerifier, tickets: Tickets, now: int
-) -> tuple[str | None, int | None]:
-    """The owner that the token names, or what `Tickets.check` says of the ticket, which names its job.
+) -> tuple[Principal | None, int | None]:
+    """The caller that the token names, or what `Tickets.check` says of the ticket, which names its job.
 
     Raises:
         AuthError, Problem: there are none, or they are not valid.
         AuthUnavailable, ClientError, BotoCoreError: it cannot be decided just now.
     """
     if credentials.bearer is not None:
-        return verifier.verify(credentials.bearer).sub, None
+        return verifier.verify(credentials.bearer), None
     if credentials.ticket is not None:
         return None, tickets.check(job_id, credentials.ticket, now // 1000)
     raise Problem(

@@ -23,6 +23,7 @@ from graphjobs.local.gateway import payload
 from graphjobs.local.lambda_context import LambdaContext
 from tests.support.backend import Backend
 from tests.support.faults import Faults
+from tests.support.issuer import segment
 
 HOST = "api.example.test"
 JSON = "application/json"
@@ -87,11 +88,17 @@ class Api:
         body: Any = None,
         user: str | None = "user-1",
         headers: Mapping[str, str] | None = None,
+        claims: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Call the function behind a route; `body` is bytes as they are, or what is sent as JSON."""
+        """Call the function behind a route; `body` is bytes as they are, or what is sent as JSON.
+
+        `claims` are further ones of the user's token.
+        """
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        sent = {"host": HOST, **({"content-type": JSON} if raw else {}), **(headers or {})}
-        name, event = http_event(method, path, raw, sent, user)
+        verified = None if user is None else claims_of(user) | dict(claims or {})
+        token = {} if verified is None else {"authorization": f"Bearer {segment({})}.{segment(verified)}.signature"}
+        sent = {"host": HOST, **token, **({"content-type": JSON} if raw else {}), **(headers or {})}
+        name, event = http_event(method, path, raw, sent, verified)
         handler = importlib.import_module(f"graphjobs.api.{name}").handler
         result = json.loads(json.dumps(handler(event, LambdaContext(name, time.monotonic() + 29))))
         return answer_of(result)
@@ -117,8 +124,13 @@ def answer_of(result: dict[str, Any]) -> Answer:
     return Answer(result["statusCode"], {name.lower(): value for name, value in headers.items()}, result["body"])
 
 
+def claims_of(user: str) -> dict[str, Any]:
+    """The claims of a user's token."""
+    return {"sub": user, "aud": "graphjobs-test", "exp": 1_900_000_000}
+
+
 def http_event(
-    method: str, path: str, body: bytes, headers: Mapping[str, str], user: str | None
+    method: str, path: str, body: bytes, headers: Mapping[str, str], claims: dict[str, Any] | None
 ) -> tuple[str, dict[str, Any]]:
     """The function that a request goes to, and the event it is called with."""
     address, _, query = path.partition("?")
@@ -135,7 +147,6 @@ def http_event(
     for known, template, name in ROUTES:
         match, found = Route(template, lambda request: Response(), methods=[known]).matches(scope)
         if match is Match.FULL:
-            claims = None if user is None else {"sub": user, "aud": "graphjobs-test", "exp": 1_900_000_000}
             event = payload(Request({**scope, **found}), f"{known} {template}", body, claims)
             return name, json.loads(json.dumps(event))
     raise LookupError(f"no route for {method} {address}")

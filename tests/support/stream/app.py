@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from graphjobs.auth.administrators import NOBODY, Administrators
 from graphjobs.auth.tickets import Tickets
 from graphjobs.core.job import Job, Status, new_job_id
 from graphjobs.core.times import now_ms
+from graphjobs.http.access import AdminUse
 from graphjobs.observability import logger
 from graphjobs.stream.app import StreamService, create_app
 from graphjobs.stream.follower import Feed, Pacing
@@ -202,9 +204,9 @@ class Streams:
         """A ticket for a job's stream."""
         return self.tickets.issue(job_id, NOW + 600)
 
-    def bearer(self, user: str = "user-1") -> dict[str, str]:
-        """The header of a user."""
-        return {"authorization": f"Bearer {self.issuer.token(sub=user)}"}
+    def bearer(self, user: str = "user-1", **claims: Any) -> dict[str, str]:
+        """The header of a user, whose token has these further claims."""
+        return {"authorization": f"Bearer {self.issuer.token(sub=user, **claims)}"}
 
     def follow(self, job_id: str, after: int | str | None = None, **options: Any) -> Connection:
         """Open the stream of a job with a good ticket."""
@@ -254,13 +256,21 @@ def streams(
     threads: int = 0,
     cors: tuple[str, ...] = (),
     viewers: tuple[int, int] = (0, 0),
+    admins: Administrators = NOBODY,
 ) -> Iterator[Streams]:
     """A fresh app; with `threads`, reads happen beside the event loop as they do when deployed."""
     log, rows, ring, issuer, sink = MemoryLog(), Rows(), Ring(), Issuer(), MemoryMetrics()
     executor = ThreadPoolExecutor(threads) if threads else Inline()
     tickets, clock = Tickets(ring), FakeClock(NOW * 1000)
     service = StreamService(
-        door=Door(rows, log, issuer.verifier(), tickets, clock),  # type: ignore[arg-type]
+        door=Door(
+            rows,  # type: ignore[arg-type]
+            log,
+            issuer.verifier(admins=admins),
+            tickets,
+            clock,
+            AdminUse(logger("stream"), "stream"),
+        ),
         feed=Feed(
             Pages(log, executor),
             Poller(log, executor, logger("stream")),

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from graphjobs.observability import log_no_messages, logger, own_logger, redact
+from graphjobs.observability import log_no_messages, logger, redact
 from tests.support.api.calls import FUNCTIONS, Api
+from tests.support.api.output import Output
 from tests.support.faults import client_error
 from tests.support.issuer import Issuer
 
 FORGED = '{"level":"INFO","message":"forged"}'
 INJECTION = f"x\n{FORGED}\r\n{FORGED}\u2028\x1b[2J"
-
-
-class Output:
-    """What loggers write from now on, in place of standard output."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-        self._written = io.StringIO()
-
-    def of(self, service: str) -> None:
-        """Take the lines of the logger of `service`."""
-        (handler,) = own_logger(service).handlers
-        self._monkeypatch.setattr(handler, "stream", self._written)
-
-    @property
-    def text(self) -> str:
-        return self._written.getvalue()
-
-    def lines(self) -> list[dict[str, Any]]:
-        """The lines, each of which must be a JSON object."""
-        return [json.loads(line) for line in self.text.split("\n") if line]
 
 
 @pytest.fixture

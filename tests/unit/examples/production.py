@@ -18,7 +18,7 @@ from typing import Any
 
 from graphjobs.core import langgraph_json
 from graphjobs.local.lambda_context import LambdaContext
-from tests.support.api.calls import JSON, answer_of, http_event
+from tests.support.api.calls import JSON, answer_of, claims_of, http_event
 from tests.support.backend import Backend, backend
 
 
@@ -36,7 +36,7 @@ def main(config: str, jobs: list[dict[str, Any]]) -> None:
 
 def submit(user: str, body: dict[str, Any]) -> str:
     """``POST /jobs``; the id of the job."""
-    name, event = http_event("POST", "/jobs", json.dumps(body).encode(), {"content-type": JSON}, user)
+    name, event = http_event("POST", "/jobs", json.dumps(body).encode(), {"content-type": JSON}, claims_of(user))
     handler = importlib.import_module(f"graphjobs.api.{name}").handler
     answer = answer_of(handler(event, LambdaContext(name, time.monotonic() + 29)))
     assert answer.status == 202, answer

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from graphjobs.auth.principal import Principal
 from graphjobs.aws.checkpoint_table import CheckpointTable, Item, NewerCheckpoint
 from graphjobs.core.job import VERSION, Job, job_from_item, row_attributes
 from graphjobs.core.thread import Thread, ThreadStatus, thread_attributes, thread_from_item
@@ -50,7 +51,7 @@ def test_its_owner_is_told_to_come_back(aws: Backend, change: dict[str, Any]) ->
     job = aws.new_job()
     written(aws, job, change)
     with pytest.raises(Problem) as refused:
-        readable_job(aws.jobs, job.job_id, job.owner, aws.clock())
+        readable_job(aws.jobs, job.job_id, Principal(job.owner), aws.clock())
     assert (refused.value.status, "Retry-After" in refused.value.headers) == (503, True)
 
 
