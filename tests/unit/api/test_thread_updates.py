@@ -108,7 +108,7 @@ def test_an_update_that_fails_says_why(service: Api, update: Update, outcome: Ou
 def test_an_update_needs_a_graph_a_free_thread_and_something_to_change(service: Api) -> None:
     bare = service.call("POST", "/threads", body={}).body["thread_id"]
     assert service.call("POST", f"/threads/{bare}/state", body={"values": {}}).code == "unknown_graph"
-    busy = with_states(service.aws, *CHAIN, turn="job-1")
+    busy = with_states(service.aws, *CHAIN, turn=service.aws.new_job().job_id)
     assert service.call("POST", f"/threads/{busy}/state", body={"values": {}}).code == "thread_busy"
     for body in ({}, {"values": None}, {"values": 1}, {"values": {"n": 2**70}}, {"values": {}, "checkpoint": "c1"}):
         assert service.call("POST", f"/threads/{busy}/state", body=body).code == "invalid_request"
