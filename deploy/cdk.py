@@ -20,6 +20,7 @@ GRAPHS: Final = "tests/e2e/graphs/langgraph.json"
 
 STAGE: Final = "local"
 STACK: Final = f"graphjobs-{STAGE}"
+EVENT_BUS: Final = "default"
 NO_CHANGES: Final = "(no changes)"
 MAX_ACTIVE_JOBS: Final = 30
 """Of one owner; the acceptance tests have fewer at a time."""
@@ -111,6 +112,8 @@ def local_context(stream_url: str) -> dict[str, str]:
         "max_job_viewers": "0",
         "max_owner_viewers": "0",
         "max_active_jobs": str(MAX_ACTIVE_JOBS),
+        "event_bus": EVENT_BUS,
+        "webhooks": "true",
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from deploy.cdk import EVENT_BUS
 from deploy.steps import Failed
 from graphjobs.aws.schema import ACTIVE_INDEX, BY_OWNER_INDEX
 from graphjobs.core.manifest import FUNCTIONS
@@ -24,7 +25,11 @@ NOWHERE: Final = "no-such-item"
 PREFIXES: Final = ("events", "checkpoints", "inputs", "states")
 """Of the objects in the bucket."""
 NEVER: Final = 100_000
-"""Seconds of delay, which no message may have."""
+"""Seconds of delay, which no message may have, and messages, which nobody may ask for at once."""
+
+STREAM: Final = "jobs/stream/*"
+OF_A_STREAM: Final = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+"""The emulator takes these calls for ones on all resources, so it is asked what it makes of the role's policies."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,47 @@ def _object_probes(prefix: str) -> list[Probe]:
     ]
 
 
+def _queue_probes(resource: str, output: str) -> list[Probe]:
+    handle = {"ReceiptHandle": NOWHERE}
+    return [
+        Probe(
+            resource,
+            "sqs:SendMessage",
+            lambda c, o: c("sqs").send_message(QueueUrl=o[output], MessageBody="probe", DelaySeconds=NEVER),
+        ),
+        Probe(
+            resource,
+            "sqs:ReceiveMessage",
+            lambda c, o: c("sqs").receive_message(QueueUrl=o[output], MaxNumberOfMessages=NEVER),
+        ),
+        Probe(
+            resource,
+            "sqs:ChangeMessageVisibility",
+            lambda c, o: c("sqs").change_message_visibility(QueueUrl=o[output], VisibilityTimeout=0, **handle),
+        ),
+        Probe(resource, "sqs:DeleteMessage", lambda c, o: c("sqs").delete_message(QueueUrl=o[output], **handle)),
+        Probe(
+            resource,
+            "sqs:GetQueueAttributes",
+            lambda c, o: c("sqs").get_queue_attributes(QueueUrl=o[output], AttributeNames=["QueueArn"]),
+        ),
+        Probe(resource, "sqs:PurgeQueue", lambda c, o: c("sqs").purge_queue(QueueUrl=o[output])),
+    ]
+
+
+def _secret_probe(resource: str, output: str) -> Probe:
+    return Probe(
+        resource,
+        "secretsmanager:GetSecretValue",
+        lambda c, o: c("secretsmanager").get_secret_value(SecretId=o[output]),
+    )
+
+
+def _event_probe() -> Probe:
+    entry = {"EventBusName": EVENT_BUS, "Source": "probe", "DetailType": "probe", "Detail": "not JSON"}
+    return Probe("event_bus", "events:PutEvents", lambda c, o: c("events").put_events(Entries=[entry]))
+
+
 PROBES: Final = (
     *_table_probes("jobs", "JobsTable", {"pk": {"S": NOWHERE}}),
     *_table_probes("events", "EventsTable", {"job_id": {"S": NOWHERE}, "seq": {"N": "1"}}),
@@ -115,17 +161,12 @@ PROBES: Final = (
     _index_probe(ACTIVE_INDEX, "active"),
     *(probe for prefix in PREFIXES for probe in _object_probes(prefix)),
     Probe("bucket", "s3:ListBucket", lambda c, o: c("s3").list_objects_v2(Bucket=o["PayloadBucket"], Prefix=NOWHERE)),
-    Probe(
-        "queue",
-        "sqs:SendMessage",
-        lambda c, o: c("sqs").send_message(QueueUrl=o["QueueUrl"], MessageBody="probe", DelaySeconds=NEVER),
-    ),
-    Probe("queue", "sqs:PurgeQueue", lambda c, o: c("sqs").purge_queue(QueueUrl=o["QueueUrl"])),
-    Probe(
-        "ticket_secret",
-        "secretsmanager:GetSecretValue",
-        lambda c, o: c("secretsmanager").get_secret_value(SecretId=o["TicketSecretArn"]),
-    ),
+    *_queue_probes("queue", "QueueUrl"),
+    *_queue_probes("webhooks", "WebhooksUrl"),
+    *_queue_probes("untold", "UntoldUrl"),
+    _secret_probe("ticket_secret", "TicketSecretArn"),
+    _secret_probe("webhook_secret", "WebhookSecretArn"),
+    _event_probe(),
 )
 
 
@@ -146,6 +187,8 @@ def check_roles(
     # Asked for an object that is not there, S3 refuses whoever may not list: these are.
     for prefix in PREFIXES:
         administrator("s3").put_object(Bucket=outputs["PayloadBucket"], Key=f"{prefix}/probe", Body=b"probe")
+    table = administrator("dynamodb").describe_table(TableName=outputs["JobsTable"])["Table"]
+    stream = str(table["LatestStreamArn"])
     wrong = []
     deployed = [name for name, spec in FUNCTIONS.items() if name in roles or not spec.optional]
     for function in deployed:
@@ -154,9 +197,21 @@ def check_roles(
             listed = probe.action in PERMISSIONS[function].get(probe.resource, ())
             if allowed(probe, client, outputs) is not listed:
                 wrong.append(f"{function} {'cannot' if listed else 'can'} {probe.action} on {probe.resource}")
+        for name in OF_A_STREAM:
+            action = f"dynamodb:{name}"
+            listed = action in PERMISSIONS[function].get(STREAM, ())
+            if _simulated(administrator, roles[function], action, stream) is not listed:
+                wrong.append(f"{function} {'cannot' if listed else 'can'} {action} on {STREAM}")
     if wrong:
         raise Failed("The roles are not as infra/permissions.py says:\n  " + "\n  ".join(wrong))
-    return len(deployed) * len(PROBES)
+    return len(deployed) * (len(PROBES) + len(OF_A_STREAM))
+
+
+def _simulated(administrator: Client, role: str, action: str, resource: str) -> bool:
+    answer = administrator("iam").simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+    )
+    return bool(answer["EvaluationResults"][0]["EvalDecision"] == "allowed")
 
 
 def allowed(probe: Probe, client: Client, outputs: Outputs) -> bool:

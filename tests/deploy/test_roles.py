@@ -9,12 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy import roles
-from deploy.roles import PROBES, Probe, check_roles
+from deploy.roles import OF_A_STREAM, PROBES, STREAM, Probe, check_roles
 from deploy.steps import Failed
 from graphjobs.core.manifest import FUNCTIONS
 from infra.permissions import PERMISSIONS
 
-OUTPUTS = {"PayloadBucket": "payloads"}
+OUTPUTS = {"PayloadBucket": "payloads", "JobsTable": "jobs"}
 
 
 def refuse(code: str) -> Callable[..., object]:
@@ -25,7 +25,20 @@ def refuse(code: str) -> Callable[..., object]:
 
 
 class Administrator:
-    """A client that can do the little that is asked of it."""
+    """A client that can do the little that is asked of it; roles are called as their functions."""
+
+    def __init__(self, wrong: tuple[str, str, str] | None) -> None:
+        self.wrong = wrong
+
+    def describe_table(self, **given: Any) -> dict[str, Any]:
+        return {"Table": {"LatestStreamArn": f"{given['TableName']}/stream/1"}}
+
+    def simulate_principal_policy(self, **given: Any) -> dict[str, Any]:
+        function, (action,) = given["PolicySourceArn"], given["ActionNames"]
+        assert given["ResourceArns"] == ["jobs/stream/1"]
+        listed = action in PERMISSIONS[function].get(STREAM, ())
+        may = listed is not ((function, STREAM, action) == self.wrong)
+        return {"EvaluationResults": [{"EvalDecision": "allowed" if may else "implicitDeny"}]}
 
     def put_object(self, **given: Any) -> None:
         assert given["Key"].endswith("/probe")
@@ -47,17 +60,24 @@ def check(monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, str, str] | None = 
 
     monkeypatch.setattr(roles, "PROBES", tuple(map(probe, PROBES)))
     return check_roles(
-        lambda service: Administrator(), as_role, {function: function for function in FUNCTIONS}, OUTPUTS
+        lambda service: Administrator(wrong), as_role, {function: function for function in FUNCTIONS}, OUTPUTS
     )
 
 
 def test_roles_as_listed_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert check(monkeypatch) == len(FUNCTIONS) * len(PROBES)
+    assert check(monkeypatch) == len(FUNCTIONS) * (len(PROBES) + len(OF_A_STREAM))
 
 
 def test_an_action_too_many_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Failed, match="stream can dynamodb:PutItem on events"):
         check(monkeypatch, ("stream", "events", "dynamodb:PutItem"))
+
+
+@pytest.mark.parametrize("name", OF_A_STREAM)
+def test_an_action_of_the_tables_stream_is_tried_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for function, may in (("publish_status", "cannot"), ("worker", "can")):
+        with pytest.raises(Failed, match=f"{function} {may} dynamodb:{name} on jobs/stream"):
+            check(monkeypatch, (function, STREAM, f"dynamodb:{name}"))
 
 
 def test_an_action_too_few_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,19 +94,14 @@ def test_a_call_that_fails_otherwise_has_been_let_in(code: str, let_in: bool) ->
 
 
 def test_every_data_action_that_is_listed_is_tried_or_proven_by_a_job() -> None:
-    """A listed action without a probe is one that a job cannot run without, or that belongs to the queue's mapping."""
+    """A listed action without a probe is one that a job cannot run without."""
     tried = {(probe.resource, probe.action) for probe in PROBES}
+    tried |= {(STREAM, f"dynamodb:{name}") for name in OF_A_STREAM}
     listed = {
         (resource, action)
         for function, spec in FUNCTIONS.items()
-        if not spec.optional  # those that tell others are not deployed to the emulator
+        if spec.part in ("", "notify")  # the others are not deployed to the emulator
         for resource, actions in PERMISSIONS[function].items()
         for action in actions
     }
-    assert {action for _, action in listed - tried} <= {
-        "sqs:ChangeMessageVisibility",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:ReceiveMessage",
-        "s3:PutObject",
-    }
+    assert {action for _, action in listed - tried} <= {"s3:PutObject"}
