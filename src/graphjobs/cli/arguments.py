@@ -51,6 +51,14 @@ def argument_parser() -> ArgumentParser:
         default=LOCAL_TOKEN_SECONDS,
         help="how long it is valid (default: %(default)s)",
     )
+    token.add_argument(
+        "--claim",
+        type=claim,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one claim more, its value JSON, else a text; may be given again",
+    )
 
     target, run = _target_options(), _run_options()
     submit = verbs.add_parser("submit", help="submit a job", parents=[target, run])
@@ -212,6 +220,14 @@ def resumed(text: str) -> Answer:
         return Answer(json.loads(text))
     except ValueError:
         return Answer(text)
+
+
+def claim(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE`` as the claim's name and its value."""
+    name, found, value = text.partition("=")
+    if not name or not found:
+        raise ArgumentTypeError("not of the form NAME=VALUE")
+    return name, resumed(value).value
 
 
 def question(text: str) -> str:

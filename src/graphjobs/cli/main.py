@@ -50,7 +50,7 @@ def _run(argv: list[str]) -> int:
     parser = argument_parser()
     args = parser.parse_args(argv)
     if args.verb == "token":
-        print(mint_local_token(state_dir(os.environ), args.user, args.seconds))
+        print(mint_local_token(state_dir(os.environ), args.user, args.seconds, dict(args.claim)))
         return 0
     if args.verb == "install":
         return _install(args)

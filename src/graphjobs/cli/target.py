@@ -76,14 +76,14 @@ def resolve(options: Options, environ: Mapping[str, str]) -> Target:
     return Target(api_url, stream_url, lambda: mint_local_token(folder, user, LOCAL_TOKEN_SECONDS))
 
 
-def mint_local_token(folder: Path, user: str, seconds: int) -> str:
-    """A token of the local issuer for `user`, valid for `seconds`.
+def mint_local_token(folder: Path, user: str, seconds: int, claims: Mapping[str, Any] | None = None) -> str:
+    """A token of the local issuer for `user`, valid for `seconds`, with `claims` beside its own.
 
     Raises:
         ConfigurationError: no local instance has run in `folder`, or the `local` package cannot be imported.
     """
     try:
-        return str(local_module("graphjobs.local.issuer").mint_token(folder, user, seconds))
+        return str(local_module("graphjobs.local.issuer").mint_token(folder, user, seconds, claims or {}))
     except FileNotFoundError:
         raise ConfigurationError(
             f"No local instance has run in {folder}: start one with `{program()} local`."

@@ -10,6 +10,7 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,14 @@ def ensure_key(state_dir: Path) -> rsa.RSAPrivateKey:
     return key
 
 
-def mint_token(state_dir: Path, user: str, seconds: int) -> str:
-    """A token for `user` from the issuer of the instance that runs with `state_dir`.
+def mint_token(state_dir: Path, user: str, seconds: int, claims: Mapping[str, Any] | None = None) -> str:
+    """A token for `user` from the issuer of the instance that runs with `state_dir`, with `claims` beside its own.
 
     Raises:
         FileNotFoundError: no instance runs there.
     """
     state = json.loads((state_dir / STATE_FILE).read_text(encoding="utf-8"))
-    return sign(_load(state_dir / KEY_FILE), state["issuer"], user, seconds)
+    return sign(_load(state_dir / KEY_FILE), state["issuer"], user, seconds, **claims or {})
 
 
 def sign(key: rsa.RSAPrivateKey, issuer: str, user: str, seconds: int, **more: Any) -> str:

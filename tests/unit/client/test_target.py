@@ -5,12 +5,16 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import jwt
 import pytest
 
 from graphjobs.cli.main import main
 from graphjobs.cli.target import NOT_CONFIGURED, UNIDENTIFIED, USER_IS_LOCAL, Options, Target, resolve
 from graphjobs.client.errors import ConfigurationError
+from graphjobs.local.issuer import ensure_key
+from graphjobs.local.state import STATE_FILE
 from tests.unit.client.log import JOB_ID
 from tests.unit.client.service import Service
 
@@ -30,7 +34,7 @@ def minted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str, int]]:
     """What the local issuer was asked for; it gives ``good``."""
     calls: list[tuple[Path, str, int]] = []
 
-    def mint_token(state_dir: Path, user: str, seconds: int) -> str:
+    def mint_token(state_dir: Path, user: str, seconds: int, claims: dict[str, Any]) -> str:
         calls.append((state_dir, user, seconds))
         if not state_dir.exists():
             raise FileNotFoundError(state_dir)
@@ -149,6 +153,23 @@ def test_token_prints_a_token_and_nothing_else(
     assert main(["token", "--user", "kim", "--seconds", "60"]) == 0
     assert capsys.readouterr() == ("good\n", "")
     assert minted == [(bare_environment, "kim", 60)]
+
+
+def test_a_token_has_the_claims_that_were_asked_for(bare_environment: Path, capsys: Capture) -> None:
+    bare_environment.mkdir()
+    ensure_key(bare_environment)
+    (bare_environment / STATE_FILE).write_text(json.dumps({"issuer": "http://127.0.0.1:1"}))
+    given = ["--claim", "scope=openid graphjobs/admin", "--claim", 'cognito:groups=["staff","x admins"]']
+    assert main(["token", "--user", "kim", *given]) == 0
+    claims = jwt.decode(capsys.readouterr().out.strip(), options={"verify_signature": False})
+    assert (claims["sub"], claims["scope"]) == ("kim", "openid graphjobs/admin")
+    assert claims["cognito:groups"] == ["staff", "x admins"]
+
+
+@pytest.mark.parametrize("text", ["scope", "=x"])
+def test_a_claim_needs_a_name_and_a_value(text: str, capsys: Capture) -> None:
+    assert main(["token", "--claim", text]) == 2
+    assert "not of the form NAME=VALUE" in capsys.readouterr().err
 
 
 def test_token_without_a_local_instance(
