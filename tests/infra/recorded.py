@@ -14,6 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import botocore.client
@@ -76,6 +77,7 @@ class Recording:
         # All Metrics of a process share what was added and not yet written, by tests before this one too.
         make_metrics(function).clear_metrics()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
+            patch.chdir(Path.cwd())  # the worker goes into the project's folder
             for name in [name for name in os.environ if name.startswith("GRAPHJOBS_")]:
                 patch.delenv(name)
             for name in READS[function]:

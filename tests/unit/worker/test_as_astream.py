@@ -17,7 +17,7 @@ from tests.support.worker.recorded import record
 from tests.support.worker.stream_graphs import GRAPHS
 from tests.support.worker.told import MODES, expected, in_any_order, plain, recorded
 
-EXAMPLES = sorted(Path("examples").glob("starter/langgraph.json"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("starter/langgraph.json"))
 
 
 def examples() -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig
 from tests.support.worker.turns import Turns, turns
 
-LARGE = random.Random(5).randbytes(300_000).hex()
+LARGE = random.Random(5).randbytes(400_000).hex()
 ALICE, BOB = "user-1", "bob"
 
 
