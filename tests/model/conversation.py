@@ -8,6 +8,7 @@ from graphjobs.core.job import Job, Status
 from graphjobs.core.thread import Thread
 from graphjobs.core.turns import names_interrupts
 from tests.model.history import kept_values
+from tests.model.worker import interrupt_id
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -23,6 +24,7 @@ class Judge:
         """`ended` is the row of the job that this transaction has ended, before and after."""
         if after is None or before == after:
             return []
+        self._world.forks.moved(after)
         found: list[str] = []
         if before is None:
             before = after if ended is None else None
@@ -44,8 +46,10 @@ class Judge:
         job, end = ended
         if job.rollback:
             return ["a job that is rolled back has moved the head"]
-        if before is not None and (before.turn != job.job_id or before.head != job.start):
-            return ["a head was moved by a job that did not begin with it"]
+        if self._world.forks.taken_back(after.head):
+            return ["a head comes from what was rolled back"]
+        if before is not None and (before.turn != job.job_id or not self._world.forks.begins_well(job, before.head)):
+            return ["a head was moved by a job that did not begin where it should"]
         path = self._world.checkpoints.state(after.head).path
         start = self._world.checkpoints.state(job.start).path if job.start else ()
         kept = kept_values(self._world.storage.log(job.job_id))
@@ -57,16 +61,18 @@ class Judge:
         return []
 
     def answered(self, before: Thread | None, job_id: str) -> list[str]:
-        """What is wrong with accepting the job, if it is an answer."""
+        """What is wrong with accepting the job, if it is an answer or a fork."""
+        found = self._world.forks.accepted(before, job_id)
         request = self._world.request_of(job_id)
         if request is None or request.command is None:
-            return []
+            return found
         if before is None or before.turn is not None:
-            return ["an answer was accepted while another job had the turn"]
+            return [*found, "an answer was accepted while another job had the turn"]
         named = names_interrupts(request.command["resume"]) or set()
-        return (
-            [] if named <= set(before.interrupts) and before.interrupts else ["an answer was accepted for no question"]
-        )
+        asked = set(before.interrupts)
+        if request.checkpoint_id in self._world.checkpoints.questions:
+            asked.add(interrupt_id(request.checkpoint_id))
+        return found if named <= asked and asked else [*found, "an answer was accepted for no question"]
 
     def at_rest(self) -> list[str]:
         """What is wrong with the threads as they are between two writes."""

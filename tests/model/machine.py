@@ -11,12 +11,13 @@ from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from graphjobs.testing.clock import START
+from tests.model.forks import ForkRules
 from tests.model.trouble import TROUBLES, Trouble
 from tests.model.worker import ModelWorker
-from tests.model.world import World
+from tests.model.world import THREADS, World
 from tests.support.backend import Backend, backend
 
 MAX_JOBS = 9
@@ -52,7 +53,7 @@ def later(units: int) -> dict[str, Any]:
     return {"after_seconds": units * 5} if units > 0 else {}
 
 
-class JobMachine(RuleBasedStateMachine):
+class JobMachine(ForkRules):
     """Jobs, workers, cancels, reconcilers and viewers on one backend, which `on_backend` gives."""
 
     aws: Backend
@@ -70,7 +71,7 @@ class JobMachine(RuleBasedStateMachine):
     @initialize(timeout=TIMEOUT, actions=ACTIONS, conversation=st.booleans())
     def a_running_job(self, timeout: int, actions: int, conversation: bool) -> None:
         if conversation:
-            self._take_turn(0, "ask", "enqueue", timeout, 99)
+            self._take_turn(THREADS[0], "ask", "enqueue", timeout, 99)
         else:
             self.world.create(timeout)
             self._deliver_and_work(-1, actions)
@@ -97,14 +98,14 @@ class JobMachine(RuleBasedStateMachine):
         """The next job of a thread, which often runs to its end at once; some are for later."""
         delayed = later(actions - 18) if actions <= LATEST_TURN else {}
         with self.world.trouble(trouble):
-            self._take_turn(index, kind, strategy, timeout, actions, **delayed)
+            self._take_turn(THREADS[index // 6], kind, strategy, timeout, actions, **delayed)
 
     @precondition(lambda self: self._has_room() and bool(self.world.storage.threads()))
     @rule(kind=st.sampled_from(["say", "answer", "answer"]), rollback=st.booleans(), actions=st.integers(0, 99))
     def answer_and_think_better_of_it(self, kind: str, rollback: bool, actions: int) -> None:
         """A turn that is taken back, or only stopped, while it runs."""
         jobs = {job.job_id for job in self.world.storage.jobs()}
-        self._take_turn(0, kind, "enqueue", 3600, min(actions, 18))
+        self._take_turn(THREADS[0], kind, "enqueue", 3600, min(actions, 18))
         for job in self.world.storage.jobs():
             if job.job_id not in jobs:
                 self.world.cancel(job.job_id, rollback=rollback)
@@ -172,8 +173,8 @@ class JobMachine(RuleBasedStateMachine):
             seconds = (jobs[index // 2 % len(jobs)].deadline_at - index % 2 - self.aws.clock()) / 1000
         self.world.advance(seconds or 1)
 
-    def _take_turn(self, index: int, kind: str, strategy: str, timeout: int, actions: int, **members: Any) -> None:
-        self.world.create_turn(index, kind, strategy, timeout, **members)
+    def _take_turn(self, thread_id: str, kind: str, strategy: str, timeout: int, actions: int, **members: Any) -> None:
+        self.world.create_turn(thread_id, kind, strategy, timeout, **members)
         before = len(self.world.workers)
         self._deliver_and_work(-1, min(actions, 18))
         if actions > 40 and len(self.world.workers) > before:

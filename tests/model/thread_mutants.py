@@ -8,6 +8,7 @@ from typing import Any
 from pytest import MonkeyPatch
 
 from graphjobs.aws.claims import Claim, Claims
+from graphjobs.aws.thread_history import ThreadHistory
 from graphjobs.aws.thread_store import ThreadStore
 from graphjobs.core import lifecycle, turns
 from graphjobs.core.change import Applied, Change, Refusal, Situation
@@ -15,8 +16,10 @@ from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import Job
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.slot import Slot
+from graphjobs.core.state_record import StateNote
 from graphjobs.core.thread import Position, Thread
 from graphjobs.worker.job_run import Ended, JobRun
+from graphjobs.worker.worker import Worker
 
 
 def claim_out_of_turn(patch: MonkeyPatch) -> None:
@@ -105,3 +108,22 @@ def a_head_is_what_was_saved_last(patch: MonkeyPatch) -> None:
         return finish(self, outcome, tail)
 
     patch.setattr(JobRun, "_finish", hasty)
+
+
+def a_fork_from_what_was_never_confirmed(patch: MonkeyPatch) -> None:
+    """Whatever has been saved may be begun at."""
+
+    def any_note(self: ThreadHistory, thread: Thread, checkpoint_id: str, for_seconds: float = 0) -> StateNote | None:
+        notes = self._states.notes(thread.thread_id).values()
+        return next((note for note in notes if note.position.checkpoint_id == checkpoint_id), None)
+
+    patch.setattr(ThreadHistory, "find", any_note)
+
+
+def a_fork_hides_the_branch_it_left(patch: MonkeyPatch) -> None:
+    patch.setattr(turns, "_branches", lambda thread, job: ())
+
+
+def a_fork_from_what_was_rolled_back(patch: MonkeyPatch) -> None:
+    """A job that waited begins at what the one before it has saved, although that was taken back."""
+    patch.setattr(Worker, "_forks_from_nothing", lambda self, claim, request: False)

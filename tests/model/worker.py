@@ -6,8 +6,10 @@ steps whose values are drawn anew at every execution, so that a step run twice o
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -38,11 +40,13 @@ FAR = 1 << 60
 
 
 class State(NamedTuple):
-    """Steps completed, the value of the last of them, and the values of all steps of the conversation so far."""
+    """Steps completed, the value of the last of them, the values of all steps of the conversation so far, and the line
+    of checkpoints that led to it, its own the last."""
 
     steps: int = 0
     value: int = 0
     path: tuple[int, ...] = ()
+    line: tuple[str, ...] = ()
 
 
 class SteppedWriter:
@@ -105,6 +109,15 @@ class SteppedWriter:
         return self.buffer.tail
 
 
+class AtOnce(ThreadPoolExecutor):
+    """An executor that does on the spot what it is given."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
 class Checkpoints:
     """The saver, as far as it matters: saves are unconditional, and a read without an id gives the latest."""
 
@@ -112,11 +125,18 @@ class Checkpoints:
         self._threads: dict[str, list[tuple[str, State]]] = {}
         self._answers: dict[tuple[str, str], Any] = {}
         self._ids = itertools.count(1)
+        self.origins: dict[str, str] = {}
+        """Which job has saved each checkpoint."""
+        self.questions: set[str] = set()
+        """Checkpoints at which something was asked."""
 
-    def save(self, thread: str, state: State) -> str:
-        checkpoint_id = f"c{next(self._ids)}"
+    def save(self, thread: str, state: State) -> State:
+        """The state as it is saved, its checkpoint at the end of the line; ids sort by time, as LangGraph's do."""
+        checkpoint_id = f"c{next(self._ids):06}"
+        state = state._replace(line=(*state.line, checkpoint_id))
         self._threads.setdefault(thread, []).append((checkpoint_id, state))
-        return checkpoint_id
+        self.origins[checkpoint_id] = thread.rpartition(":")[0]
+        return state
 
     def load(self, configurable: dict[str, Any]) -> State:
         saved = self._threads[configurable["thread_id"]]
@@ -160,7 +180,11 @@ class ModelWorker:
         nothing: Any = None
         writer: Any = self.writer
         self._request: RunRequest = world.request_of(claim.job.job_id) or RunRequest()
-        self._graph_run = GraphRun(claim, self._request, Graphs(nothing, nothing), writer, logger=world.logger)
+        graphs = Graphs(nothing, nothing, states=world.forks.states)
+        self._graph_run = GraphRun(claim, self._request, graphs, writer, logger=world.logger)
+        self._records = self._graph_run._records
+        if self._records is not None:
+            self._records._storing = AtOnce(1)
         self.run = JobRun(
             claim,
             graph_run=self._graph_run,
@@ -178,7 +202,7 @@ class ModelWorker:
             logger=world.logger,
             clock=world.aws.clock,
         )
-        self._newest = ""
+        self._parent = self._graph_run._begins_at
         self._program = self._graph()
 
     @property
@@ -221,19 +245,19 @@ class ModelWorker:
         answer = None
         if self.claim.mark is not None:
             state = self._checkpoints.load(configurable)
+            self._resumed(config, state)
         elif start is not None:
             self._checkpoints.seed(start, configurable["thread_id"])
             before = self._checkpoints.load(configurable)
-            state = State(0, before.value, before.path)
+            state = before._replace(steps=0)
             if self._request.command is not None:
                 # It goes on within the very checkpoint that asked: nothing is saved before the first step is done.
                 (answer,) = self._request.command["resume"].values()
                 answer = self._checkpoints.answered(configurable["thread_id"], start.checkpoint_id, answer)
             else:
-                yield from self._save(config, state)
+                state = yield from self._save(config, state)
         else:
-            state = State()
-            yield from self._save(config, state)
+            state = yield from self._save(config, State())
         for step in range(state.steps, STEPS):
             self.at_boundary = False
             value = next(self._values)
@@ -245,26 +269,61 @@ class ModelWorker:
                 yield
             self.writer.append("update", data)
             yield
-            state = State(step + 1, value, (*state.path, value))
-            yield from self._save(config, state)
+            state = yield from self._save(config, State(step + 1, value, (*state.path, value), state.line))
             self.at_boundary = True
             yield
-        newest = self._newest or str(self._graph_run._begins_at)
-        outcome = completed(state.value)
-        if self._request.metadata.get("ask"):
-            outcome = interrupted(state.value, [{"id": interrupt_id(newest), "value": "?"}])
-        self.outcome = replace(outcome, position=Position(configurable["thread_id"], newest))
+        self.outcome = self._ended(configurable["thread_id"], state)
 
-    def _save(self, config: Any, state: State) -> Iterator[None]:
+    def _resumed(self, config: Any, state: State) -> None:
+        """LangGraph resumes on a copy of the checkpoint; the states go on from the checkpoint itself."""
+        if self._records is not None:
+            asyncio.run(self._records.begin())
+        copy = self._checkpoints.save(config["configurable"]["thread_id"], state)
+        self._parent = copy.line[-1]
+        self._graph_run._saved(config, self._parent)
+        self._graph_run._reached(_part(copy, "fork"))
+
+    def _ended(self, thread: str, state: State) -> Outcome:
+        """As `GraphRun` ends: what the last tasks have asked is stored with the state."""
+        run = self._graph_run
+        asks = bool(self._request.metadata.get("ask"))
+        found_over = self.claim.mark is not None and run._copied and not asks
+        newest = str(run._begins_at if found_over else run._newest or run._begins_at)
+        question = {"id": interrupt_id(newest), "value": "?"}
+        if asks:
+            self._checkpoints.questions.add(newest)
+        if self._records is not None:
+            ends = {_task(newest): {"interrupts": [question]}} if asks else {}
+            asyncio.run(self._records.ended(ends, well=not found_over))
+        outcome = interrupted(state.value, [question]) if asks else completed(state.value)
+        return replace(outcome, position=Position(thread, newest))
+
+    def _save(self, config: Any, state: State) -> Generator[None, None, State]:
         """A step's checkpoint: the save and the stream's word of it come in either order."""
-        marks = self._graph_run._marks
-        checkpoint_id = self._checkpoints.save(config["configurable"]["thread_id"], state)
-        self._newest = checkpoint_id
+        state = self._checkpoints.save(config["configurable"]["thread_id"], state)
+        under, self._parent = self._parent, state.line[-1]
+        config = {"configurable": {**config["configurable"], "checkpoint_id": under}}
         if state.value % 2:
-            marks.saved(config, checkpoint_id)
+            self._graph_run._saved(config, self._parent)
             yield
-            marks.reached(checkpoint_id, self.writer.last_seq)
+            self._graph_run._reached(_part(state))
         else:
-            marks.reached(checkpoint_id, self.writer.last_seq)
+            self._graph_run._reached(_part(state))
             yield
-            marks.saved(config, checkpoint_id)
+            self._graph_run._saved(config, self._parent)
+        return state
+
+
+def _task(checkpoint_id: str) -> str:
+    return f"task-{checkpoint_id}"
+
+
+def _part(state: State, source: str = "loop") -> dict[str, Any]:
+    """What the stream tells of a checkpoint."""
+    return {
+        "config": {"configurable": {"checkpoint_id": state.line[-1]}},
+        "values": {"path": list(state.path)},
+        "metadata": {"source": source},
+        "tasks": [{"id": _task(state.line[-1]), "name": "step"}],
+        "next": ["step"],
+    }

@@ -29,6 +29,7 @@ from graphjobs.reconcile.service import Reconciler, Stores
 from graphjobs.testing import MemoryQueue
 from graphjobs.worker.heartbeat import Stop
 from tests.model.conversation import Judge
+from tests.model.forks import Forks, answer_to
 from tests.model.history import judge
 from tests.model.trouble import Trouble, arm
 from tests.model.viewer import Viewer
@@ -70,7 +71,9 @@ class World:
         self.queue = JobQueue(self.sqs.client, "queue")
         self.threads = ThreadStore(self.faults.client, "jobs", aws.settings.thread_retention_seconds)
         self.transitions = transitions_of(self.faults.client, self.jobs, self.log, aws.clock, self.queue.announce)
-        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, aws.history, aws.clock)
+        self.forks = Forks(self)
+        history = self.forks.history
+        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, history, aws.clock)
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
         self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
         erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.states, aws.settings)
@@ -96,9 +99,8 @@ class World:
         self.requests.append((key, request))
         self.submit(len(self.requests) - 1)
 
-    def create_turn(self, number: int, kind: str, strategy: str, timeout: int, **more: Any) -> None:
+    def create_turn(self, thread_id: str, kind: str, strategy: str, timeout: int, **more: Any) -> None:
         """The next job of a thread: it says something, asks, or answers; its message may come before its turn."""
-        thread_id = THREADS[number // 6]
         members: dict[str, Any] = {"thread_id": thread_id, "multitask_strategy": strategy, "if_not_exists": "create"}
         members |= more
         if kind == "ask":
@@ -106,6 +108,8 @@ class World:
         elif kind == "answer":
             thread = self.storage.thread(thread_id)
             asked = (thread.interrupts if thread else ()) or self.asked[-1:]
+            if "checkpoint_id" in more:
+                asked = answer_to(more["checkpoint_id"])
             if asked:
                 members["command"] = {"resume": {asked[0]: next(self.values)}}
                 self.asked += asked[:1]
@@ -138,9 +142,13 @@ class World:
         """The same request once more finds the same job, whatever became of the earlier try."""
         key, request = self.requests[index]
         before = {job.job_id for job in self.storage.jobs()}
+        self.forks.looks()
         try:
             job, new = self.submission.submit(OWNER, request, key)
-        except (*GIVEN_UP, Problem):
+        except GIVEN_UP:
+            return
+        except Problem as problem:
+            self._wrong += self.forks.refused(request, problem)
             return
         if new and job.job_id in before:
             self._wrong.append("an old job was called new")
@@ -177,6 +185,8 @@ class World:
         with self.witness.acting(actor):
             try:
                 claim = self.claims.claim(message.job_id, model="offline")
+                if isinstance(claim, Claim) and self.forks.from_nothing(claim):
+                    return
             except GIVEN_UP:
                 self.memory.messages.append(message)
                 return
@@ -340,7 +350,7 @@ class World:
             self._check_tail(worker)
         assert not self.witness.violations, self.witness.violations
         assert not self._wrong, self._wrong
-        assert not (wrong := self.conversations.at_rest()), wrong
+        assert not (wrong := self.conversations.at_rest() + self.forks.at_rest()), wrong
         for job in self.storage.jobs():
             log = self.storage.log(job.job_id)
             if self._judged.get(job.job_id) != (job, len(log)):
@@ -361,4 +371,5 @@ class World:
                 viewer.read_to_the_end()
         self.reconcile()
         self.check()
+        assert not (wrong := self.forks.readable()), wrong
         assert all(thread.turn is None for thread in self.storage.threads()), "a thread is left with a turn"
