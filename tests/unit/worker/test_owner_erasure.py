@@ -179,7 +179,7 @@ def test_a_running_job_ends_as_cancelled_first(workers: Rig) -> None:
         seen.append(workers.row(job).status)
 
     HOOKS["plan-1"] = erasing
-    worker = workers.worker(durable_saver=True, watch_seconds=0.05)
+    worker = workers.worker(durable_saver=True)  # which looks after the erasure has
     worker.process(job)
     assert seen == [{job.job_id: "its worker has not let go of it yet"}, Status.CANCELLING]
     assert workers.events(job)[-1]["data"]["status"] == "cancelled"

@@ -78,16 +78,11 @@ def test_it_is_gone_for_everybody_at_once(workers: Rig) -> None:
 def test_a_running_job_ends_as_cancelled_and_those_that_wait_too(workers: Rig) -> None:
     talk = turns(workers, "talk", durable=True)
     first, waiting = talk.say("one"), talk.say("two")
-    seen = []
-
-    def deleted() -> None:
-        delete_thread(talk)
-        seen.append(workers.row(first).status)
-
-    HOOKS["answer"] = deleted
+    HOOKS["answer"] = lambda: delete_thread(talk)
     worker = workers.worker(durable_saver=True, watch_seconds=0.05)
     worker.process(first)
-    assert seen == [Status.CANCELLING]
+    ended = next(line for line in worker.logged if line["message"] == "finished")
+    assert (ended["job_id"], ended["status"]) == (first.job_id, "cancelled"), "its worker was asked, and has ended it"
     assert workers.row(first).status is Status.CANCELLED
     assert workers.events(first)[-1]["data"]["status"] == "cancelled"
     assert workers.row(waiting).status is Status.CANCELLING
