@@ -27,12 +27,12 @@ from graphjobs.aws.checkpoint_table import CheckpointTable
 from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.settings import Settings
 from graphjobs.worker.checkpoint_store import CheckpointStore
-from graphjobs.worker.run_checkpoints import Run, RunCheckpoints, keep_all
+from graphjobs.worker.run_checkpoints import Run, RunCheckpoints
 from graphjobs.worker.serde import project_serializer
 from graphjobs.worker.snapshot import add_writes, config_of, restore, take, taken_writes
 from graphjobs.worker.unsaveable import naming
 
-__all__ = ["ConfirmingSaver", "Run", "Saved", "checkpoint_saver", "keep_all"]
+__all__ = ["ConfirmingSaver", "Run", "Saved", "checkpoint_saver"]
 
 Saved = Callable[[RunnableConfig, str], None]
 

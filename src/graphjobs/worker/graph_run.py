@@ -20,7 +20,6 @@ from graphjobs.core.outcome import Outcome
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.thread import Position
 from graphjobs.worker.checkpoints import Run as SaverRun
-from graphjobs.worker.checkpoints import keep_all
 from graphjobs.worker.factory import FactoryCall
 from graphjobs.worker.failure import failed
 from graphjobs.worker.graph_input import InputInvalid, graph_input
@@ -273,9 +272,9 @@ class GraphRun:
         return {**self._run_config, "configurable": configurable}
 
     @property
-    def _retention(self) -> Callable[[str], bool]:
+    def _retention(self) -> Callable[[str], bool] | None:
         """Of a job without a thread, only what its log may name is ever gone on from."""
-        return self._writer.may_name if self._claim.job.thread_id is None else keep_all
+        return self._writer.may_name if self._claim.job.thread_id is None else None
 
 
 def _nodes(names: tuple[str, ...] | Literal["*"]) -> Any:

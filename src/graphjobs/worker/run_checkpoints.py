@@ -29,11 +29,6 @@ Name = tuple[str, str]
 """Namespace and id of a checkpoint."""
 
 
-def keep_all(checkpoint_id: str) -> bool:
-    """Retention of a thread whose history may be asked for: every checkpoint of the outermost graph stays."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run on a checkpoint thread.
@@ -44,13 +39,14 @@ class Run:
             all runs of the conversation, each of which has a checkpoint thread of its own.
         resumed_at: the id of the checkpoint that it resumes from; "" if it begins the thread.
         is_needed: the retention: tells by its id whether somebody may still go on from a checkpoint. Others may
-            make room for new ones. No means no for ever.
+            make room for new ones. No means no for ever. None: every checkpoint of the outermost graph stays, as on
+            a thread whose history may be asked for.
     """
 
     thread: str
     known_as: str
     resumed_at: str
-    is_needed: Callable[[str], bool] = keep_all
+    is_needed: Callable[[str], bool] | None = None
 
 
 class CheckpointLost(LookupError):
@@ -241,9 +237,10 @@ class RunCheckpoints:
 
     def _free_key(self, snapshot: Snapshot) -> str:
         """The key of an older checkpoint that nobody can go on from any more: to overwrite it costs nothing."""
-        if snapshot.needs_ancestors or NS_END in snapshot.namespace:
+        is_needed = self.run.is_needed
+        if is_needed is None or snapshot.needs_ancestors or NS_END in snapshot.namespace:
             return own_key(snapshot)
-        needed = [each for each in self._places.values() if self.run.is_needed(each.snapshot.checkpoint_id)]
+        needed = [each for each in self._places.values() if is_needed(each.snapshot.checkpoint_id)]
         free = {key for key, each in self._places.items() if each.snapshot.namespace == snapshot.namespace}
         for each in (*needed, *self._stored.values()):
             free -= {each.key, *each.needs}
