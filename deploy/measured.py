@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from deploy.steps import Failed, say
+from graphjobs.admin.deployment import functions_of
 
 DAY_SECONDS: Final = 86_400
 
@@ -22,7 +23,7 @@ class Limit:
     """A figure of Lambda's reports and what it must stay under; the largest of a day counts.
 
     Attributes:
-        function: the function, by the name of its construct.
+        function: its name in the manifest.
         metric: of ``record.metrics``.
         needed: whether there must be one, as there is after the acceptance tests.
     """
@@ -34,9 +35,9 @@ class Limit:
     needed: bool = True
 
 
-VIEWER_MEMORY: Final = Limit("memory of a viewer, MB", "Stream", "maxMemoryUsedMB", 200)
-INIT: Final = Limit("init phase of the worker, ms", "Worker", "initDurationMs", 5_000, needed=False)
-RESTORE: Final = Limit("restore of the worker by SnapStart, ms", "Worker", "restoreDurationMs", 1_500, needed=False)
+VIEWER_MEMORY: Final = Limit("memory of a viewer, MB", "stream", "maxMemoryUsedMB", 200)
+INIT: Final = Limit("init phase of the worker, ms", "worker", "initDurationMs", 5_000, needed=False)
+RESTORE: Final = Limit("restore of the worker by SnapStart, ms", "worker", "restoreDurationMs", 1_500, needed=False)
 POLICY_CHARACTERS: Final = 5_120
 """Of one resource policy of CloudWatch Logs, to which each log group that a service delivers to is added."""
 
@@ -83,14 +84,10 @@ def _figures(client: Callable[[str], Any], stack: str, limit: Limit, since: int)
 
 
 def _log_group(client: Callable[[str], Any], stack: str, function: str) -> str:
-    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    for page in pages:
-        for each in page["StackResourceSummaries"]:
-            name = each["LogicalResourceId"]
-            if each["ResourceType"] == "AWS::Lambda::Function" and name.startswith(f"Functions{function}Function"):
-                found = client("lambda").get_function_configuration(FunctionName=each["PhysicalResourceId"])
-                return str(found["LoggingConfig"]["LogGroup"])
-    raise Failed(f"{stack} has no function {function}: is it one of graphjobs?")
+    name = functions_of(client("cloudformation"), stack).get(function)
+    if name is None:
+        raise Failed(f"{stack} has no function {function.capitalize()}: is it one of graphjobs?")
+    return str(client("lambda").get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"])
 
 
 def _policies(logs: Any) -> bool:

@@ -17,6 +17,7 @@ from deploy.ministack import ACCOUNT, REGION, MiniStack, installed
 from deploy.steps import ROOT, say, step
 from deploy.stream import StreamProcess
 from deploy.users import temporary_users
+from graphjobs.admin.deployment import functions_of
 from graphjobs.core.manifest import FUNCTIONS
 
 
@@ -47,22 +48,9 @@ class Deployment:
 
     def functions(self) -> dict[str, str]:
         """The functions' names in AWS by their names in the manifest."""
-        deployed = {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for page in self.emulator.client("cloudformation")
-            .get_paginator("list_stack_resources")
-            .paginate(StackName=STACK)
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == "AWS::Lambda::Function"
-        }
-        found = {}
+        found = functions_of(self.emulator.client("cloudformation"), STACK)
         for function, spec in FUNCTIONS.items():
-            prefix = "Functions" + "".join(part.capitalize() for part in function.split("_")) + "Function"
-            physical = next((name for logical, name in deployed.items() if logical.startswith(prefix)), None)
-            if physical is None and spec.optional:
-                continue
-            assert physical is not None, f"{function} is not deployed"
-            found[function] = physical
+            assert function in found or spec.optional, f"{function} is not deployed"
         return found
 
     def roles(self) -> dict[str, str]:

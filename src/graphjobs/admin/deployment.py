@@ -74,7 +74,7 @@ def of_stack(stack: str) -> dict[str, str]:
         ConfigurationError: the stack has no worker, or its variables are not to be read.
         ClientError, BotoCoreError: as CloudFormation or Lambda answer.
     """
-    name = functions_of(stack).get(WORKER.name)
+    name = functions_of(clients.cloudformation(), stack).get(WORKER.name)
     if name is None:
         raise ConfigurationError(f"The stack {stack} has no worker: it is no deployment of graphjobs.")
     answer = clients.lambda_().get_function_configuration(FunctionName=name, Qualifier=ALIAS)
@@ -84,9 +84,9 @@ def of_stack(stack: str) -> dict[str, str]:
     return dict(environment.get("Variables", {}))
 
 
-def functions_of(stack: str) -> dict[str, str]:
-    """The stack's functions: their names in AWS by their names in the manifest."""
-    pages = clients.cloudformation().get_paginator("list_stack_resources").paginate(StackName=stack)
+def functions_of(cloudformation: Any, stack: str) -> dict[str, str]:
+    """The stack's functions, as far as it has them: their names in AWS by their names in the manifest."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     resources = [each for page in pages for each in page["StackResourceSummaries"] if each["ResourceType"] == FUNCTION]
     found = {}
     for name in FUNCTIONS:
