@@ -46,6 +46,16 @@ class Operator:
         document = operator_policy(STACK)
         for statement in document["Statement"]:
             statement["Action"] = [each for each in statement["Action"] if each != action]
+        self._may(document)
+
+    def may_only(self, *statements: str) -> None:
+        """Give the role these statements of the documented policy, by their names."""
+        document = operator_policy(STACK)
+        document["Statement"] = [each for each in document["Statement"] if each["Sid"] in statements]
+        self._may(document)
+
+    def _may(self, document: dict[str, Any]) -> None:
+        for statement in document["Statement"]:
             # CloudFormation names a log group after its stack; the emulator puts the stack's name into a path.
             if "logs:FilterLogEvents" in statement["Action"]:
                 statement["Resource"].append(f"arn:aws:logs:*:*:log-group:/aws/cloudformation/{STACK}/*")
