@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.graphs.fan_out import builder
 from benchmarks.instance import instance
-from benchmarks.measure import Series, table
+from benchmarks.measure import in_turns
 from graphjobs.client.client import Client
 
 BRANCHES = 1_000
@@ -51,17 +51,12 @@ def bare_seconds(*, checkpoints: bool) -> float:
 def main() -> None:
     """Print the table."""
     with instance() as here, here.client() as client:
-        turns = [
-            [job_seconds(client), bare_seconds(checkpoints=True), bare_seconds(checkpoints=False)]
-            for _ in range(RUNS + 1)
-        ][1:]
-    names = ["job on the emulator", "bare astream, checkpoints in memory", "bare astream, no checkpoints"]
-    rows = []
-    for name, took in zip(names, zip(*turns, strict=True), strict=True):
-        ratio = Series.of(turn[0] / seconds for turn, seconds in zip(turns, took, strict=True))
-        rows.append([name, Series.of(took).p50, ratio.p50])
-    header = ["run", "seconds", "job / this"]
-    print(table(f"{BRANCHES} branches of one step by Send (median of {RUNS})", header, rows))
+        runs = {
+            "job on the emulator": lambda: job_seconds(client),
+            "bare astream, checkpoints in memory": lambda: bare_seconds(checkpoints=True),
+            "bare astream, no checkpoints": lambda: bare_seconds(checkpoints=False),
+        }
+        print(in_turns(f"{BRANCHES} branches of one step by Send", "job", runs, RUNS))
 
 
 if __name__ == "__main__":

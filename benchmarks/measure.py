@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -35,6 +35,19 @@ class Series:
     def p99(self) -> float:
         """The 99th percentile."""
         return self.percentile(99)
+
+
+def in_turns(title: str, ours: str, runs: Mapping[str, Callable[[], float]], times: int) -> str:
+    """A table of the medians of `runs`, each of which returns its seconds, run in turns after one turn to warm up.
+
+    The first of `runs` is ours, called `ours` in the header of its ratio to the others.
+    """
+    turns = [[run() for run in runs.values()] for _ in range(times + 1)][1:]
+    rows = []
+    for name, took in zip(runs, zip(*turns, strict=True), strict=True):
+        ratio = Series.of(turn[0] / seconds for turn, seconds in zip(turns, took, strict=True))
+        rows.append([name, Series.of(took).p50, ratio.p50])
+    return table(f"{title} (median of {times})", ["run", "seconds", f"{ours} / this"], rows)
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

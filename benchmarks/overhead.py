@@ -14,7 +14,7 @@ from typing import Any, cast
 from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.graphs.work import builder, graph
-from benchmarks.measure import Series, table
+from benchmarks.measure import in_turns
 from graphjobs.aws.claims import Claim
 from graphjobs.core.event import METADATA, Event
 from graphjobs.core.job import Job, Status, new_job_id
@@ -102,13 +102,7 @@ def main() -> None:
         f"bare astream, {'+'.join(modes)}": lambda: bare_seconds(modes),
         "the same with checkpoints in memory": lambda: bare_seconds(modes, durable=True),
     }
-    turns = [[run() for run in runs.values()] for _ in range(RUNS + 1)][1:]
-    rows = []
-    for name, took in zip(runs, zip(*turns, strict=True), strict=True):
-        ratio = Series.of(turn[0] / seconds for turn, seconds in zip(turns, took, strict=True))
-        rows.append([name, Series.of(took).p50, ratio.p50])
-    header = ["run", "seconds", "worker / this"]
-    print(table(f"Worker overhead, {EVENTS} events without a pause (median of {RUNS})", header, rows))
+    print(in_turns(f"Worker overhead, {EVENTS} events without a pause", "worker", runs, RUNS))
 
 
 if __name__ == "__main__":
