@@ -114,10 +114,7 @@ def ended(thread: Thread, job: Job, outcome: Outcome) -> tuple[Thread, Turn | No
     """The thread after the end of `job` (its row before it), and who has the turn then, if somebody is waiting."""
     if job.job_id != thread.turn:
         return replace(thread, waiting=tuple(each for each in thread.waiting if each != job.job_id)), None
-    after = thread if job.rollback else _moved(thread, job, outcome)
-    following = after.waiting[0] if after.waiting else None
-    turn = Turn(following, after.head) if following else None
-    return replace(after, turn=following, waiting=after.waiting[1:]), turn
+    return _handed_on(thread if job.rollback else _moved(thread, job, outcome))
 
 
 def without(thread: Thread, gone: Collection[str]) -> tuple[Thread, Turn | None]:
@@ -125,12 +122,15 @@ def without(thread: Thread, gone: Collection[str]) -> tuple[Thread, Turn | None]
 
     A row that has not ended goes with its time to live where nothing could end it for that long.
     """
-    waiting = tuple(each for each in thread.waiting if each not in gone)
-    if thread.turn not in gone:
-        return replace(thread, waiting=waiting), None
-    following = waiting[0] if waiting else None
+    after = replace(thread, waiting=tuple(each for each in thread.waiting if each not in gone))
+    return _handed_on(after) if thread.turn in gone else (after, None)
+
+
+def _handed_on(thread: Thread) -> tuple[Thread, Turn | None]:
+    """The thread with the turn at whoever has waited longest, if anybody waits."""
+    following = thread.waiting[0] if thread.waiting else None
     turn = Turn(following, thread.head) if following else None
-    return replace(thread, turn=following, waiting=waiting[1:]), turn
+    return replace(thread, turn=following, waiting=thread.waiting[1:]), turn
 
 
 def _moved(thread: Thread, job: Job, outcome: Outcome) -> Thread:
