@@ -18,6 +18,8 @@ SETTINGS = {
     "GRAPHJOBS_STREAM_HEARTBEAT_SECONDS": "0.5",
     "GRAPHJOBS_RECONCILE_SECONDS": "1",
     "GRAPHJOBS_ERROR_DETAIL": "class",  # as deployed
+    "GRAPHJOBS_ADMIN_CLAIM": "scope",
+    "GRAPHJOBS_ADMIN_VALUE": "graphjobs/admin",
 }
 """Lease, watch and flush times are the defaults: those are what is promised."""
 

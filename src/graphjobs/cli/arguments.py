@@ -120,6 +120,7 @@ def argument_parser() -> ArgumentParser:
     listing.add_argument("--status", help="only jobs of this status")
     listing.add_argument("--limit", type=positive, metavar="N", help="at most so many (default: the service's, 20)")
     listing.add_argument("--cursor", help="where the page before ended")
+    listing.add_argument("--owner", metavar="SUBJECT", help="administrators only: the jobs of this user")
     listing.set_defaults(command="list_jobs")
 
     thread = verbs.add_parser("thread", help="show the state of a conversation", parents=[target])

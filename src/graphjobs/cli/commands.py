@@ -1,8 +1,9 @@
 """The commands that call a service: each takes a client and its arguments, prints, and gives an exit code."""
 
 import json
+import shlex
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -13,7 +14,7 @@ from graphjobs.cli.job_view import job_text, table_text
 from graphjobs.cli.notices import Notices
 from graphjobs.cli.state_view import history_text, state_text
 from graphjobs.cli.terminal import INTERRUPTED, program, say
-from graphjobs.client.answers import Accepted, JobOptions, JobStatus, JobSummary
+from graphjobs.client.answers import Accepted, JobOptions, JobStatus
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
 from graphjobs.core.event import DONE
@@ -101,10 +102,11 @@ def cancel(client: Client, args: Namespace, notices: Notices) -> int:
 
 def delete(client: Client, args: Namespace, notices: Notices) -> int:
     """Delete a job."""
-    return _said(args, client.delete(args.job_id), f"{args.job_id} deleted")
+    job = client.delete(args.job_id) or {"job_id": args.job_id}
+    return _said(args, job, f"{args.job_id} deleted")
 
 
-def _said(args: Namespace, job: JobSummary, text: str) -> int:
+def _said(args: Namespace, job: Mapping[str, Any], text: str) -> int:
     if args.json:
         _print_json(job)
     else:
@@ -123,14 +125,16 @@ def revoke(client: Client, args: Namespace, notices: Notices) -> int:
 
 
 def list_jobs(client: Client, args: Namespace, notices: Notices) -> int:
-    """Show the caller's jobs, newest first, one page of them."""
-    page = client.list(status=args.status, limit=args.limit, cursor=args.cursor)
+    """Show the caller's jobs, or those of ``--owner``, newest first, one page of them."""
+    page = client.list(status=args.status, limit=args.limit, cursor=args.cursor, owner=args.owner)
     if args.json:
         _print_json(page)
         return 0
     print(table_text(page.get("jobs", []), datetime.now(UTC)))
     if page.get("next_cursor"):
-        say(f"More with: {program()} list --cursor {page['next_cursor']}")
+        same = [("--status", args.status), ("--limit", args.limit), ("--owner", args.owner)]
+        given = [f"{name} {shlex.quote(str(value))} " for name, value in same if value is not None]
+        say(f"More with: {program()} list {''.join(given)}--cursor {page['next_cursor']}")
     return 0
 
 

@@ -145,14 +145,21 @@ class AsyncClient:
         """See `Client.delete_thread`."""
         await self._call(calls.delete_thread(thread_id), NoneType)
 
-    async def delete(self, job_id: str) -> JobSummary:
+    async def delete(self, job_id: str) -> JobSummary | None:
         """See `Client.delete`."""
-        answer: JobSummary = await self._call(calls.delete(job_id))
+        answer: JobSummary | None = await self._call(calls.delete(job_id))
         return answer
 
-    async def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> JobList:
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        owner: str | None = None,
+    ) -> JobList:
         """See `Client.list`."""
-        answer: JobList = await self._call(calls.list_jobs(status, limit, cursor))
+        answer: JobList = await self._call(calls.list_jobs(status, limit, cursor, owner))
         return answer
 
     async def stream_ticket(self, job_id: str) -> StreamTicket:
@@ -197,7 +204,7 @@ class AsyncClient:
                         await response.aread()
                     return json_of(response, kind)
             except (ApiError, ServiceUnreachable) as error:
-                if deleted_before(call, kind, error, failures):
+                if deleted_before(call, error, failures):
                     return None
                 wait = failures.wait(error)
             await self._sleep(wait)

@@ -12,13 +12,18 @@ from graphjobs.client.errors import ConfigurationError, ContractViolation
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request; `path` begins at the service's base URL."""
+    """One request; `path` begins at the service's base URL.
+
+    Attributes:
+        deletes: afterwards what it names is gone, so that a 404 says that it has been done, if it may have been.
+    """
 
     method: str
     path: str
     json: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    deletes: bool = False
 
 
 def submit(query: str | None, idempotency_key: str | None, options: JobOptions) -> Call:
@@ -42,12 +47,13 @@ def cancel(job_id: str) -> Call:
 
 def delete(job_id: str) -> Call:
     """``DELETE /jobs/{job_id}``."""
-    return Call("DELETE", f"/jobs/{_segment(job_id)}")
+    return Call("DELETE", f"/jobs/{_segment(job_id)}", deletes=True)
 
 
-def list_jobs(status: str | None, limit: int | None, cursor: str | None) -> Call:
+def list_jobs(status: str | None, limit: int | None, cursor: str | None, owner: str | None) -> Call:
     """``GET /jobs``."""
-    return Call("GET", "/jobs", params=_given({"status": status, "limit": limit, "cursor": cursor}))
+    asked = {"status": status, "limit": limit, "cursor": cursor, "owner": owner}
+    return Call("GET", "/jobs", params=_given(asked))
 
 
 def thread(thread_id: str) -> Call:
@@ -75,7 +81,7 @@ def update_state(
 
 def delete_thread(thread_id: str) -> Call:
     """``DELETE /threads/{thread_id}``."""
-    return Call("DELETE", f"/threads/{_segment(thread_id)}")
+    return Call("DELETE", f"/threads/{_segment(thread_id)}", deletes=True)
 
 
 def history(thread_id: str, limit: int | None, before: str | None) -> Call:

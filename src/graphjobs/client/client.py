@@ -194,17 +194,31 @@ class Client:
         """
         self._call(calls.delete_thread(thread_id), NoneType)
 
-    def delete(self, job_id: str) -> JobSummary:
+    def delete(self, job_id: str) -> JobSummary | None:
         """Delete the job and all that is kept of it; one that still runs is ended first.
 
         It is gone for everybody at once, and erased by the service within about a minute of its end.
+
+        Returns:
+            The job as it was; None if it is gone when the call is tried again, since an earlier try has deleted it.
         """
-        answer: JobSummary = self._call(calls.delete(job_id))
+        answer: JobSummary | None = self._call(calls.delete(job_id))
         return answer
 
-    def list(self, *, status: str | None = None, limit: int | None = None, cursor: str | None = None) -> JobList:
-        """One page of the caller's jobs, newest first."""
-        answer: JobList = self._call(calls.list_jobs(status, limit, cursor))
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        owner: str | None = None,
+    ) -> JobList:
+        """One page of the caller's jobs, newest first; with `owner`, of the jobs of this subject.
+
+        Raises:
+            ApiError: 404 ``owner_not_found`` for an `owner` other than the caller, who is no administrator.
+        """
+        answer: JobList = self._call(calls.list_jobs(status, limit, cursor, owner))
         return answer
 
     def stream_ticket(self, job_id: str) -> StreamTicket:
@@ -260,7 +274,7 @@ class Client:
                         response.read()
                     return json_of(response, kind)
             except (ApiError, ServiceUnreachable) as error:
-                if deleted_before(call, kind, error, failures):
+                if deleted_before(call, error, failures):
                     return None
                 wait = failures.wait(error)
             self._sleep(wait)

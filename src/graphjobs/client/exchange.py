@@ -98,10 +98,10 @@ def json_of(response: httpx.Response, kind: type) -> Any:
     return members
 
 
-def deleted_before(call: Call, kind: type, error: GraphjobsError, failures: Failures) -> bool:
-    """A try that failed has deleted it all the same: it is gone, and there is nothing else to answer."""
+def deleted_before(call: Call, error: GraphjobsError, failures: Failures) -> bool:
+    """What `call` deletes is gone, and an earlier try, whose answer was lost, may have done that: it counts as done."""
     gone = isinstance(error, ApiError) and error.status == 404
-    return gone and failures.begun and call.method == "DELETE" and kind is NoneType
+    return gone and call.deletes and failures.maybe_done
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from graphjobs.client.errors import GraphjobsError
+from graphjobs.client.errors import ApiError, GraphjobsError
 
 OnRetry = Callable[[GraphjobsError, int], None]
 """Told of a failure that will be tried again, and how many there have been in a row."""
@@ -44,15 +44,16 @@ class Failures:
         self._policy = policy
         self._on_retry = on_retry
         self._count = 0
+        self._maybe_done = False
 
     def clear(self) -> None:
         """There was progress: the next failure is the first again."""
         self._count = 0
 
     @property
-    def begun(self) -> bool:
-        """There was one."""
-        return self._count > 0
+    def maybe_done(self) -> bool:
+        """One of them may have done what was asked: there was no answer, or one that does not say."""
+        return self._maybe_done
 
     def wait(self, error: GraphjobsError, at_least: float = 0.0) -> float:
         """Seconds to wait before the next try.
@@ -61,6 +62,7 @@ class Failures:
             GraphjobsError: `error` itself, if it is not worth another try.
         """
         self._count += 1
+        self._maybe_done |= not isinstance(error, ApiError) or error.status >= 500
         if not error.retryable or self._count >= self._policy.max_failures:
             raise error
         if self._on_retry is not None:

@@ -1,6 +1,7 @@
 """The command line as a person or a script sees it: what is printed where, and the exit code."""
 
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -125,8 +126,25 @@ def test_list_is_a_table_and_names_the_next_page(service: Service, capsys: Captu
         ["job_id", "status", "graph", "age", "took"],
         [JOB_ID, "completed", "chat", "-", "-"],
     ]
-    assert err == "More with: graphjobs list --cursor more\n"
+    assert err == "More with: graphjobs list --status completed --limit 1 --cursor more\n"
     assert service.requests[0].path == "/jobs?status=completed&limit=1&cursor=c"
+
+
+def test_the_next_page_is_one_of_the_same_list(capsys: Capture, service: Service) -> None:
+    assert main(["list", "--owner", "auth0|ann", "--status", "failed", "--limit", "5"]) == 0
+    again = "graphjobs list --status failed --limit 5 --owner 'auth0|ann' --cursor more"
+    assert capsys.readouterr().err == f"More with: {again}\n"
+    assert main(shlex.split(again)[1:]) == 0
+    assert service.requests[1].path == "/jobs?status=failed&limit=5&cursor=more&owner=auth0%7Cann"
+
+
+def test_a_job_that_was_deleted_by_a_try_without_an_answer_is_said_to_be_deleted(
+    capsys: Capture, service: Service
+) -> None:
+    gone = [Answer(503), problem(404, "job_not_found", "There is no such job.")]
+    service.script(f"/jobs/{JOB_ID}", *gone, *gone)
+    assert main(["delete", JOB_ID]) == main(["delete", JOB_ID, "--json"]) == 0
+    assert capsys.readouterr().out == f'{JOB_ID} deleted\n{{"job_id": "{JOB_ID}"}}\n'
 
 
 @pytest.mark.parametrize(

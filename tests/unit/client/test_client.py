@@ -96,7 +96,50 @@ def test_the_other_calls(client_of: Clients, service: Service) -> None:
     assert client.stream_ticket(JOB_ID)["stream_url"].endswith("?ticket=secret")
     assert service.requests[2].path == "/jobs?status=completed&limit=5"
     assert client.revoke_tickets(JOB_ID) == {"job_id": JOB_ID, "tickets_revoked": 1}
-    assert client.delete(JOB_ID)["status"] == "completed"
+    deleted = client.delete(JOB_ID)
+    assert deleted and deleted["status"] == "completed"
+
+
+def test_an_administrator_lists_the_jobs_of_an_owner(client_of: Clients, service: Service) -> None:
+    assert client_of().list(owner="auth0|ann", cursor="more")["next_cursor"] == "more"
+    assert service.requests[0].path == "/jobs?cursor=more&owner=auth0%7Cann"
+
+
+NO_SUCH_JOB = problem(404, "job_not_found", "There is no such job.")
+LOST = [
+    Answer(202, b'{"job_id', cut=True),
+    problem(503, "temporarily_unavailable", "Try again."),
+    answer_json({"message": "Internal Server Error"}, 500),
+]
+
+
+@pytest.mark.parametrize("lost", LOST, ids=["cut", "503", "500"])
+def test_a_job_that_is_gone_when_its_deletion_is_tried_again_is_deleted(
+    client_of: Clients, service: Service, lost: Answer
+) -> None:
+    """Given an answer that says nothing of what was done, when the next one is 404, then that is what was asked for."""
+    service.script(f"/jobs/{JOB_ID}", lost, NO_SUCH_JOB)
+    assert client_of().delete(JOB_ID) is None
+    assert [(seen.method, seen.path) for seen in service.requests] == [("DELETE", f"/jobs/{JOB_ID}")] * 2
+
+
+@pytest.mark.parametrize(
+    "before",
+    [[], [answer_json({"message": "Too Many Requests"}, 429)]],
+    ids=["at-once", "after-429"],
+)
+def test_a_job_that_never_was_is_not_deleted(client_of: Clients, service: Service, before: list[Answer]) -> None:
+    service.script(f"/jobs/{JOB_ID}", *before, NO_SUCH_JOB)
+    with pytest.raises(ApiError) as refused:
+        client_of().delete(JOB_ID)
+    assert refused.value.code == "job_not_found"
+
+
+def test_tickets_of_a_job_that_is_gone_are_not_said_to_be_revoked(client_of: Clients, service: Service) -> None:
+    """A 404 at a second try is what a deletion asks for, and no other call."""
+    service.script(f"/jobs/{JOB_ID}/stream-ticket", LOST[0], NO_SUCH_JOB)
+    with pytest.raises(ApiError):
+        client_of().revoke_tickets(JOB_ID)
 
 
 def test_a_strange_job_id_stays_one_path_segment(client_of: Clients, service: Service) -> None:
