@@ -67,6 +67,11 @@ def argument_parser() -> ArgumentParser:
     submit.add_argument("--input", type=json_object, metavar="JSON", help="the graph's input, a JSON object")
     submit.add_argument("--thread", metavar="THREAD_ID", help="the next turn of this conversation")
     submit.add_argument(
+        "--if-not-exists",
+        choices=("create", "reject"),
+        help="if there is no such conversation (default: reject)",
+    )
+    submit.add_argument(
         "--resume", type=resumed, metavar="ANSWER", help="answer what the thread's last job asked: JSON, else a text"
     )
     submit.add_argument(
@@ -79,14 +84,6 @@ def argument_parser() -> ArgumentParser:
         choices=get_args(Strategy),
         help="if the thread is busy (default: enqueue)",
     )
-    submit.add_argument("--after-seconds", type=natural, metavar="N", help="begin no sooner than this")
-    for when in ("before", "after"):
-        submit.add_argument(
-            f"--interrupt-{when}",
-            action="append",
-            metavar="NODE",
-            help=f"stop {when} this node; may be repeated, * for all",
-        )
     submit.set_defaults(command="submit", parser=submit)
 
     answer = verbs.add_parser("answer", help="answer what a job asks", parents=[target, run])
@@ -186,6 +183,23 @@ def _run_options() -> ArgumentParser:
         help='LangGraph\'s config of the run, such as {"configurable": {...}}',
     )
     options.add_argument("--metadata", type=json_object, metavar="JSON", help="kept with the job")
+    options.add_argument(
+        "--update", type=json_object, metavar="JSON", help="a change of the state to begin with, as a node returns it"
+    )
+    options.add_argument("--goto", action="append", metavar="NODE", help="go on at this node; may be repeated")
+    options.add_argument("--after-seconds", type=natural, metavar="N", help="begin no sooner than this")
+    for when in ("before", "after"):
+        options.add_argument(
+            f"--interrupt-{when}",
+            action="append",
+            metavar="NODE",
+            help=f"stop {when} this node; may be repeated, * for all",
+        )
+    options.add_argument(
+        "--durability",
+        choices=("sync", "exit"),
+        help="when the state is saved: after each step, or at the end alone (default: sync)",
+    )
     options.add_argument(
         "--timeout-seconds",
         type=positive,

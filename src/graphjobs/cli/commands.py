@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from graphjobs.cli.answer_hint import answer_hint
+from graphjobs.cli.arguments import Answer
 from graphjobs.cli.event_view import EventView, JsonLines, Readable
 from graphjobs.cli.job_view import job_text, table_text
 from graphjobs.cli.notices import Notices
 from graphjobs.cli.state_view import history_text, state_text
 from graphjobs.cli.terminal import INTERRUPTED, program, say
 from graphjobs.client.answers import Accepted, JobOptions, JobStatus
+from graphjobs.client.answers import Command as LangGraphCommand
 from graphjobs.client.client import Client
 from graphjobs.client.errors import GraphjobsError
 from graphjobs.core.event import DONE
@@ -32,12 +34,10 @@ def submit(client: Client, args: Namespace, notices: Notices) -> int:
         "graph": args.graph,
         "input": args.input,
         "thread_id": args.thread,
-        "command": None if args.resume is None else {"resume": args.resume.value},
+        "if_not_exists": args.if_not_exists,
+        "command": _command(args, args.resume),
         "checkpoint_id": args.checkpoint,
         "multitask_strategy": args.multitask_strategy,
-        "after_seconds": args.after_seconds,
-        "interrupt_before": _nodes(args.interrupt_before),
-        "interrupt_after": _nodes(args.interrupt_after),
     }
     job = client.submit(args.query, idempotency_key=args.idempotency_key, **options)
     return _submitted(client, job, args, notices)
@@ -62,7 +62,24 @@ def _run_options(args: Namespace) -> JobOptions:
         "config": args.config,
         "metadata": args.metadata,
         "timeout_seconds": args.timeout_seconds,
+        "command": _command(args),
+        "after_seconds": args.after_seconds,
+        "interrupt_before": _nodes(args.interrupt_before),
+        "interrupt_after": _nodes(args.interrupt_after),
+        "durability": args.durability,
     }
+
+
+def _command(args: Namespace, answer: Answer | None = None) -> LangGraphCommand | None:
+    """LangGraph's command of the options, if there is any."""
+    command: LangGraphCommand = {}
+    if answer is not None:
+        command["resume"] = answer.value
+    if args.update is not None:
+        command["update"] = args.update
+    if args.goto:
+        command["goto"] = args.goto[0] if len(args.goto) == 1 else args.goto
+    return command or None
 
 
 def _nodes(names: list[str] | None) -> list[str] | Literal["*"] | None:

@@ -54,8 +54,9 @@ def _run(argv: list[str]) -> int:
         return 0
     if args.verb == "install":
         return _install(args)
-    if args.verb == "submit" and all(each is None for each in (args.query, args.input, args.resume, args.thread)):
-        args.parser.error("give a question, --input, --resume or --thread")
+    goes_on = ("query", "input", "resume", "thread", "update", "goto")
+    if args.verb == "submit" and all(getattr(args, name) is None for name in goes_on):
+        args.parser.error("give a question, --input, --resume, --update, --goto or --thread")
     if args.verb == "update" and args.values is None and args.as_node is None:
         args.parser.error("give --as-node with null")
     return _call(args)

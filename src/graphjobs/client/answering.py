@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from graphjobs.client.answers import JobOptions, JobStatus
+from graphjobs.client.answers import Command, JobOptions, JobStatus
 from graphjobs.client.errors import CannotAnswer
 
 INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -13,12 +13,16 @@ def answering(job: JobStatus, value: Any, interrupt_id: str | None, options: Job
     """The members of the job that gives `value` to what `job` asks; `options` are its others.
 
     `value` is for the question `interrupt_id`, else for the only one. ``{interrupt_id: value}`` answers several.
+    A `command` among the options may change the state, or say where to go, beside the answer.
 
     Raises:
         CannotAnswer: the job asks nothing, or not this, or it is not said for which question the answer is.
     """
-    resume = _resume(job, value, interrupt_id)
-    turn: JobOptions = {"graph": job["graph"], "thread_id": job["thread_id"], "command": {"resume": resume}}
+    beside: Command = options.get("command") or {}
+    if "resume" in beside:
+        raise CannotAnswer("Give the answer as the value: the command beside it must not have a resume of its own.")
+    command: Command = {**beside, "resume": _resume(job, value, interrupt_id)}
+    turn: JobOptions = {"graph": job["graph"], "thread_id": job["thread_id"], "command": command}
     return {**options, **turn}
 
 

@@ -122,7 +122,8 @@ class Client:
             value: the answer, any JSON; several questions are answered by ``{interrupt_id: value}``, some or all.
             interrupt_id: the question that `value` is for; needed if there are several and `value` does not say.
             idempotency_key: see `submit`.
-            options: the other members of the new job, such as `context` and `config`.
+            options: the other members of the new job, such as `context`, `config`, and a `command` that changes the
+                state or says where to go beside the answer.
 
         Raises:
             CannotAnswer: the job asks nothing, or not that; nothing was sent.

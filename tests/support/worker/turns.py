@@ -72,7 +72,7 @@ class Turns:
 
     def reply(self, resume: Any, **members: Any) -> Job:
         """Submit an answer."""
-        return self.submit(command={"resume": resume}, **members)
+        return self.submit(**{"command": {"resume": resume}} | members)
 
     def run(self, job: Job, gate: Gate | None = None, **settings: Any) -> dict[str, Any]:
         """Let a new worker process the job; the data of its ``done``."""

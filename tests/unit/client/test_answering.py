@@ -74,3 +74,13 @@ def test_what_cannot_be_meant_is_not_sent(
     with pytest.raises(CannotAnswer, match=text):
         client_of().answer(JOB_ID, value, interrupt_id=interrupt_id)
     assert [seen.method for seen in service.requests] == ["GET"]
+
+
+def test_an_answer_may_change_the_state_beside_but_not_be_given_twice(client_of: Clients, service: Service) -> None:
+    asking(service, ONE)
+    client_of().answer(JOB_ID, "yes", command={"goto": "act"})
+    assert service.requests[-1].json["command"] == {"resume": {ONE: "yes"}, "goto": "act"}
+    asking(service, ONE)
+    with pytest.raises(CannotAnswer, match="a resume of its own"):
+        client_of().answer(JOB_ID, "yes", command={"resume": "no"})
+    assert len(service.requests) == 3

@@ -178,7 +178,7 @@ def test_a_stream_that_never_began_is_one_line_too(
     [
         ([], "required"),
         (["submit"], "usage: graphjobs submit"),
-        (["submit"], "give a question, --input, --resume or --thread"),
+        (["submit"], "give a question, --input, --resume, --update, --goto or --thread"),
         (["submit", " \n"], "more than spaces"),
         (["submit", "--input", "[1]"], "not a JSON object"),
         (["submit", "--input", "{"], "not JSON"),

@@ -71,6 +71,32 @@ def test_an_answer_is_given_to_the_question_of_its_job(service: Service, capsys:
     }
 
 
+BESIDE = ["--update", '{"said": ["one"]}', "--goto", "act", "--goto", "tell"]
+LIMITS = ["--durability", "exit", "--after-seconds", "3", "--interrupt-before", "tell", "--interrupt-after", "*"]
+
+
+def test_beside_an_answer_a_job_is_told_the_same_as_any_other(service: Service) -> None:
+    service.script(f"/jobs/{JOB_ID}/status", answer_json(ASKING))
+    assert main(["answer", JOB_ID, "null", *BESIDE, *LIMITS]) == 0
+    sent = service.requests[-1].json
+    assert sent["command"] == {"resume": {"i-1": None}, "update": {"said": ["one"]}, "goto": ["act", "tell"]}
+    stops = {"interrupt_before": ["tell"], "interrupt_after": "*"}
+    assert {**sent, "durability": "exit", "after_seconds": 3, **stops} == sent
+
+
+def test_a_submission_can_change_the_state_and_say_where_to_go(service: Service) -> None:
+    assert main(["submit", "--thread", "t-1", "--if-not-exists", "create", *BESIDE[:4], *LIMITS]) == 0
+    assert service.requests[0].json == {
+        "thread_id": "t-1",
+        "if_not_exists": "create",
+        "command": {"update": {"said": ["one"]}, "goto": "act"},
+        "durability": "exit",
+        "after_seconds": 3,
+        "interrupt_before": ["tell"],
+        "interrupt_after": "*",
+    }
+
+
 def test_an_answer_with_stream_follows_the_job_that_goes_on(service: Service, capsys: Capture) -> None:
     service.script(f"/jobs/{JOB_ID}/status", answer_json(ASKING))
     assert main(["answer", JOB_ID, '{"type": "approve"}', "--stream"]) == 0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from graphjobs.aws.cancel import cancel
 from graphjobs.core.thread import Thread
 from graphjobs.http.problem import Problem
+from tests.support.worker import talks as worker_talks
 from tests.support.worker.checks import check_sound
 from tests.support.worker.graphs import HOOKS
 from tests.support.worker.rig import Rig
@@ -80,3 +85,24 @@ def test_questions_at_once_are_answered_one_by_one_or_together(workers: Rig, dur
     assert again.value.code == "no_such_interrupt"
     said = panel.said(panel.reply({by_value["inner"]: "I"}))
     assert sorted(said[1:4]) == ["a: A", "inner: I", "quiet"] and said[4:] == ["acted"]
+
+
+OWN: Any = {"configurable": {"thread_id": "t"}}
+
+
+@SAVERS
+@pytest.mark.parametrize(
+    "beside", [{"update": {"said": ["noted"]}}, {"goto": "act"}, {"update": {"said": ["noted"]}, "goto": "act"}]
+)
+def test_an_answer_with_a_change_beside_it_comes_to_what_it_does_in_langgraph(
+    workers: Rig, durable: bool, beside: dict[str, Any]
+) -> None:
+    """Also where the first of two answers leaves the thread at the checkpoint at which it was."""
+    own: Any = worker_talks.panel().compile(checkpointer=InMemorySaver())
+    panel = turns(workers, "panel", durable=durable)
+    asked = {each["value"]: each["id"] for each in panel.run(panel.say("go"))["interrupts"]}
+    asked_own = {each.value: each.id for each in own.invoke({"said": ["go"]}, OWN)["__interrupt__"]}
+    for question in ("a", "inner"):
+        done = panel.run(panel.reply(None, command={"resume": {asked[question]: "yes"}, **beside}))
+        bare = own.invoke(Command(resume={asked_own[question]: "yes"}, **beside), OWN)
+    assert (done["status"], done["result"]) == ("completed", bare)
