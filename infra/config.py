@@ -93,6 +93,7 @@ class Config:
     retention_days: int = _key(whole(1, 365, "days"), 7, "How long a finished job can be read.")
     thread_retention_days: int = _key(whole(1, 3_650, "days"), 30, "How long a thread is kept after its last job.")
     max_attempts: int = _key(whole(1, 100), 3)
+    max_starts: int = _key(whole(1, 50), 10, "Workers in a row that cannot start until a job fails.")
     max_handoffs: int = _key(whole(0, 100_000), 200)
     lease_seconds: int = _key(whole(10, 600, "seconds"), 45)
     heartbeat_seconds: int = _key(whole(2, 300, "seconds"), 15)

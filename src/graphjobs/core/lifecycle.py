@@ -33,10 +33,6 @@ FAIL: Final = "fail"
 NEW_VERSION: Final = "new_version"
 """Reason of an ``attempt`` that begins again since the graph was deployed anew."""
 
-MAX_STARTS: Final = 10
-"""Workers in a row that could not be started for a job, after which it fails: some four minutes, since each message
-stays away for up to half a minute. A transient fault is over by then, and whoever waits is told."""
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -46,6 +42,8 @@ class Policy:
     heartbeat_ms: int
     max_attempts: int
     max_handoffs: int
+    max_starts: int
+    """Workers in a row that could not be started for a job, after which it fails."""
     digest: str = ""
     """Of the graphs that this worker has; empty if it is not known."""
     on_new_version: str = RESUME
@@ -58,6 +56,7 @@ class Policy:
             int(settings.heartbeat_seconds * 1000),
             settings.max_attempts,
             settings.max_handoffs,
+            settings.max_starts,
             settings.graph_digest,
             settings.on_new_version,
         )
@@ -159,7 +158,7 @@ def cancel(at: Situation, *, rollback: bool = False) -> Change | Refusal:
 
 
 def start_failed(at: Situation, policy: Policy, cause: ends.Cause | None) -> Change | Refusal:
-    """Count a worker that could not be started for a job that nobody holds; the last of `MAX_STARTS` ends it."""
+    """Count a worker that could not be started for a job that nobody holds; the last of `max_starts` ends it."""
     job = at.job
     refusal = _unavailable(job, at.now)
     if refusal is not None:
@@ -170,7 +169,7 @@ def start_failed(at: Situation, policy: Policy, cause: ends.Cause | None) -> Cha
     if job.waits(at.now):
         return Refusal.WAITING
     counted = replace(job, start_failures=job.start_failures + 1)
-    if counted.start_failures < MAX_STARTS:
+    if counted.start_failures < policy.max_starts:
         return Change(counted)
     return ending(replace(at, job=counted), ends.failed(ends.WORKER_INIT, cause))
 

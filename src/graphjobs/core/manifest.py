@@ -44,6 +44,7 @@ _OTHERS: Final = (
             "heartbeat_seconds",
             "flush_interval_ms",
             "max_attempts",
+            "max_starts",
             "max_handoffs",
             "default_timeout_seconds",
             "max_timeout_seconds",

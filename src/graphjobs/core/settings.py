@@ -76,6 +76,7 @@ class Settings:
     watch_seconds: float = _bounded(0.75, 0.05, 1.5)
     flush_interval_ms: float = _bounded(50, 0, 5_000)
     max_attempts: int = _bounded(3, 1, 100)
+    max_starts: int = _bounded(10, 1, 50)
     max_handoffs: int = _bounded(200, 0, 100_000)
     default_timeout_seconds: int = _bounded(3_600, 1, 604_800)
     max_timeout_seconds: int = _bounded(86_400, 1, 604_800)

@@ -3,8 +3,8 @@
 It loads neither LangGraph nor the project, so it works whatever they do. A start that fails must not cost a job the
 queue's whole visibility timeout, and must not be tried for ever:
 
-* The message comes back after seconds, and the job's row counts the start. The last of `lifecycle.MAX_STARTS` ends the
-  job as ``worker_init``.
+* The message comes back after seconds, and the job's row counts the start. The last of `max_starts` ends the job
+  as ``worker_init``.
 * The process ends after a start that failed: the next one begins with nothing of it.
 * A start may end the process by itself: too much memory, or more time than the init phase has. A file says that one
   was begun; Lambda keeps /tmp when it begins anew in the same environment. Whoever finds the file starts only with a

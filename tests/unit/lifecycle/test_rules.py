@@ -16,7 +16,7 @@ from graphjobs.core.outcome import Cause, completed
 from graphjobs.core.slot import Mark, Slot, freeze
 
 NOW = 1_800_000_000_000
-POLICY = Policy(lease_ms=45_000, heartbeat_ms=15_000, max_attempts=3, max_handoffs=2)
+POLICY = Policy(lease_ms=45_000, heartbeat_ms=15_000, max_attempts=3, max_handoffs=2, max_starts=4)
 QUEUED = Job(
     job_id="job-1",
     owner="user-1",
@@ -130,7 +130,7 @@ def test_a_start_that_failed_is_counted_without_a_word_to_the_client() -> None:
 
 @pytest.mark.parametrize("row", [QUEUED, LAPSED, replace(LAPSED, released=Release.HANDOFF)])
 def test_the_last_start_ends_what_nobody_runs(row: Job) -> None:
-    before = replace(row, start_failures=lifecycle.MAX_STARTS - 1)
+    before = replace(row, start_failures=POLICY.max_starts - 1)
     change = changed(
         lifecycle.start_failed(Situation(before, tail(MARK) if row.epoch else None, NOW), POLICY, Cause("OSError"))
     )

@@ -16,8 +16,8 @@ import pytest
 
 from graphjobs.aws.job_store import JobStore
 from graphjobs.core.job import Job, Status
-from graphjobs.core.lifecycle import MAX_STARTS
 from graphjobs.core.outcome import CANCELLED, Cause
+from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
 from graphjobs.local.emulator import make_app, make_emulator
 from graphjobs.local.lambda_context import LambdaContext
@@ -29,6 +29,7 @@ from tests.support.backend import Backend, backend
 
 CONTEXT = LambdaContext("worker", 0)
 ARN = "arn:aws:sqs:us-east-1:123456789012:jobs"
+MAX_STARTS = Settings().max_starts
 
 
 def fails() -> Any:
@@ -110,12 +111,20 @@ def test_a_message_comes_back_within_seconds(
     assert row(aws, job).start_failures == 1
 
 
+@pytest.mark.parametrize("limit", [MAX_STARTS, 1, 3])
 def test_the_last_start_ends_the_job_and_says_why_in_one_line(
-    aws: Backend, received: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    aws: Backend,
+    received: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
 ) -> None:
+    if limit != MAX_STARTS:
+        monkeypatch.setenv("GRAPHJOBS_MAX_STARTS", str(limit))
     logged = io.StringIO()
-    monkeypatch.setattr("graphjobs.worker.start.logger", make_logger("worker-of-a-test", logged))
-    job, event = received(start_failures=MAX_STARTS - 1)
+    monkeypatch.setattr("graphjobs.worker.start.logger", make_logger(f"worker-of-a-test-{limit}", logged))
+    job, event = received(start_failures=limit - 1)
     answer = start(tmp_path, fails).handle(event, CONTEXT)
     assert answer == {"batchItemFailures": []}
     assert messages(aws) == ("0", "0"), "deleted here, since the process ends before Lambda could do it"
