@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphjobs.aws.retry import Retry, backoff
+from graphjobs.aws.retry import NoTimeLeft, Retry, backoff, no_try_after
 
 
 def test_so_many_tries_and_a_pause_before_each_but_the_first() -> None:
@@ -22,6 +22,28 @@ def test_none_begins_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
         clock[0] += 8  # a call that times out
         assert last == (tries == 4)
     assert tries == 4
+
+
+def test_none_begins_after_the_moment_at_which_somebody_must_have_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("graphjobs.aws.retry.time.monotonic", lambda: clock[0])
+
+    begun: list[float] = []
+
+    def try_often() -> None:
+        for _ in Retry(tries=9, seconds=60).paced(lambda _: None):
+            begun.append(clock[0])
+            clock[0] += 2
+
+    with no_try_after(104.0):
+        with pytest.raises(NoTimeLeft):
+            try_often()
+        assert begun == [100, 102]
+        with pytest.raises(NoTimeLeft):
+            try_often()
+        assert begun == [100, 102, 104], "there is always one"
+    try_often()
+    assert len(begun) == 3 + 9, "and it holds for nobody else"
 
 
 def test_one_try_is_the_last() -> None:

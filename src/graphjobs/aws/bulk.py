@@ -25,15 +25,15 @@ BATCH_GET: Final = 100
 BATCH_WRITE: Final = 25
 
 
-class CheckpointsUnavailable(RuntimeError):
-    """The backend of the checkpoints is failing for now: says nothing of the graph."""
+class BackendUnavailable(RuntimeError):
+    """DynamoDB or S3 has been failing for longer than we try; what was asked may be asked again."""
 
 
 def persistently(call: Callable[[], T]) -> T:
     """The answer to `call`, in which what fails for a moment is tried again.
 
     Raises:
-        CheckpointsUnavailable: it failed for long.
+        BackendUnavailable: it failed for long.
     """
     failure: Exception | None = None
     for _ in PATIENCE:
@@ -43,7 +43,7 @@ def persistently(call: Callable[[], T]) -> T:
             if not is_transient(error):
                 raise
             failure = error
-    raise CheckpointsUnavailable(str(failure)) from failure
+    raise BackendUnavailable(str(failure)) from failure
 
 
 def queried(query: Callable[..., Any], request: Mapping[str, Any]) -> Iterator[Any]:
@@ -69,7 +69,7 @@ def delete(client: DynamoDBClient, table: str, keys: Iterable[Mapping[str, Any]]
     """Delete the items at `keys`; returns how many these were.
 
     Raises:
-        CheckpointsUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
+        BackendUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
     """
     number = 0
     for some in _batches(keys, BATCH_WRITE):
@@ -88,7 +88,7 @@ def _until_taken(send: Callable[[Any], Any], request: Any) -> Iterator[Any]:
         request = answer.get("UnprocessedKeys") or answer.get("UnprocessedItems")
         if not request:
             return
-    raise CheckpointsUnavailable("A batch was not taken whole.")
+    raise BackendUnavailable("A batch was not taken whole.")
 
 
 def _batches(keys: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:

@@ -2,7 +2,7 @@
 
 All items of a checkpoint thread are one partition. A body over `LARGE` bytes is in S3, in an object per key: what is
 put at a key takes the place of what was there, body and all. Reads are consistent. What fails for a moment is tried
-again (`bulk`); a backend that goes on failing is `CheckpointsUnavailable`.
+again (`bulk`); a backend that goes on failing is `BackendUnavailable`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from graphjobs.aws import bulk
-from graphjobs.aws.bulk import CheckpointsUnavailable, persistently, queried
+from graphjobs.aws.bulk import BackendUnavailable, persistently, queried
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
 from graphjobs.core.version import NewerVersion, stamp, version_of
 
@@ -34,7 +34,7 @@ VERSION: Final = 1
 """Of the items' form; see `graphjobs.core.version`."""
 
 
-class NewerCheckpoint(CheckpointsUnavailable, NewerVersion):
+class NewerCheckpoint(BackendUnavailable, NewerVersion):
     """A checkpoint in a form that only a newer release can read."""
 
 
@@ -73,7 +73,7 @@ class CheckpointTable:
         """Store one in the place of what is at its key.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: a fault that lasts; one that no trying again mends.
+            BackendUnavailable, ClientError, BotoCoreError: a fault that lasts; one that no trying again mends.
         """
         body = zlib.compress(item.body, 1) if len(item.body) > COMPRESS_ABOVE else item.body
         deflated = len(body) < len(item.body)

@@ -26,9 +26,9 @@ ENDPOINT_VARIABLE: Final = "GRAPHJOBS_AWS_ENDPOINT_URL"
 EMULATOR_REGION: Final = "us-east-1"
 
 REQUEST: Final = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}, tcp_keepalive=True
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, tcp_keepalive=True
 )
-"""For calls behind an HTTP request: at most about 20 s, under the HTTP API's 30."""
+"""For calls behind an HTTP request: 18 s at most, so that the HTTP API's 30 leave time to try again."""
 
 WORKER: Final = Config(
     connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 5}, tcp_keepalive=True
@@ -39,6 +39,14 @@ HEARTBEAT: Final = Config(
     connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, tcp_keepalive=True
 )
 """For the lease: an answer that comes late is worth less than another try."""
+
+
+def longest_call(config: Config) -> float:
+    """Seconds that one call may take: each try to its time-out, and botocore's backoff of up to 2**n between."""
+    tries = int(config.retries["total_max_attempts"])  # type: ignore[attr-defined]
+    longest = max(config.connect_timeout, config.read_timeout)  # type: ignore[attr-defined]
+    return float(tries * longest + sum(2**n for n in range(tries - 1)))
+
 
 CONFLICT_CODES: Final = frozenset({"TransactionConflictException", "TransactionInProgressException"})
 

@@ -76,7 +76,7 @@ class Erasure:
             When it must be done once more (epoch milliseconds); None if nothing is left, not even the row.
 
         Raises:
-            ObjectsLeft, CheckpointsUnavailable, ClientError, BotoCoreError: the backend fails; the row is still there.
+            ObjectsLeft, BackendUnavailable, ClientError, BotoCoreError: the backend fails; the row is still there.
         """
         self._slots(job.job_id)
         prefixes = [f"{slot.PREFIX}/{job.job_id}/", f"{input_bodies.PREFIX}/{job.job_id}."]
@@ -121,7 +121,7 @@ class Erasure:
         """Erase the records of the states of `thread`, and what they are of; its jobs are erased by themselves.
 
         Raises:
-            ObjectsLeft, CheckpointsUnavailable, ClientError, BotoCoreError: the backend fails.
+            ObjectsLeft, BackendUnavailable, ClientError, BotoCoreError: the backend fails.
         """
         for position in (thread.head, *thread.branches):
             if position is not None:

@@ -136,7 +136,7 @@ class StateStore:
         """Delete all records of a thread; how many there were. Their bodies in S3 stay: see `PREFIX`.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
+            BackendUnavailable, ClientError, BotoCoreError: as DynamoDB answers; some may be deleted.
         """
         return bulk.delete(self._client, self._table, list(self._query(thread_id, ("PK", "SK"))))
 

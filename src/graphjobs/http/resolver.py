@@ -6,6 +6,7 @@ Only functions behind the HTTP API import this; the stream has its own framework
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,10 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from botocore.exceptions import BotoCoreError, ClientError
 
 from graphjobs.auth.principal import AuthUnavailable, Principal
-from graphjobs.aws.bulk import CheckpointsUnavailable
+from graphjobs.aws.bulk import BackendUnavailable
 from graphjobs.aws.cancel import JobGone
-from graphjobs.aws.clients import is_transient
+from graphjobs.aws.clients import REQUEST, is_transient, longest_call
+from graphjobs.aws.retry import NoTimeLeft, no_try_after
 from graphjobs.aws.transition import Contended
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES: Final = 6_291_556 - 65_536
 """Lambda's limit of a response, less what the headers may take."""
+
+PASSING: Final = (BackendUnavailable, Contended, NoTimeLeft, AuthUnavailable, NewerVersion)
+"""What may be otherwise when the caller tries again."""
+
+LAST_TRY_SECONDS: Final = longest_call(REQUEST) + 2.0
+"""What a last try and our answer may take, before Lambda ends the function and API Gateway answers in our place."""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 """A Lambda function's entry: event and context in, the answer out."""
@@ -82,7 +90,7 @@ def http_app(logger: Logger) -> APIGatewayHttpResolver:
         (Problem, refused),
         (RequestUnsupportedContentType, unsupported),
         (RequestValidationError, invalid),
-        ([ClientError, BotoCoreError, CheckpointsUnavailable, Contended, AuthUnavailable, NewerVersion], failing),
+        ([*PASSING, ClientError, BotoCoreError], failing),
         (JobGone, gone),
         (Exception, broken),
     ]
@@ -110,8 +118,10 @@ def api_handler(
         problem = refusal(event) if refusal else None
         if problem is not None:
             return problem_response(problem)
+        last_try = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - LAST_TRY_SECONDS
         try:
-            return app.resolve(event, context)
+            with no_try_after(last_try):
+                return app.resolve(event, context)
         finally:
             if metrics is not None and metrics.metric_set:
                 metrics.flush_metrics()

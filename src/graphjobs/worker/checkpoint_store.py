@@ -53,7 +53,7 @@ class CheckpointStore:
         """Store one; see `lay_out`. It takes the place of what is at `key`.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: see `CheckpointTable.put`.
+            BackendUnavailable, ClientError, BotoCoreError: see `CheckpointTable.put`.
         """
         item, stored = lay_out(snapshot, key or own_key(snapshot), base, subgraphs)
         self.table.put(thread, item)

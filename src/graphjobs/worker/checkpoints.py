@@ -40,7 +40,7 @@ Saved = Callable[[RunnableConfig, str], None]
 class ConfirmingSaver(BaseCheckpointSaver[int]):
     """A checkpointer that tells when a checkpoint is saved (`watching`).
 
-    A passing fault of its backend is a `CheckpointsUnavailable`, to be told from what a node raises.
+    A passing fault of its backend is a `BackendUnavailable`, to be told from what a node raises.
     """
 
     # Both are set by the main thread, between two runs, and read by the threads that save.
@@ -59,7 +59,7 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
         At its end, but not when it was cancelled, the step that it is in is saved as far as it is.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: that could not be done.
+            BackendUnavailable, ClientError, BotoCoreError: that could not be done.
         """
         own = self._run = RunCheckpoints(self.store, self.serde, run)
         self._on_saved = on_saved

@@ -91,7 +91,7 @@ class GraphRun:
         Raises:
             Drained: see `drain`.
             Cancelled, WriterClosed: the run was stopped from outside.
-            CheckpointsUnavailable: the graph's state could not be saved or read just now.
+            BackendUnavailable: the graph's state could not be saved or read just now.
         """
         self._control.task = asyncio.current_task()
         call = FactoryCall(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws.bulk import CheckpointsUnavailable
+from graphjobs.aws.bulk import BackendUnavailable
 from graphjobs.aws.claims import Claim, Claims
 from graphjobs.aws.queue import JobQueue
 from graphjobs.aws.transition import Contended
@@ -134,7 +134,7 @@ class JobRun:
 
         Raises:
             Contended, ClientError, BotoCoreError: the end could not be written; the job is as after a crash.
-            CheckpointsUnavailable: the graph could not go on; the same.
+            BackendUnavailable: the graph could not go on; the same.
         """
         executor = NodeExecutor()
         loop.set_default_executor(executor)
@@ -200,7 +200,7 @@ class JobRun:
             return None, True
         if isinstance(error, WriterClosed):
             return None, False  # the writer has failed, and its reason is on its way to `stop`
-        if isinstance(error, CheckpointsUnavailable):
+        if isinstance(error, BackendUnavailable):
             raise error  # no end of the graph: as after a crash, another attempt goes on from the log's mark
         # Whatever a graph raises is its error, SystemExit too: another worker would only fare the same.
         self._logger.error("graph failed", exc_info=error)

@@ -107,7 +107,7 @@ class RunCheckpoints:
         """Take a checkpoint over; the outermost graph's is saved when this returns.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: see `CheckpointTable.put`.
+            BackendUnavailable, ClientError, BotoCoreError: see `CheckpointTable.put`.
         """
         self._load()
         with self._lock:
@@ -139,7 +139,7 @@ class RunCheckpoints:
         """Save how far the step is that the run ends in: what its tasks have written, and where its subgraphs are.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: see `CheckpointTable.put`.
+            BackendUnavailable, ClientError, BotoCoreError: see `CheckpointTable.put`.
         """
         with self._lock:
             if "" not in self._lines:

@@ -110,7 +110,7 @@ class StateRecords:
         `well` is whether the job ends there, so that its thread will name this checkpoint in any case.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: it could not be stored.
+            BackendUnavailable, ClientError, BotoCoreError: it could not be stored.
         """
         state = self._newest
         own = state is not None and state.checkpoint_id in self._parents and state.checkpoint_id not in self._again
@@ -124,7 +124,7 @@ class StateRecords:
         """Store one that no stream has come to.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: it could not be stored.
+            BackendUnavailable, ClientError, BotoCoreError: it could not be stored.
         """
         self._last = self._storing.submit(self._keep, self._record(state, position, self._parent(state)), None)
         await self.settled()
@@ -133,7 +133,7 @@ class StateRecords:
         """Store the state that the thread begins with, if its first job had no thread when it ran: nobody has yet.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: it could not be stored.
+            BackendUnavailable, ClientError, BotoCoreError: it could not be stored.
         """
         if not start.checkpoint_thread.startswith(f"job-{self._claim.job.thread}:"):
             return
@@ -156,7 +156,7 @@ class StateRecords:
         """Wait until all that was handed over is stored.
 
         Raises:
-            CheckpointsUnavailable, ClientError, BotoCoreError: it could not be stored.
+            BackendUnavailable, ClientError, BotoCoreError: it could not be stored.
         """
         if self._last is not None:
             await asyncio.wrap_future(self._last)

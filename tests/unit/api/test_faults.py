@@ -5,6 +5,7 @@ The table is the budget that ARCHITECTURE.md gives each path: no other test of t
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,11 +13,15 @@ from typing import Any
 import pytest
 
 from graphjobs.aws.claims import Claim
+from graphjobs.aws.clients import REQUEST, longest_call
 from graphjobs.core.job import Status
 from graphjobs.core.outcome import completed
 from tests.support.api.calls import Answer, Api, rewire
 from tests.support.api.threads import with_a_state
 from tests.support.faults import FAULTS, client_error
+
+FUNCTION_SECONDS = 29
+"""As deployed; the HTTP API gives up at 30."""
 
 Request = Callable[[], Answer]
 
@@ -189,6 +194,31 @@ def test_a_passing_fault_is_503_and_a_retry_does_it_once(
     consistent(service)
     jobs = sum(item["pk"]["S"].startswith("job#") for item in service.items())
     assert jobs == (0 if prepare in WITHOUT_A_JOB else 1)
+
+
+@pytest.mark.parametrize(("prepare", "client", "operation"), list(each_call()))
+def test_a_backend_that_hangs_is_answered_for_before_the_gateway_does_it(
+    service: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Callable[[Api], Request],
+    client: str,
+    operation: str,
+) -> None:
+    """Given a call that takes all of its time at every try, then there is a 503 within the function's own time."""
+    request = prepare(service)
+    clock = [1_000.0]
+
+    def hang() -> None:
+        clock[0] += longest_call(REQUEST)
+        raise FAULTS["timeout"]()
+
+    for _ in range(10):
+        service.clients[client].before(operation, hang)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    answer = request()
+    assert clock[0] - 1_000.0 < FUNCTION_SECONDS
+    assert (answer.status, answer.code) == (503, "temporarily_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("operation", ["transact_write_items", "update_item"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from graphjobs.aws.bulk import CheckpointsUnavailable
+from graphjobs.aws.bulk import BackendUnavailable
 from graphjobs.core.job import Job
 from tests.support.faults import FAULTS, client_error
 from tests.support.worker.checks import check_nothing_repeated, check_sound, story
@@ -54,7 +54,7 @@ def deliver(workers: Rig, job: Job, gate: Gate) -> RiggedWorker:
     worker = workers.worker(gate, durable_saver=True)
     try:
         worker.process(job)
-    except (ClientError, BotoCoreError, CheckpointsUnavailable) as error:
+    except (ClientError, BotoCoreError, BackendUnavailable) as error:
         injected = getattr(gate, "error", None)
         assert gate.dead or injected in (error, error.__cause__), "no other fault than that of the test"
     workers.retire(worker)
