@@ -20,13 +20,15 @@ class Found:
 
     Attributes:
         writes: its pending writes.
-        subgraphs: of the outermost graph's: the newest checkpoint of each subgraph, by namespace, those that its
-            pending writes tell of included; None if nobody has told which they are.
+        subgraphs: of the outermost graph's: the newest checkpoint of each subgraph then, by namespace; None if nobody
+            has told which they are.
+        within: the same, of those that the step after it is in.
     """
 
     stored: Stored
     writes: Writes = field(default_factory=dict)
     subgraphs: Mapping[str, str] | None = None
+    within: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -90,13 +92,13 @@ class CheckpointStore:
         return self._founds(thread, [item for item in items if namespace in (None, item.namespace)])
 
     def at(self, thread: str, keys: Iterable[str]) -> list[Found]:
-        """The checkpoints that are at these keys."""
+        """The checkpoints that are at these keys, the newest last."""
         found: list[Found] = []
         for each in self.table.get(thread, keys):
             # With its pending writes, which are under its own id wherever it is itself.
             writes = self.table.under(thread, f"{each.namespace}#{each.checkpoint_id}#")
             found += self._founds(thread, [each, *writes], each.checkpoint_id)
-        return found
+        return sorted(found, key=attrgetter("snapshot.checkpoint_id"))
 
     def _founds(self, thread: str, items: list[Item], checkpoint_id: str | None = None) -> list[Found]:
         have = {item.key for item in items}
@@ -111,12 +113,7 @@ class CheckpointStore:
             these, subgraphs = read_writes(item)
             add_writes(writes.setdefault((item.namespace, item.checkpoint_id), {}), these)
             told.setdefault((item.namespace, item.checkpoint_id), {}).update(subgraphs)
-        made = [
-            Found(
-                each, writes.get(name, {}), None if each.subgraphs is None else {**each.subgraphs, **told.get(name, {})}
-            )
-            for name, each in found.items()
-        ]
+        made = [Found(each, writes.get(name, {}), each.subgraphs, told.get(name, {})) for name, each in found.items()]
         return sorted(made, key=attrgetter("snapshot.checkpoint_id"))
 
 

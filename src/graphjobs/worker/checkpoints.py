@@ -154,11 +154,14 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
                 yield found
 
     def subgraphs_of(self, thread_id: str, checkpoint_id: str) -> Sequence[CheckpointTuple] | None:
-        """The newest checkpoints of the subgraphs, as a watched run left them; None if no run has told of them."""
+        """The newest checkpoints of the subgraphs, as a watched run left them; None if no run has told of them.
+
+        Of one that the step is in, both: the one that the step began with comes first.
+        """
         found = self.store.get(thread_id, "", checkpoint_id)
         if found is None or found.subgraphs is None:
             return None
-        subgraphs = self.store.at(thread_id, found.subgraphs.values())
+        subgraphs = self.store.at(thread_id, [*found.subgraphs.values(), *found.within.values()])
         return [restore(self.serde, thread_id, each.snapshot, each.writes) for each in subgraphs]
 
     def delete_thread(self, thread_id: str) -> None:

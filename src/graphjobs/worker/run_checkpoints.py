@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal._constants import NS_END
@@ -27,6 +27,9 @@ from graphjobs.worker.snapshot import Snapshot, Writes, add_writes, take, taken_
 
 Name = tuple[str, str]
 """Namespace and id of a checkpoint."""
+
+BRANCHES: Final = ("fork", "update")
+"""Sources of a checkpoint after which the step that followed its parent is begun again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class RunCheckpoints:
         # All from here on by the threads of nodes and of the loop, under the lock. `_loaded` is also read without it:
         # it turns true once, after what it stands for.
         self._loaded = not run.resumed_at
-        # By namespace: the newest checkpoint, preceded by those that LangGraph computes it from.
+        # By namespace: the newest checkpoint, preceded by those that LangGraph computes it from. Where the run
+        # found the newest within a step, also by the one that the step began with: from there it is begun again.
         self._lines: dict[str, list[Snapshot]] = {}
         self._writes: dict[Name, Writes] = {}
         self._unsaved: set[Name] = set()  # whose writes have changed
@@ -118,11 +122,18 @@ class RunCheckpoints:
             self._replace(namespace, [*line, snapshot] if follows else [snapshot])
             if namespace:
                 return snapshot
+            if metadata.get("source") in BRANCHES and snapshot.parent_id:
+                self._begin_again(snapshot.parent_id)
             for each in [name for name in self._lines if NS_END in name]:
                 if self._lines[each][-1].root_id != snapshot.checkpoint_id:
                     self._replace(each, [])
         self._save(snapshot)
         return snapshot
+
+    def _begin_again(self, root_id: str) -> None:
+        """The step after a checkpoint is begun again: what its subgraphs have saved in it is void."""
+        for namespace in [each for each in self._lines if each and NS_END not in each]:
+            self._replace(namespace, [each for each in self._lines[namespace] if each.checkpoint_id < root_id])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
@@ -175,7 +186,7 @@ class RunCheckpoints:
 
     def _know_subgraphs(self, root: Found) -> None:
         if root.subgraphs is not None:
-            for each in self._store.at(self.run.thread, root.subgraphs.values()):
+            for each in self._store.at(self.run.thread, [*root.subgraphs.values(), *root.within.values()]):
                 self._know(each)
             return
         for each in self._store.all(self.run.thread):  # in the order of time
@@ -184,7 +195,7 @@ class RunCheckpoints:
 
     def _know(self, found: Found) -> None:
         snapshot = found.snapshot
-        self._lines[snapshot.namespace] = [snapshot]
+        self._lines.setdefault(snapshot.namespace, []).append(snapshot)
         self._stored[_name(snapshot)] = found.stored
         self._writes[_name(snapshot)] = found.writes
 

@@ -16,6 +16,7 @@ from langgraph._internal._constants import NS_END, NULL_TASK_ID, RESUME
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, PendingWrite
 
 from graphjobs.worker.checkpoints import ConfirmingSaver
+from graphjobs.worker.run_checkpoints import BRANCHES
 
 
 class NoSuchCheckpoint(LookupError):
@@ -31,8 +32,8 @@ def seed(saver: BaseCheckpointSaver[Any], *, source: str, checkpoint_id: str, to
     - answers that a task had already used before it asked its next question; an answer that was given to the
       checkpoint as a whole (`Command(resume=value)`) does not come along: it was used up by the job that gave it;
     - of each subgraph that keeps its state on the thread (`checkpointer=True`), the state that the checkpoint's own
-      past left, however many others have saved on `source` since;
-    - of each subgraph that the interrupted step is in, how far it is.
+      past left, however many others have saved on `source` since: where no answer is given, the step begins with it;
+    - of each subgraph that the interrupted step is in, how far it is: where one is given, it goes on from there.
 
     Run the graph on it with ``{"thread_id": to, "checkpoint_id": checkpoint_id}``. `source` is only read. A copy that
     was cut off is of no use: begin another thread.
@@ -64,24 +65,25 @@ def _namespace(found: CheckpointTuple) -> str:
 
 
 def _subgraphs(saver: BaseCheckpointSaver[Any], source: str, head: CheckpointTuple) -> Iterable[CheckpointTuple]:
-    """The newest checkpoint of each subgraph, as of `head`."""
+    """Of each subgraph the newest checkpoint before `head`, and in the step after it: LangGraph looks for either."""
     if isinstance(saver, ConfirmingSaver):
         noted = saver.subgraphs_of(source, head.checkpoint["id"])
         if noted is not None:
             return noted
     saved = list(saver.list({"configurable": {"thread_id": source}}))
     past = _past({_id(each.config): each for each in saved if not _namespace(each)}, head)
-    newest: dict[str, tuple[int, CheckpointTuple]] = {}
+    newest: dict[tuple[str, bool], tuple[int, CheckpointTuple]] = {}
     for each in sorted(saved, key=lambda found: found.checkpoint["id"]):
         namespace, step = _namespace(each), past.get(_root(each))
+        place = namespace, each.checkpoint["id"] > head.checkpoint["id"]
         if not namespace or step is None:
             continue
         if step.was_lost and each.checkpoint["id"] > str(_root(each)):
             continue
         if NS_END in namespace and step.age:
             continue  # of a task that is done
-        if namespace not in newest or step.age <= newest[namespace][0]:
-            newest[namespace] = (step.age, each)
+        if place not in newest or step.age <= newest[place][0]:
+            newest[place] = (step.age, each)
     return [found for _, found in newest.values()]
 
 
@@ -91,8 +93,8 @@ def _root(found: CheckpointTuple) -> str | None:
 
 
 class _Step(NamedTuple):
-    """A step in the past of a head: how many steps ago, and whether it was begun again on a fork: what it had saved
-    until then is void."""
+    """A step in the past of a head: how many steps ago, and whether it was begun again, on a fork or after an update:
+    what it had saved until then is void."""
 
     age: int
     was_lost: bool
@@ -104,7 +106,7 @@ def _past(roots: dict[str | None, CheckpointTuple], head: CheckpointTuple) -> di
     was_lost = False
     while current is not None and current.checkpoint["id"] not in past:
         past[current.checkpoint["id"]] = _Step(len(past), was_lost)
-        was_lost = current.metadata.get("source") == "fork"
+        was_lost = current.metadata.get("source") in BRANCHES
         current = roots.get(_id(current.parent_config))
     return past
 
