@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphjobs.aws.bulk import CheckpointsUnavailable
+from graphjobs.aws.bulk import BackendUnavailable
 from graphjobs.core.job import Job
 from graphjobs.http.problem import Problem
 from tests.support.worker import keeping as worker_keeping
@@ -140,10 +140,10 @@ def test_a_step_that_could_not_be_saved_begins_with_the_notes_that_it_had_begun_
     job = talk.say("b")
 
     def fail() -> None:
-        raise CheckpointsUnavailable
+        raise BackendUnavailable
 
     HOOKS["checked"] = fail
-    with pytest.raises(CheckpointsUnavailable):
+    with pytest.raises(BackendUnavailable):
         workers.worker(durable_saver=True).process(job)
     workers.lapse()
     assert kept(talk, job) == "a b"
