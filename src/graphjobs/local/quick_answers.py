@@ -3,7 +3,7 @@
 A DynamoDB value is a union of ten members, such as ``{"S": "text"}``. moto asks for each of the ten under every name
 that it could have in Python, some 50 look-ups per value; for a page of slots that takes longer than all the rest of the
 call. Here the one member that is there is taken. moto also lists the methods of a service anew at each request; here
-once.
+once. What it does with tables, see `quick_tables`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from moto.core.model import StructureShape
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 
+from graphjobs.local.quick_tables import quick_tables
+
 _asking: Final = BaseJSONSerializer._serialize_type_structure
 
 
@@ -26,6 +28,7 @@ _asking: Final = BaseJSONSerializer._serialize_type_structure
 def quick_answers() -> Iterator[None]:
     """Within it, answers are made so."""
     with (
+        quick_tables(),
         patch.object(BaseJSONSerializer, "_serialize_type_structure", _serialize),
         patch.object(responses, "method_names_from_class", cache(method_names_from_class)),
     ):

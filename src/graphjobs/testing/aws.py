@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
 
 import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
 from moto import mock_aws
+from moto.backends import get_backend
+from moto.core import models
 from moto.core.botocore_stubber import BotocoreStubber
 
 from graphjobs.local.quick_answers import quick_answers
-from graphjobs.local.resources import TABLES
+from graphjobs.local.resources import ACCOUNT, REGION, TABLES
 from graphjobs.local.transactions import rolled_back_by_item
 
 TICKET_KEYS: Final = '{"current": "k1", "k1": "first-key-of-the-tests-0123456789abcdef"}'
+
+KEPT: Final = (("dynamodb", "tables"), ("secretsmanager", "secrets"))
+"""Services, and the attribute of moto's backend in which each keeps what has been made."""
+
+UNSIGNED_CALLS: Final = Config(signature_version=UNSIGNED, user_agent="tests")
+"""moto reads neither a signature nor who asks; to make both is a fifth of a call."""
+
+SIGNED: Final = frozenset({"s3"})
+"""What presigned URLs are made with."""
 
 
 @cache
@@ -26,13 +40,21 @@ def client(service: str) -> Any:
 
     Who registers handlers on a client makes one of their own.
     """
-    return boto3.client(service)  # type: ignore[call-overload]
+    return own_client(service)
 
 
-def empty_aws() -> AbstractContextManager[Any]:
-    """moto, with nothing in it."""
-    # The default session stays: else botocore's models are parsed anew each time.
-    return mock_aws(config={"core": {"reset_boto3_session": False}})
+def own_client(service: str) -> Any:
+    """A boto3 client of `service` that nobody else has."""
+    return boto3.client(service, config=None if service in SIGNED else UNSIGNED_CALLS)  # type: ignore[call-overload]
+
+
+@contextmanager
+def empty_aws() -> Iterator[None]:
+    """moto, with nothing in it, for boto3."""
+    # Not for the library requests, for which moto would make a thousand answers ready each time. And the default
+    # session stays: else botocore's models are parsed anew.
+    with patch.object(models, "RESPONSES_METHODS", ()), mock_aws(config={"core": {"reset_boto3_session": False}}):
+        yield
 
 
 @contextmanager
@@ -43,16 +65,29 @@ def emulated_aws() -> Iterator[dict[str, str]]:
     be won twice.
     """
     with _one_at_a_time(), rolled_back_by_item(), quick_answers(), empty_aws():
-        for name, schema in TABLES.items():
-            client("dynamodb").create_table(TableName=name, **schema)
+        secret, made = _tables_and_secret()
+        for (service, attribute), kept in made.items():
+            setattr(_backend(service), attribute, deepcopy(kept))
         client("s3").create_bucket(Bucket="payloads")
-        secret = client("secretsmanager").create_secret(Name="tickets", SecretString=TICKET_KEYS)["ARN"]
         yield {
             **{f"GRAPHJOBS_{name.upper()}_TABLE": name for name in TABLES},
             "GRAPHJOBS_QUEUE_URL": client("sqs").create_queue(QueueName="jobs")["QueueUrl"],
             "GRAPHJOBS_PAYLOAD_BUCKET": "payloads",
             "GRAPHJOBS_TICKET_SECRET": secret,
         }
+
+
+@cache
+def _tables_and_secret() -> tuple[str, dict[tuple[str, str], Any]]:
+    """The secret's ARN, and what moto has made: only once, since to ask for it takes longer than most tests."""
+    for name, schema in TABLES.items():
+        client("dynamodb").create_table(TableName=name, **schema)
+    secret = client("secretsmanager").create_secret(Name="tickets", SecretString=TICKET_KEYS)["ARN"]
+    return secret, {(each, attribute): deepcopy(getattr(_backend(each), attribute)) for each, attribute in KEPT}
+
+
+def _backend(service: str) -> Any:
+    return get_backend(service)[ACCOUNT][REGION]  # type: ignore[call-overload]
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import EndpointConnectionError
 
@@ -28,6 +27,7 @@ from graphjobs.core.job import Job
 from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.times import now_ms
 from graphjobs.testing import MemoryMetrics, MemoryQueue
+from graphjobs.testing.aws import own_client
 from graphjobs.worker.checkpoints import checkpoint_saver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
@@ -184,9 +184,9 @@ class Rig:
                 self._free.remove(parts)
                 return parts
         wire = Wire()
-        dynamodb = wire.attach(boto3.client("dynamodb"), "worker")
-        heartbeat = wire.attach(boto3.client("dynamodb"), "heartbeat", counted=False)
-        parts = Parts(wire, dynamodb, heartbeat, wire.attach(boto3.client("s3"), "s3"))
+        dynamodb = wire.attach(own_client("dynamodb"), "worker")
+        heartbeat = wire.attach(own_client("dynamodb"), "heartbeat", counted=False)
+        parts = Parts(wire, dynamodb, heartbeat, wire.attach(own_client("s3"), "s3"))
         if durable_saver:
             parts.saver = checkpoint_saver(self.aws.settings)
             wire.attach(parts.saver.table.dynamodb, "saver")

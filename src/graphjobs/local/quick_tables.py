@@ -1,0 +1,87 @@
+"""moto's DynamoDB tables, read and written without looking at what cannot matter.
+
+For a query moto sorts all items of the table, and compares their keys after asking each for six types that it is not;
+here it is given the items under the one partition key, and a text is compared as it is. For an update it parses the
+expression anew and walks ten times through what it has found, asking of each node of which classes it is; here an
+expression is parsed once, and a class is asked once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Any, Final
+from unittest.mock import patch
+
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
+
+AS_THEY_ARE: Final = frozenset({"S", "B", "BOOL"})
+"""Types whose values are compared as they are written."""
+
+EXPRESSIONS: Final = 1_000
+"""How many update expressions are kept; those of graphjobs are some dozens."""
+
+INDEX: Final = 6
+"""Where moto gives a query the name of an index, behind the key."""
+
+_casting: Final[Callable[[DynamoType], Any]] = DynamoType.cast_value.fget  # type: ignore[attr-defined]
+_querying: Final = Table.query
+_parsing: Final = lru_cache(EXPRESSIONS)(UpdateExpressionParser.make)
+
+
+@contextmanager
+def quick_tables() -> Iterator[None]:
+    """Within it, tables are so."""
+    with (
+        patch.object(DynamoType, "cast_value", property(_cast)),
+        patch.object(Table, "query", _query),
+        patch.object(UpdateExpressionParser, "make", _parsing),
+        patch.object(DepthFirstTraverser, "traverse", _traverse),
+    ):
+        yield
+
+
+def _cast(value: DynamoType) -> Any:
+    if value.type in AS_THEY_ARE:
+        return value.value
+    return Decimal(value.value) if value.type == "N" else _casting(value)
+
+
+def _query(table: Table, hash_key: DynamoType | None, *arguments: Any, **named: Any) -> Any:
+    index: Any = arguments[INDEX] if len(arguments) > INDEX else named.get("index_name")
+    if index is None and hash_key is not None:
+        found = table.items.get(hash_key)
+        table = copy.copy(table)
+        table.items = {hash_key: found} if found is not None else {}  # type: ignore[assignment]
+    return _querying(table, hash_key, *arguments, **named)
+
+
+def _traverse(traverser: DepthFirstTraverser, node: Any) -> Any:
+    wanted = traverser.nodes_to_be_processed()
+
+    def visit(node: Any, place: int) -> Any:
+        if not _is_node(type(node)):  # type: ignore[arg-type]
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            traverser.pre_processing_of_child(node, number)
+            visit(child, number)
+        if isinstance(node, wanted):
+            node = traverser.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[place] = node
+        return node
+
+    return visit(node, -1)
+
+
+@cache
+def _is_node(kind: type) -> bool:
+    return issubclass(kind, Node)
