@@ -245,6 +245,11 @@ def _check_life(config: Config) -> None:
         raise ConfigError("default_timeout_seconds: must not be above max_timeout_seconds.")
     if config.worker_timeout_seconds < 2 * config.lease_seconds:
         raise ConfigError("worker_timeout_seconds: must be at least twice lease_seconds.")
+    if config.thread_retention_days < config.retention_days:
+        raise ConfigError(
+            f"thread_retention_days: must be at least retention_days ({config.retention_days}); "
+            "a job that asks a person could be read, and no longer be answered."
+        )
 
 
 def _check_functions(config: Config) -> None:

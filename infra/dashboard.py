@@ -14,7 +14,8 @@ from infra.metrics import Metrics
 
 QUERIES: Final = {
     "everything-about-one-job": """
-        fields @timestamp, service, level, message, status, code, attempt, epoch, error, exception
+        fields @timestamp, service, level, message, attempt, epoch, left, refusal, status, code, before, after, error,
+            exception, exception_notes, graph, new, times, again_at, release
         | filter job_id = "REPLACE-WITH-JOB-ID"
         | sort @timestamp asc
         | limit 1000

@@ -43,6 +43,8 @@ WRONG = [
     ({"default_timeout_seconds": 100, "max_timeout_seconds": 50}, "default_timeout_seconds"),
     ({"max_timeout_seconds": "a day"}, "max_timeout_seconds"),
     ({"retention_days": 0}, "retention_days"),
+    ({"retention_days": 8, "thread_retention_days": 7}, "thread_retention_days"),
+    ({"retention_days": 31}, "thread_retention_days"),
     ({"max_attempts": True}, "max_attempts"),
     ({"max_handoffs": -1}, "max_handoffs"),
     ({"lease_seconds": 5}, "lease_seconds"),

@@ -144,3 +144,14 @@ def test_lambda_takes_every_line_for_the_level_that_it_names(recording: Recordin
 def test_every_line_about_a_job_names_it(recording: Recording) -> None:
     for line in matching(recording, service="worker"):
         assert line["job_id"].startswith("job-"), line["message"]
+
+
+AROUND_EVERY_LINE = {"job_id", "timestamp", "location", "function_request_id", "exception_name"}
+"""What the query asks for, and where in the code and in Lambda a line was written."""
+
+
+def test_everything_about_one_job_shows_all_that_its_lines_say(template: Template, recording: Recording) -> None:
+    shown = fields_of(queries(template)["everything-about-one-job"])
+    said = {key for line in recording.logged() if "job_id" in line for key in line} - AROUND_EVERY_LINE
+    assert {"left", "epoch", "attempt"} <= said
+    assert said <= shown
