@@ -146,7 +146,7 @@ def test_every_line_about_a_job_names_it(recording: Recording) -> None:
         assert line["job_id"].startswith("job-"), line["message"]
 
 
-AROUND_EVERY_LINE = {"job_id", "timestamp", "location", "function_request_id", "exception_name"}
+AROUND_EVERY_LINE = {"job_id", "timestamp", "location", "function_request_id", "exception_name", "stack_trace"}
 """What the query asks for, and where in the code and in Lambda a line was written."""
 
 
