@@ -59,12 +59,12 @@ class Joining:
             Contended: others changed the thread at every try.
             ClientError, BotoCoreError: the backend is failing.
         """
-        for _ in PATIENCE:
+        for tries, _ in enumerate(PATIENCE):
             now = self.clock()
             if idempotency is not None and (earlier := self.jobs.recorded(idempotency, now)):
                 return earlier, False
             thread, also = self._thread(job, asked, now)
-            if self._rid_of_gone(thread, now):
+            if self._rid_of_gone(thread, now, all_of_them=tries > 0):
                 continue
             joined = self._joined(thread, job, asked)
             also.append(self.threads.change(self.threads.touched(joined.thread, now)))
@@ -103,7 +103,9 @@ class Joining:
         if first is not None and not first.expired(now):
             if first.deleting or first.owner != job.owner or first.thread_id not in (None, thread_id):
                 raise thread_not_found()
-            return self._adopted(first, now)
+            if first.thread_id is None:
+                return self._adopted(first, now)
+            # Else its thread had a row, and has expired: it must not come back as it was after this job.
         if asked.if_not_exists != "create":
             raise thread_not_found()
         revision = thread.revision if thread else 0
@@ -112,14 +114,17 @@ class Joining:
         )
         return replace(made, revision=revision), []
 
-    def _rid_of_gone(self, thread: Thread, now: int) -> bool:
+    def _rid_of_gone(self, thread: Thread, now: int, *, all_of_them: bool) -> bool:
         """Give on the turn of a job whose row has expired; whether that was so, and the thread is to be read again.
 
-        Looked for here, since else nobody would come by: every further job would wait for a turn that never ends.
+        Looked for here, since else nobody would come by: every further job would wait for a turn that never ends. Those
+        that wait are looked at then, and with `all_of_them`: one that is gone may be why a try has failed.
         """
-        if thread.turn is None or self._is_there(thread.turn, now):
+        if thread.turn is None or (not all_of_them and self._is_there(thread.turn, now)):
             return False
-        gone = {thread.turn} | {each for each in thread.waiting if not self._is_there(each, now)}
+        gone = {each for each in (thread.turn, *thread.waiting) if not self._is_there(each, now)}
+        if not gone:
+            return False
         after, turn = turns.without(thread, gone)
         with suppress(RowChanged):
             self.threads.pass_on(self.threads.touched(after, now), turn, now + UNSENT_GRACE_MS)
@@ -133,12 +138,16 @@ class Joining:
         return job is not None and not job.expired(now)
 
     def _adopted(self, first: Job, now: int) -> tuple[Thread, list[dict[str, Any]]]:
-        """The thread of a job that was created without one: until now nobody had a use for its row."""
+        """The thread of a job that was created without one: until now nobody had a use for its row.
+
+        The job's row says from now on that there is one.
+        """
+        also = [self.jobs.change(first, replace(first, thread_id=first.thread))]
         if not first.status.terminal:
-            return turns.own_thread(first, None, now), [self.jobs.change(first, replace(first, thread_id=first.thread))]
-        tail = self.log.tail(first.job_id)
+            return turns.own_thread(first, None, now), also
+        tail = None if first.rollback else self.log.tail(first.job_id)
         mark = tail.mark if tail else None
-        return turns.own_thread(first, Position(mark.thread, mark.checkpoint_id) if mark else None, now), []
+        return turns.own_thread(first, Position(mark.thread, mark.checkpoint_id) if mark else None, now), also
 
     def _fork(self, thread: Thread, checkpoint_id: str, job: Job) -> Fork:
         """Where to begin: any checkpoint of the thread that can be seen, and will be there until the job's deadline.

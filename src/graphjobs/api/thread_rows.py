@@ -48,8 +48,8 @@ class ThreadRows:
                     return there
                 raise _exists()
             first = self.jobs.get(f"job-{thread_id}") if asked.thread_id else None
-            if first is not None and not first.expired(now):
-                # The thread that a job has of its own: the next job that names it makes its row.
+            if first is not None and not first.expired(now) and (first.owner, first.thread_id) != (owner, thread_id):
+                # The thread that a job has of its own: the next job that names it makes its row, if none was made yet.
                 raise _exists() if first.owner == owner else thread_not_found()
             made = Thread(
                 thread_id=thread_id,

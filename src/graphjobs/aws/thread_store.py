@@ -30,15 +30,18 @@ class ThreadStore:
         answer = self._client.get_item(TableName=self._table, Key=_key(thread_id), ConsistentRead=True)
         return thread_from_item(answer["Item"]) if "Item" in answer else None
 
-    def touched(self, thread: Thread, now: int) -> Thread:
+    def touched(self, thread: Thread, now: int, moved_at: int | None = None) -> Thread:
         """`thread` as it is stored now: one revision on, to be kept for the retention from when its head was moved.
+
+        That is now, or else at `moved_at` (epoch milliseconds), if it has been moved since it was read.
 
         Not from now, since what the head needs is not kept longer for a turn that left nothing. Without a head, and
         once it is deleted and to be erased, from now. While it has jobs it is kept at least as long as it was to be,
         which is as long as their rows: see `turns.join`.
         """
         from_now = now // 1000 + self._retention_seconds
-        kept = (thread.kept_until or from_now) if thread.head else 0
+        moved = from_now if moved_at is None else moved_at // 1000 + self._retention_seconds
+        kept = (thread.kept_until or moved) if thread.head else 0
         expires = from_now if thread.head is None or thread.deleting else kept
         if thread.turn is not None:
             expires = max(expires, thread.expires_at)

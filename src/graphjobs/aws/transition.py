@@ -41,6 +41,7 @@ from graphjobs.core.slot import Slot, freeze
 from graphjobs.core.thread import Thread
 from graphjobs.core.times import Clock, now_ms, rfc3339
 from graphjobs.core.turns import Turn
+from graphjobs.core.version import NewerVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -99,7 +100,7 @@ class Transitions:
         change: Change | None = None
         decided_on: Job | None = None
         turn: Turn | None = None
-        for last in PATIENCE.paced(self._sleep):
+        for tries, last in enumerate(PATIENCE.paced(self._sleep)):
             read = known or self._read(job_id)
             if read is None:
                 return Refusal.GONE
@@ -114,7 +115,9 @@ class Transitions:
                 return answer
             change, decided_on = answer, job
             try:
-                thread, turn = self._thread_after(job, change)
+                thread, turn = self._thread_after(job, change, again=tries > 0)
+                if thread is not None:
+                    change = replace(change, job=replace(change.job, thread_id=thread.thread_id))
                 applied = self._write(job, tail, change, nonce, thread, turn)
             except RowChanged:
                 pass
@@ -131,8 +134,11 @@ class Transitions:
             self._announce(turn.job_id, applied.job.owner)
         return applied
 
-    def _thread_after(self, job: Job, change: Change) -> tuple[Thread | None, Turn | None]:
-        """What the end of a job makes of its thread; nothing for any other change, or without a thread."""
+    def _thread_after(self, job: Job, change: Change, *, again: bool) -> tuple[Thread | None, Turn | None]:
+        """What the end of a job makes of its thread; nothing for any other change, or without a thread.
+
+        With `again`, since a try has failed, whoever is to have the turn is looked for: its row may be gone.
+        """
         outcome, now = change.outcome, self._clock()
         if outcome is None:
             return None, None
@@ -145,7 +151,16 @@ class Transitions:
         else:
             return None, None
         after, turn = turns.ended(thread, replace(change.job, start=job.start), outcome)
-        return self._threads.touched(after, now), turn
+        while again and turn is not None and self._is_gone(turn.job_id):
+            after, turn = turns.without(after, {turn.job_id})
+        # What a job has saved it has saved by its deadline, however long it took until somebody could end it.
+        return self._threads.touched(after, now, min(now, job.deadline_at)), turn
+
+    def _is_gone(self, job_id: str) -> bool:
+        try:
+            return self._jobs.get(job_id) is None
+        except NewerVersion:
+            return False
 
     def _write(
         self, job: Job, tail: Slot | None, change: Change, nonce: str, thread: Thread | None, turn: Turn | None

@@ -3,8 +3,8 @@
 Each rule is a pure function of the job as it was read and of the time; `Transitions.commit` carries out what it wants
 and asks again if somebody else was first. What the rules hold true:
 
-* Only a change that ends with the event ``done`` makes a row terminal. A terminal row never changes, but for the mark
-  that it is deleted.
+* Only a change that ends with the event ``done`` makes a row terminal. A terminal row never changes, but for the marks
+  that it is deleted, and that a thread was made of it.
 * Only a claim adds to `epoch`, the fence, and it always writes a slot: the previous owner's next key is taken.
 * Whoever holds the job (a lease in force) is the only one who may end it.
 """

@@ -5,6 +5,7 @@
 * An answer is accepted while its question is open and nobody has the turn: so it is accepted once.
 * A thread lives for its retention from when its head was moved: a turn that leaves nothing is as if it had never been.
 * It lives as long as the rows of its jobs that have not ended: else they would wait for a turn that nobody gives.
+* Once its retention is over, only a job joins it whose time is over while the head is still stored.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from graphjobs.core.job import Job, Status
+from graphjobs.core.lifetimes import MAX_AFTER_SECONDS
 from graphjobs.core.outcome import Outcome
 from graphjobs.core.thread import Position, Thread, ThreadStatus
 
@@ -84,13 +86,24 @@ def join(
     if not busy:
         start = start or thread.head
         return Joined(replace(thread, turn=job.job_id, graph=job.graph), replace(job, start=start))
-    if strategy == "reject":
+    if strategy == "reject" or (fork is None and _too_late(thread, job)):
         return NotJoined.BUSY
     if len(thread.waiting) >= MAX_WAITING:
         return NotJoined.FULL
     stops = (str(thread.turn), *thread.waiting) if strategy in ("interrupt", "rollback") else ()
     waits = replace(job, waiting=True, due_at=job.deadline_at)
     return Joined(replace(thread, waiting=(*thread.waiting, job.job_id), graph=job.graph), waits, stops)
+
+
+def _too_late(thread: Thread, job: Job) -> bool:
+    """Whether the job may begin when the head is not stored any more, should nobody have moved it by then.
+
+    A thread that has outlived its retention is there for its jobs. The head is stored for longer by what a job may take
+    that has joined in time: see `Lifetimes.state`. Its delay alone is allowed for, which needs no settings.
+    """
+    if not thread.kept_until or job.created_at < thread.kept_until * 1000:
+        return False
+    return job.deadline_at > (thread.kept_until + MAX_AFTER_SECONDS) * 1000
 
 
 def _unanswerable(interrupts: tuple[str, ...], resume: Any) -> NotJoined | None:

@@ -52,7 +52,10 @@ class Shaky:
         self.clock = aws.clock
         self.jobs = JobStore(self.faults.client, "jobs")
         self.log = DynamoEventLog(self.faults.client, "events", PayloadStore(aws.s3, "payloads"))
-        self.transitions = transitions_of(self.faults.client, self.jobs, self.log, aws.clock)
+        retention = aws.settings.thread_retention_seconds
+        self.transitions = transitions_of(
+            self.faults.client, self.jobs, self.log, aws.clock, thread_retention_seconds=retention
+        )
         self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
 
     def cancel(self, job: Job) -> Job:

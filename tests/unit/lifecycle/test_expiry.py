@@ -10,12 +10,16 @@ import pytest
 
 from graphjobs.aws.cancel import cancel, delete_thread
 from graphjobs.aws.checkpoint_table import Item
+from graphjobs.aws.claims import Claim
 from graphjobs.aws.state_store import StateStore
+from graphjobs.core.event import event_line
 from graphjobs.core.job import Job, Status
 from graphjobs.core.lifetimes import MAX_AFTER_SECONDS, Lifetimes
-from graphjobs.core.outcome import completed, failed
+from graphjobs.core.outcome import completed, failed, interrupted
+from graphjobs.core.slot import Mark, freeze
 from graphjobs.core.state_record import StateNote, StateRecord
 from graphjobs.core.thread import Position, Thread, new_thread_id
+from graphjobs.core.times import rfc3339
 from graphjobs.http.problem import Problem
 from graphjobs.worker.checkpoints import checkpoint_saver
 from tests.support.backend import Backend, backend
@@ -198,3 +202,94 @@ def test_the_reconciler_ends_what_has_outlived_its_row(short: Backend) -> None:
     assert Pass(short).run() == {"ended": 1}
     assert row(short, lost).status is Status.FAILED
     assert thread_of(short, lost).turn == waits.job_id
+
+
+def marked(aws: Backend, claim: Claim, checkpoint_id: str) -> None:
+    """The worker has told of a checkpoint."""
+    mark = Mark(claim.thread, checkpoint_id, claim.tail.last_seq)
+    first, expires = claim.tail.next_seq, claim.job.log_expires_at
+    line = event_line(first, "update", rfc3339(aws.clock()), "{}")
+    aws.log.append(freeze(claim.job.job_id, first, [line], nonce=claim.nonce, mark=mark, expires_at=expires))
+
+
+@pytest.mark.parametrize("rollback", [True, False])
+def test_what_a_job_without_a_thread_had_saved_when_it_was_rolled_back_is_no_beginning(
+    short: Backend, rollback: bool
+) -> None:
+    job = submit(short, 0)
+    claim = claimed(short, job)
+    marked(short, claim, "c1")
+    cancel(claim.job, short.jobs, short.transitions, clock=short.clock, rollback=rollback)
+    short.claims.finish(claim, completed("x"), None)
+    saved = Position(claim.thread, "c1")
+    assert submit(short, 0, thread_id=job.thread).start == (None if rollback else saved)
+
+
+@pytest.mark.parametrize("how", ["completed", "interrupted"])
+def test_a_thread_that_has_expired_is_not_back_as_its_first_job_left_it(short: Backend, how: str) -> None:
+    """Given a thread that was made of a job, whose row lives for longer."""
+    job = submit(short, 0, timeout_seconds=7 * DAY)
+    claim, saved = claimed(short, job), Position(f"{job.job_id}:1", "c1")
+    end = completed("x") if how == "completed" else interrupted("x", [])
+    marked(short, claim, "c1")
+    short.claims.finish(claim, replace(end, position=saved), None)
+    second = submit(short, 0, thread_id=job.thread)
+    assert second.start == saved
+    finish(short, second, Position(f"{second.job_id}:1", "c2"))
+    short.clock.advance(DAY + 1)
+    assert not row(short, job).expired(short.clock())
+    with pytest.raises(Problem, match="thread"):
+        submit(short, 0, thread_id=job.thread)
+    anew = submit(short, 0, thread_id=job.thread, if_not_exists="create")
+    assert anew.start is None
+    assert thread_of(short, anew).head is None
+
+
+def test_a_job_ends_though_the_one_that_waits_is_gone(short: Backend) -> None:
+    """Given that nothing could end that one for as long as its row is kept."""
+    job = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=7 * DAY)
+    gone = [submit(short, 0, thread_id=job.thread_id, timeout_seconds=60) for _ in range(2)]
+    waits = submit(short, 0, thread_id=job.thread_id, timeout_seconds=7 * DAY)
+    short.clock.advance(DAY + 60)
+    for each in gone:
+        deleted_by_ttl(short, each)
+    finish(short, job)
+    assert (thread_of(short, job).turn, thread_of(short, job).waiting) == (waits.job_id, ())
+    finish(short, waits)
+    assert thread_of(short, job).turn is None
+
+
+@pytest.mark.parametrize("strategy", ["interrupt", "rollback"])
+def test_a_job_that_waits_and_is_gone_need_not_be_stopped(short: Backend, strategy: str) -> None:
+    job = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=7 * DAY)
+    gone = submit(short, 0, thread_id=job.thread_id, timeout_seconds=60)
+    short.clock.advance(DAY + 60)
+    deleted_by_ttl(short, gone)
+    last = submit(short, 0, thread_id=job.thread_id, multitask_strategy=strategy)
+    assert row(short, job).status is Status.CANCELLED
+    assert (thread_of(short, job).turn, thread_of(short, job).waiting) == (last.job_id, ())
+
+
+def test_a_head_is_kept_from_the_deadline_of_a_job_that_was_ended_late(short: Backend) -> None:
+    """Given that nobody could end it before: what it has saved is older than that."""
+    job = submit(short, 0, thread_id=new_thread_id(), if_not_exists="create", timeout_seconds=60)
+    marked(short, claimed(short, job), "c1")
+    short.clock.advance(DAY / 2)
+    assert Pass(short).run() == {"ended": 1}
+    assert thread_of(short, job).head == Position(f"{job.job_id}:1", "c1")
+    assert thread_of(short, job).kept_until == job.deadline_at // 1000 + DAY
+
+
+def test_no_job_joins_that_may_begin_when_the_head_is_not_stored_any_more(short: Backend) -> None:
+    """Given a thread that is there only for its jobs, none of which moves the head."""
+    head, until = with_head(short)
+    first = submit(short, MAX_AFTER_SECONDS, thread_id=head.thread_id)
+    short.clock.advance(DAY)
+    in_time = submit(short, 0, thread_id=head.thread_id, timeout_seconds=7 * DAY)
+    short.clock.advance(1)
+    for after, timeout in ((0, 7 * DAY), (7 * DAY, 60)):
+        with pytest.raises(Problem, match="has not ended"):
+            submit(short, after, thread_id=head.thread_id, timeout_seconds=timeout)
+    assert in_time.deadline_at <= (until + MAX_AFTER_SECONDS) * 1000
+    assert thread_of(short, head).waiting == (in_time.job_id,)
+    finish(short, cancel(first, short.jobs, short.transitions, clock=short.clock) and in_time)
