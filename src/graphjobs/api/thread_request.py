@@ -50,7 +50,7 @@ class ThreadPatch(BaseModel):
 
 
 class CheckpointName(BaseModel):
-    """How LangGraph names a checkpoint; those of subgraphs have no state of their own here."""
+    """How LangGraph names a checkpoint; those of subgraphs are told with that of the graph around them."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 

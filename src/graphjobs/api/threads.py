@@ -32,6 +32,9 @@ DEFAULT_PAGE: Final = 10
 CHUNK: Final = 25
 """States that are read at a time, so that a page that is cut has not read much more than it gives."""
 
+Subgraphs = Annotated[bool, Query()]
+"""Whether the states of subgraphs are told as well."""
+
 logger = make_logger("threads")
 app = http_app(logger)
 
@@ -85,27 +88,24 @@ def delete_thread(thread_id: str) -> Response[str]:
 
 
 @app.get("/threads/<thread_id>/state")
-def get_state(thread_id: str) -> Response[str]:
+def get_state(thread_id: str, subgraphs: Subgraphs = False) -> Response[str]:
     """200 with the state that the thread is in."""
-    thread = _readable(thread_id, "state")
-    record = wiring().history.newest(thread)
-    if record is None and thread.head is not None:
-        raise checkpoint_not_found()  # that of a job which had no thread yet when it began
-    return _answer(state_json(thread, record))
+    return _newest(thread_id, subgraphs=subgraphs)
 
 
 @app.get("/threads/<thread_id>/state/<checkpoint_id>")
-def get_state_at(thread_id: str, checkpoint_id: str) -> Response[str]:
+def get_state_at(thread_id: str, checkpoint_id: str, subgraphs: Subgraphs = False) -> Response[str]:
     """200 with the state at one checkpoint."""
-    return _state_at(_readable(thread_id, "state"), checkpoint_id)
+    return _state_at(thread_id, checkpoint_id, subgraphs=subgraphs)
 
 
 @app.post("/threads/<thread_id>/state/checkpoint")
 def post_state_at(thread_id: str, asked: Annotated[StateAsk, Body()]) -> Response[str]:
     """The same, or the newest where no checkpoint is named."""
-    if asked.checkpoint.checkpoint_id is None:
-        return get_state(thread_id)
-    return _state_at(_readable(thread_id, "state"), asked.checkpoint.checkpoint_id)
+    subgraphs, checkpoint_id = bool(asked.subgraphs), asked.checkpoint.checkpoint_id
+    if checkpoint_id is None:
+        return _newest(thread_id, subgraphs=subgraphs)
+    return _state_at(thread_id, checkpoint_id, subgraphs=subgraphs)
 
 
 @app.get("/threads/<thread_id>/history")
@@ -129,19 +129,28 @@ def _readable(thread_id: str, action: str) -> Thread:
     return readable_thread(made.threads, thread_id, caller_of(app, made.admins), now_ms(), AdminUse(logger, action))
 
 
+def _newest(thread_id: str, *, subgraphs: bool) -> Response[str]:
+    thread = _readable(thread_id, "state")
+    record = wiring().history.newest(thread)
+    if record is None and thread.head is not None:
+        raise checkpoint_not_found()  # that of a job which had no thread yet when it began
+    return _answer(state_json(thread, record, subgraphs=subgraphs))
+
+
 def _thread(thread: Thread) -> Response[str]:
     body = thread_json(thread, wiring().history.head(thread))
     # The values can be read as a state, in parts where they must be; the rest of a thread is small.
     return json_answer(200, body if fits(json_text(body)) else body | {"values": None, "interrupts": {}})
 
 
-def _state_at(thread: Thread, checkpoint_id: str) -> Response[str]:
+def _state_at(thread_id: str, checkpoint_id: str, *, subgraphs: bool) -> Response[str]:
+    thread = _readable(thread_id, "state")
     history = wiring().history
     note = history.find(thread, checkpoint_id)
     records = history.records(thread, [note]) if note else []
     if not records:
         raise checkpoint_not_found()
-    return _answer(state_json(thread, records[0]))
+    return _answer(state_json(thread, records[0], subgraphs=subgraphs))
 
 
 def _answer(body: dict[str, Any]) -> Response[str]:

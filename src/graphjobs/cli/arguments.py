@@ -123,6 +123,7 @@ def argument_parser() -> ArgumentParser:
     thread = verbs.add_parser("thread", help="show the state of a conversation", parents=[target])
     thread.add_argument("thread_id", metavar="THREAD_ID")
     thread.add_argument("--checkpoint", metavar="ID", help="the state at this checkpoint (default: the newest)")
+    thread.add_argument("--subgraphs", action="store_true", help="and of the subgraphs that its tasks are in")
     thread.set_defaults(command="thread")
 
     update = verbs.add_parser("update", help="change the state of a conversation; no node runs", parents=[target])

@@ -157,7 +157,7 @@ def list_jobs(client: Client, args: Namespace, notices: Notices) -> int:
 
 def thread(client: Client, args: Namespace, notices: Notices) -> int:
     """Show the state of a thread."""
-    state = client.state(args.thread_id, args.checkpoint)
+    state = client.state(args.thread_id, args.checkpoint, subgraphs=args.subgraphs)
     if args.json:
         _print_json(state)
     else:

@@ -1,6 +1,6 @@
 """States of a conversation on a terminal: one with its values as they read best, many as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from graphjobs.cli.job_view import NEVER, aligned
@@ -20,7 +20,19 @@ def state_text(state: Mapping[str, Any]) -> str:
             lines.append(f"error          {_text(task.get('name'))}: {_text(task['error'])}")
     for interrupt in state.get("interrupts") or []:
         lines += [f"asks {_text(interrupt.get('id'))}:", *_below(interrupt.get("value"))]
-    return "\n".join([*lines, "values:", *_below(state.get("values"))])
+    lines += ["values:", *_below(state.get("values"))]
+    for name, within in _subgraphs(state):
+        lines += [f"within {name}:", *_below(within)]
+    return "\n".join(lines)
+
+
+def _subgraphs(state: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of the subgraphs that were asked for, each under the names of the nodes that lead to it."""
+    for task in state.get("tasks") or []:
+        if within := task.get("state"):
+            name = path + _text(task.get("name"))
+            yield name, within.get("values")
+            yield from _subgraphs(within, f"{name}/")
 
 
 def history_text(states: Sequence[Mapping[str, Any]]) -> str:

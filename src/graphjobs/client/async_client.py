@@ -115,9 +115,9 @@ class AsyncClient:
         answer: Thread = await self._call(calls.thread(thread_id))
         return answer
 
-    async def state(self, thread_id: str, checkpoint_id: str | None = None) -> ThreadState:
+    async def state(self, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False) -> ThreadState:
         """See `Client.state`."""
-        answer: ThreadState = await self._call(calls.state(thread_id, checkpoint_id))
+        answer: ThreadState = await self._call(calls.state(thread_id, checkpoint_id, subgraphs))
         return answer
 
     async def history(

@@ -61,10 +61,11 @@ def thread(thread_id: str) -> Call:
     return Call("GET", f"/threads/{_segment(thread_id)}")
 
 
-def state(thread_id: str, checkpoint_id: str | None) -> Call:
+def state(thread_id: str, checkpoint_id: str | None, subgraphs: bool) -> Call:
     """``GET /threads/{thread_id}/state``, or that of one checkpoint."""
     at = "" if checkpoint_id is None else f"/{_segment(checkpoint_id)}"
-    return Call("GET", f"/threads/{_segment(thread_id)}/state{at}")
+    params = {"subgraphs": "true"} if subgraphs else {}
+    return Call("GET", f"/threads/{_segment(thread_id)}/state{at}", params=params)
 
 
 def update_state(

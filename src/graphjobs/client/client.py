@@ -147,9 +147,12 @@ class Client:
         answer: Thread = self._call(calls.thread(thread_id))
         return answer
 
-    def state(self, thread_id: str, checkpoint_id: str | None = None) -> ThreadState:
-        """The state that the thread is in, or the one of a checkpoint of its history."""
-        answer: ThreadState = self._call(calls.state(thread_id, checkpoint_id))
+    def state(self, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False) -> ThreadState:
+        """The state that the thread is in, or the one of a checkpoint of its history.
+
+        With `subgraphs`, a task that was left within a subgraph has that one's state as its ``state``.
+        """
+        answer: ThreadState = self._call(calls.state(thread_id, checkpoint_id, subgraphs))
         return answer
 
     def history(self, thread_id: str, *, limit: int | None = None, before: str | None = None) -> list[ThreadState]:

@@ -28,12 +28,15 @@ def thread_json(thread: Thread, head: StateRecord | None) -> dict[str, Any]:
     }
 
 
-def state_json(thread: Thread, record: StateRecord | None) -> dict[str, Any]:
-    """LangGraph's ``ThreadState``; that of a thread on which nothing has run for None."""
+def state_json(thread: Thread, record: StateRecord | None, *, subgraphs: bool = False) -> dict[str, Any]:
+    """LangGraph's ``ThreadState``; that of a thread on which nothing has run for None.
+
+    With `subgraphs`, a task that was left within a subgraph has the state of that in place of its name.
+    """
     if record is None:
         return _EMPTY
     note, body = record.note, json.loads(record.body)
-    tasks = [_task(thread, task) for task in body["tasks"]]
+    tasks = [_task(thread, task, subgraphs) for task in body["tasks"]]
     return {
         "values": body["values"],
         "next": body["next"],
@@ -78,10 +81,25 @@ def _checkpoint(thread: Thread, checkpoint_id: str) -> dict[str, Any]:
     return {"thread_id": thread.thread_id, "checkpoint_ns": "", "checkpoint_id": checkpoint_id}
 
 
-def _task(thread: Thread, task: dict[str, Any]) -> dict[str, Any]:
-    """A task; where a subgraph is, by its namespace: what states it has of its own is not told."""
-    at = task["checkpoint"]
-    return task | {"checkpoint": {"thread_id": thread.thread_id, **at} if at else None}
+def _task(thread: Thread, task: dict[str, Any], subgraphs: bool) -> dict[str, Any]:
+    """A task; of a subgraph that it is in where that saves, or its state."""
+    within = _within(thread, task["state"]) if subgraphs and task["state"] else None
+    return task | {"checkpoint": None if within else _within_at(thread, task["checkpoint"]), "state": within}
+
+
+def _within(thread: Thread, state: dict[str, Any]) -> dict[str, Any]:
+    at, parent = state["checkpoint"], state["parent_checkpoint"]
+    return state | {
+        "tasks": [_task(thread, task, True) for task in state["tasks"]],
+        "checkpoint": _within_at(thread, at),
+        "parent_checkpoint": _within_at(thread, parent),
+        "checkpoint_id": at["checkpoint_id"],
+        "parent_checkpoint_id": parent["checkpoint_id"] if parent else None,
+    }
+
+
+def _within_at(thread: Thread, at: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {"thread_id": thread.thread_id, **at} if at else None
 
 
 def _time(milliseconds: int) -> str:

@@ -29,6 +29,7 @@
 * `recorder`: takes each part of a graph's stream as it is made
 * `run_checkpoints`: what of a run's checkpoints is in memory, and when they are saved
 * `run_config`: config and context of a run
+* `run_state`: a state of a run as JSON
 * `scalars`: JSON forms of single values
 * `scratch`: the folder for temporary files, emptied between owners
 * `secrets`: secrets of the user's graphs, put into the environment

@@ -30,8 +30,9 @@ from graphjobs.worker.marks import Marks
 from graphjobs.worker.parts import Graphs
 from graphjobs.worker.recorder import Recorder
 from graphjobs.worker.run_config import context_for, given_context, run_config
+from graphjobs.worker.run_state import state_of_snapshot, states_within
 from graphjobs.worker.seed import NoSuchCheckpoint, seed
-from graphjobs.worker.state_records import StateRecords, state_of_snapshot
+from graphjobs.worker.state_records import StateRecords
 from graphjobs.worker.user import User
 from graphjobs.worker.writer import LogWriter
 
@@ -137,7 +138,8 @@ class GraphRun:
                     return await self._updated(graph, self._request.state_update)
                 recorder = await self._streamed(graph)
                 encoded = encode(await self._result(graph))
-            await self._told(recorder)
+                within = await self._within(graph) if recorder.interrupted else {}
+            await self._told(recorder, within)
         finally:
             if self._records is not None:
                 self._records.close()
@@ -169,14 +171,22 @@ class GraphRun:
                 await self._records.ended(self._recorder.outcomes if self._recorder else {}, well=False)
             raise
 
-    async def _told(self, recorder: Recorder) -> None:
+    async def _within(self, graph: Pregel[Any, Any, Any, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """The states of the subgraphs that the run has stopped in, by the ids of their tasks."""
+        if self._graphs.states is None or not any(task.get("state") for task in self._part.get("tasks", ())):
+            return {}
+        config = self._config()
+        config["configurable"] = {**config["configurable"], "checkpoint_id": self._newest}
+        return states_within(await graph.aget_state(config, subgraphs=True), self._graphs.error_detail)
+
+    async def _told(self, recorder: Recorder, within: Mapping[str, Mapping[str, Any]]) -> None:
         """Store the state that the run ends with; of a job without a thread only if it asks: then it has one."""
         if self._records is None and recorder.interrupted:
             self._records = self._new_records()
             if self._records is not None:
                 self._records.reached(self._part)
         if self._records is not None:
-            await self._records.ended(recorder.outcomes, well=not self._found_over(recorder))
+            await self._records.ended(recorder.outcomes, within, well=not self._found_over(recorder))
 
     def _found_over(self, recorder: Recorder) -> bool:
         """Whether the last worker was lost after the graph's end: this run has only copied what it resumed from."""

@@ -7,11 +7,9 @@ That of the checkpoint at which the run ends is stored once more if its tasks ca
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 from graphjobs.aws.bulk import persistently
@@ -21,48 +19,7 @@ from graphjobs.core.event_log import Fenced
 from graphjobs.core.slot import Mark
 from graphjobs.core.state_record import StateNote, StateRecord
 from graphjobs.core.thread import Position
-from graphjobs.worker.failure import in_state
-from graphjobs.worker.jsonable import Encoded, encode, jsonable
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A state as JSON.
-
-    Attributes:
-        tasks: those that come next, each ``{id, name, error, interrupts, checkpoint, state, result}``.
-    """
-
-    checkpoint_id: str
-    values: Encoded
-    metadata: Mapping[str, Any]
-    tasks: tuple[Mapping[str, Any], ...]
-    created_at: str
-    next: tuple[str, ...]
-
-    @property
-    def interrupts(self) -> tuple[str, ...]:
-        """Ids of what its tasks ask."""
-        return tuple(each["id"] for task in self.tasks for each in task["interrupts"])
-
-    def with_ends(self, ended: Mapping[str, Mapping[str, Any]], error_detail: str) -> State:
-        """With what tasks came to, by their ids."""
-        tasks = []
-        for task in self.tasks:
-            end = ended.get(task["id"])
-            tasks.append({**task, **_end(end, error_detail)} if end else task)
-        return replace(self, tasks=tuple(tasks))
-
-    def body(self) -> str:
-        """The body of its record."""
-        rest = {
-            "next": self.next,
-            "tasks": self.tasks,
-            "metadata": self.metadata,
-            "created_at": self.created_at,
-            **({"cut": self.values.cut} if self.values.cut else {}),
-        }
-        return f'{{"values":{self.values.text},{encode(rest).text[1:]}'
+from graphjobs.worker.run_state import State, begun_again, state_of_part, state_of_snapshot
 
 
 class StateRecords:
@@ -104,8 +61,14 @@ class StateRecords:
             raise RuntimeError(f"The state of {mark.checkpoint_id} is not at hand.")
         self._hand_over(state, self._parent(state), mark)
 
-    async def ended(self, tasks: Mapping[str, Mapping[str, Any]], *, well: bool) -> None:
-        """Wait until all is stored; the last one with what `tasks`, by their ids, came to.
+    async def ended(
+        self,
+        tasks: Mapping[str, Mapping[str, Any]],
+        within: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        well: bool,
+    ) -> None:
+        """Wait until all is stored; the last one with what `tasks` came to, and the states `within` them, by their ids.
 
         `well` is whether the job ends there, so that its thread will name this checkpoint in any case.
 
@@ -115,7 +78,7 @@ class StateRecords:
         state = self._newest
         own = state is not None and state.checkpoint_id in self._parents and state.checkpoint_id not in self._again
         if state is not None and (well or own):
-            whole = state.with_ends(tasks, self._error_detail)
+            whole = state.with_ends(tasks, within or {}, self._error_detail)
             if whole != self._handed_over:
                 self._hand_over(whole, await self._found_parent(whole), None)
         await self.settled()
@@ -222,64 +185,3 @@ class StateRecords:
             return
         if mark is not None:
             self._publish(mark)
-
-
-def state_of_part(part: Mapping[str, Any], error_detail: str) -> State:
-    """The state that a part of the stream mode ``checkpoints`` tells of."""
-    return State(
-        checkpoint_id=str(part["config"]["configurable"]["checkpoint_id"]),
-        values=encode(part["values"]),
-        metadata=jsonable(part["metadata"]),
-        tasks=tuple(
-            _task(task["id"], task["name"], task.get("state")) | _end(task, error_detail) for task in part["tasks"]
-        ),
-        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        next=tuple(part["next"]),
-    )
-
-
-def state_of_snapshot(snapshot: Any, error_detail: str) -> State:
-    """The state that a `StateSnapshot` of LangGraph holds."""
-    return State(
-        checkpoint_id=str(snapshot.config["configurable"]["checkpoint_id"]),
-        values=encode(snapshot.values),
-        metadata=jsonable(snapshot.metadata),
-        tasks=tuple(
-            _task(task.id, task.name, task.state)
-            | _end(task._asdict() | {"interrupts": [asdict(each) for each in task.interrupts]}, error_detail)
-            for task in snapshot.tasks
-        ),
-        created_at=str(snapshot.created_at),
-        next=tuple(snapshot.next),
-    )
-
-
-def begun_again(body: str) -> str:
-    """The body of a record without what its tasks came to."""
-    members = json.loads(body)
-    for task in members["tasks"]:
-        task |= {"error": None, "interrupts": [], "result": None}
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-
-
-def _task(task_id: str, name: str, state: Any) -> dict[str, Any]:
-    namespace = state["configurable"].get("checkpoint_ns") if isinstance(state, Mapping) else None
-    return {
-        "id": task_id,
-        "name": name,
-        "error": None,
-        "interrupts": [],
-        "checkpoint": {"checkpoint_ns": namespace} if namespace else None,
-        "state": None,
-        "result": None,
-    }
-
-
-def _end(task: Mapping[str, Any], error_detail: str) -> dict[str, Any]:
-    """What a task came to; an error as Python writes it, which is how LangGraph's API has it."""
-    error, result = task.get("error"), task.get("result")
-    return {
-        "error": None if error is None else in_state(error, error_detail),
-        "interrupts": [jsonable({"id": each["id"], "value": each["value"]}) for each in task.get("interrupts") or ()],
-        "result": jsonable(result) if result else None,
-    }

@@ -70,3 +70,11 @@ def calling() -> Any:
     """The subgraph is called by a node."""
     notes = _notes()
     return _around(lambda state: {"kept": notes.invoke({"word": state["word"]})["kept"]})
+
+
+def deep() -> Any:
+    """The subgraph is in a subgraph."""
+    builder: Any = StateGraph(Noted)
+    builder.add_node("outer", keeping().compile())
+    builder.add_edge(START, "outer")
+    return builder

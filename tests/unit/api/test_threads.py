@@ -110,7 +110,45 @@ def test_the_state_is_that_of_the_head_or_of_the_checkpoint_that_is_named(servic
     assert asked.body != newest
 
 
-def test_the_states_of_subgraphs_are_not_kept(service: Api) -> None:
+def task_within(state: dict[str, Any] | None) -> dict[str, Any]:
+    """A task of the node `sub`, which is a graph; `state` is that of it, if its job has ended there."""
+    named: dict[str, Any] = {"id": "t1", "name": "sub", "error": None, "interrupts": [], "result": None}
+    return {**named, "checkpoint": {"checkpoint_ns": "sub:t1"}, "state": state}
+
+
+def test_the_states_of_subgraphs_are_told_if_asked_for(service: Api) -> None:
+    at = {"checkpoint_ns": "sub:t1", "checkpoint_id": "i2"}
+    ended = {"values": {"n": 1}, "next": ["ask"], "tasks": [task_within(None)], "metadata": {"step": 0}}
+    rest: dict[str, Any] = {
+        "created_at": "2026-11-25T08:00:00.000000+00:00",
+        "interrupts": [],
+        "parent_checkpoint": None,
+    }
+    within = task_within({**ended, **rest, "checkpoint": at})
+    thread_id = with_states(service.aws, state("c1", tasks=[task_within(None)]), state("c2", "c1", tasks=[within]))
+    path = f"/threads/{thread_id}/state"
+    named = {"thread_id": thread_id, "checkpoint_ns": "sub:t1"}
+    (plain,) = service.call("GET", path).body["tasks"]
+    assert (plain["checkpoint"], plain["state"]) == (named, None)
+    asked = {"checkpoint": {"checkpoint_id": "c2"}, "subgraphs": True}
+    answers = [
+        service.call("GET", f"{path}?subgraphs=true"),
+        service.call("GET", f"{path}/c2?subgraphs=true"),
+        service.call("POST", f"{path}/checkpoint", body=asked),
+        service.call("POST", f"{path}/checkpoint", body=asked | {"checkpoint": {}}),
+    ]
+    for answer in answers:
+        assert not problems_of("ThreadState", answer.body)
+        (task,) = answer.body["tasks"]
+        assert task["checkpoint"] is None
+        told = {**ended, **rest, "checkpoint": named | at, "checkpoint_id": "i2", "parent_checkpoint_id": None}
+        assert task["state"] == told | {"tasks": [plain]}
+    (before,) = service.call("GET", f"{path}/c1?subgraphs=true").body["tasks"]
+    assert (before["checkpoint"], before["state"]) == (named, None), "no job has ended there"
+    assert service.call("GET", f"{path}?subgraphs=perhaps").code == "invalid_request"
+
+
+def test_the_state_of_a_subgraph_is_told_with_that_of_its_graph_alone(service: Api) -> None:
     thread_id = with_states(service.aws, *CHAIN)
     at = {"checkpoint_id": "c2", "checkpoint_ns": "inner:1"}
     for path in ("state/checkpoint", "history"):

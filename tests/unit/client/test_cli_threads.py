@@ -47,6 +47,16 @@ def test_a_thread_at_a_checkpoint_as_json(service: Service, capsys: Capture) -> 
     assert json.loads(capsys.readouterr().out) == told_state(1)
 
 
+def test_a_thread_is_shown_with_the_subgraphs_that_it_is_in(service: Service, capsys: Capture) -> None:
+    inner = {"values": {"n": 2}, "tasks": []}
+    outer = {"values": {"n": 1}, "tasks": [{"name": "inner", "state": inner}]}
+    tasks = [{"name": "outer", "state": outer}, {"name": "plain", "state": None}]
+    service.script(f"/threads/{THREAD}/state", answer_json(told_state(3, tasks=tasks)))
+    assert main(["thread", THREAD, "--subgraphs"]) == 0
+    assert service.requests[0].path == f"/threads/{THREAD}/state?subgraphs=true"
+    assert capsys.readouterr().out.splitlines()[-4:] == ["within outer:", "  n: 1", "within outer/inner:", "  n: 2"]
+
+
 def test_a_thread_on_which_nothing_ran_says_so(service: Service, capsys: Capture) -> None:
     service.script(f"/threads/{THREAD}/state", answer_json(told_state(0, checkpoint_id=None)))
     assert main(["thread", THREAD]) == 0
