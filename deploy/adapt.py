@@ -14,13 +14,23 @@ from typing import Any, Final
 Template = dict[str, Any]
 
 POLICIES: Final = ("AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy")
+FUNCTION: Final = "AWS::Lambda::Function"
+TEMPORARY: Final = "TMPDIR"
+"""The variable that names the folder for temporary files, of Python and of most else."""
+
 TELLS_ADDRESSES: Final = ": create_job"
 """How the description ends of the function whose answers hold the API's address."""
 SIMPLE_METRIC: Final = {"Namespace": "graphjobs", "MetricName": "MetricMath", "Period": 300, "Statistic": "Sum"}
 
 
-def adapt(template: Template, apis: str) -> tuple[Template, list[str]]:
-    """The template for the emulator, which serves APIs under the address `apis`; what was changed, a sentence each."""
+def adapt(template: Template, apis: str, temporary: Path) -> tuple[Template, list[str]]:
+    """The template for the emulator; what was changed, a sentence each.
+
+    Args:
+        template: as it was synthesised.
+        apis: the address under which the emulator serves APIs.
+        temporary: where each function has a folder for temporary files.
+    """
     resources: dict[str, Any] = json.loads(json.dumps(template["Resources"]))
     notes = []
     for change in (_no_saved_queries, _no_metric_math, _no_tls_only):
@@ -31,6 +41,9 @@ def adapt(template: Template, apis: str) -> tuple[Template, list[str]]:
         notes.append(
             f"The API's address in answers: under {apis}, since not every machine resolves the emulator's name."
         )
+    own = _own_temporary_folders(resources, temporary)
+    if own:
+        notes.append(f"Temporary files: a folder for each function, since all processes share one /tmp. ({own})")
     adapted = {**template, "Resources": resources}
     secrets = {name for name, resource in resources.items() if resource["Type"] == "AWS::SecretsManager::Secret"}
     adapted = _map(adapted, lambda node: _arn_of_secret(node, secrets))
@@ -39,11 +52,13 @@ def adapt(template: Template, apis: str) -> tuple[Template, list[str]]:
     return adapted, notes
 
 
-def adapt_assembly(folder: Path, stack: str, apis: str) -> list[str]:
-    """Adapt the template of `stack` in a synthesised assembly; what was changed."""
+def adapt_assembly(folder: Path, stack: str, apis: str, temporary: Path) -> list[str]:
+    """Adapt the template of `stack` in a synthesised assembly, and make its functions' folders; what was changed."""
     path = template_path(folder, stack)
-    adapted, notes = adapt(json.loads(path.read_text(encoding="utf-8")), apis)
+    adapted, notes = adapt(json.loads(path.read_text(encoding="utf-8")), apis, temporary)
     path.write_text(json.dumps(adapted, indent=1), encoding="utf-8")
+    for function in _functions(adapted["Resources"]).values():
+        Path(function["Properties"]["Environment"]["Variables"][TEMPORARY]).mkdir(parents=True, exist_ok=True)
     return notes
 
 
@@ -113,6 +128,18 @@ def _reachable_api(resources: dict[str, Any], apis: str) -> int:
             "Fn::Join": ["/", [apis, {"Ref": api}]]
         }
     return len(tellers)
+
+
+def _own_temporary_folders(resources: dict[str, Any], temporary: Path) -> int:
+    functions = _functions(resources)
+    for name, function in functions.items():
+        environment = function["Properties"].setdefault("Environment", {})
+        environment.setdefault("Variables", {})[TEMPORARY] = str(temporary / name)
+    return len(functions)
+
+
+def _functions(resources: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: resource for name, resource in resources.items() if resource["Type"] == FUNCTION}
 
 
 def _refuses_http(statement: dict[str, Any]) -> bool:

@@ -67,7 +67,7 @@ class Cdk:
         options = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
         app = f"{sys.executable} -m infra.app"
         self._cdk(["synth", "--quiet", "--app", app, "--output", str(assembly), *options])
-        return assembly, adapt_assembly(assembly, STACK, self.apis)
+        return assembly, adapt_assembly(assembly, STACK, self.apis, self.folder / "tmp")
 
     def deploy(self, assembly: Path) -> str:
         """Deploy an assembly; what was said."""

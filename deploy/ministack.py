@@ -95,6 +95,8 @@ class MiniStack:
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self._port),
             "AUTH": "true",
+            # Lambda sets it, and functions ask whether it is there; the emulator hands on what it has itself.
+            "AWS_LAMBDA_RUNTIME_API": "emulator",
             "IOT_MTLS_ENABLED": "0",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,

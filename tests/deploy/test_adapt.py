@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.adapt import adapt, differences
+from deploy.adapt import adapt, adapt_assembly, differences, template_path
 
 APIS = "http://127.0.0.1:4566/apis"
+TEMPORARY = Path("/temporary")
 
 REFUSES_HTTP = {
     "Effect": "Deny",
@@ -55,7 +58,7 @@ def template() -> dict[str, Any]:
 
 
 def adapted(template: dict[str, Any]) -> dict[str, Any]:
-    return adapt(template, APIS)[0]
+    return adapt(template, APIS, TEMPORARY)[0]
 
 
 def test_what_the_emulator_does_not_know_is_left_out(template: dict[str, Any]) -> None:
@@ -85,7 +88,7 @@ def test_a_secret_is_named_by_its_arn_wherever_it_is_named(template: dict[str, A
     result = adapted(template)
     arn = {"Fn::GetAtt": ["Secret", "Id"]}
     assert result["Outputs"]["TicketSecretArn"]["Value"] == arn
-    assert result["Resources"]["Status"]["Properties"]["Environment"]["Variables"] == {"TICKET_SECRET": arn}
+    assert result["Resources"]["Status"]["Properties"]["Environment"]["Variables"]["TICKET_SECRET"] == arn
     assert result["Outputs"]["Table"]["Value"] == {"Ref": "Jobs"}
 
 
@@ -96,10 +99,25 @@ def test_only_the_function_that_tells_addresses_learns_that_of_the_api(template:
     assert "GRAPHJOBS_API_URL" not in resources["Status"]["Properties"]["Environment"]["Variables"]
 
 
+def test_each_function_has_a_folder_of_its_own_for_temporary_files(
+    template: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes /tmp in place of a folder that is not there."""
+    del template["Resources"]["Status"]["Properties"]["Environment"]
+    path = template_path(tmp_path, "stack")
+    path.write_text(json.dumps(template), encoding="utf-8")
+    adapt_assembly(tmp_path, "stack", APIS, tmp_path / "deep" / "tmp")
+    resources = json.loads(path.read_text(encoding="utf-8"))["Resources"]
+    for name in ("Create", "Status"):
+        monkeypatch.setenv("TMPDIR", resources[name]["Properties"]["Environment"]["Variables"]["TMPDIR"])
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        assert Path(tempfile.gettempdir()) == tmp_path / "deep" / "tmp" / name
+
+
 def test_every_change_is_said(template: dict[str, Any]) -> None:
-    notes = adapt(template, APIS)[1]
-    assert len(notes) == 5
-    assert adapt({"Resources": {"Jobs": template["Resources"]["Jobs"]}}, APIS)[1] == []
+    notes = adapt(template, APIS, TEMPORARY)[1]
+    assert len(notes) == 6
+    assert adapt({"Resources": {"Jobs": template["Resources"]["Jobs"]}}, APIS, TEMPORARY)[1] == []
 
 
 def test_the_same_template_gives_the_same_again_and_is_not_touched(template: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.steps import show_logs
 from tests.deployed.deployment import Deployment, deployed
+from tests.deployed.starts import Starts, begun
 
 TIMEOUT_SECONDS = 1200
 
@@ -31,3 +32,10 @@ def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     finally:
         if request.session.testsfailed > failed:
             show_logs(folder)
+
+
+@pytest.fixture(scope="session")
+def starts(deployment: Deployment) -> Iterator[Starts]:
+    """Jobs whose workers cannot start: the first test begins them, one of the last looks at them."""
+    with begun(deployment) as made:
+        yield made

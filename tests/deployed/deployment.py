@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,13 +74,17 @@ class Deployment:
             StreamProcess(self.emulator, self.outputs["StreamFunctionName"], self.port, pool, self.folder),
             temporary_users(self.emulator.client("cognito-idp"), pool, self.outputs["UserPoolClientId"]) as tokens,
         ):
-            yield target(
-                self.outputs,
-                tokens,
-                api_url=self.emulator.api_url(self.outputs["ApiUrl"]),
-                access={"aws_endpoint_url": self.emulator.endpoint_url, "region": REGION},
-                graphs=list(json.loads((ROOT / GRAPHS).read_text(encoding="utf-8"))["graphs"]),
-            )
+            yield self.target(tokens)
+
+    def target(self, tokens: Mapping[str, str]) -> dict[str, Any]:
+        """The target of the acceptance tests for users with these tokens; `described` starts its stream."""
+        return target(
+            self.outputs,
+            tokens,
+            api_url=self.emulator.api_url(self.outputs["ApiUrl"]),
+            access={"aws_endpoint_url": self.emulator.endpoint_url, "region": REGION},
+            graphs=list(json.loads((ROOT / GRAPHS).read_text(encoding="utf-8"))["graphs"]),
+        )
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """`make deploy-local`: everything of a deployment that can be proven without an account, in the order of its life.
 
 Its files are in that order too, as pytest takes them: this one, `test_notify.py`, `test_operators.py`,
-`test_owners.py`, `test_rehearsal.py`, `test_removal.py`.
+`test_owners.py`, `test_rehearsal.py`, `test_reliability.py`, `test_removal.py`.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+import pytest
 
 from deploy.acceptance import run_tests
 from deploy.adapt import differences
@@ -29,6 +31,7 @@ NOT_OF_THE_EMULATOR: Final = {
 """Acceptance tests that say nothing of the deployment when MiniStack fails them."""
 
 
+@pytest.mark.usefixtures("starts")  # what takes its time begins now
 def test_a_second_synthesis_of_the_same_source_changes_nothing(deployment: Deployment) -> None:
     with step("cdk deploy again, from a second synthesis"):
         second, _ = deployment.cdk.synthesise("second", deployment.context)
