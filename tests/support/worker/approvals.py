@@ -13,7 +13,7 @@ from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
 
 from tests.support.worker.scripted_model import ScriptedModel, call, piece
-from tests.support.worker.talks import Talk
+from tests.support.worker.talks import Talk, _hook
 
 RAN: list[tuple[str, Any]] = []
 """What tools have done, in order."""
@@ -85,7 +85,10 @@ def some_branches() -> Any:
 
     def branch(state: dict[str, int]) -> Talk:
         number = state["number"]
-        return {"said": [f"{number}: {interrupt(number) if number % 2 else 'no need'}"]}
+        said = interrupt(number) if number % 2 else "no need"
+        _hook(f"branch {number}")
+        RAN.append(("branch", number))
+        return {"said": [f"{number}: {said}"]}
 
     builder: Any = StateGraph(Talk)
     builder.add_node("branch", branch)

@@ -1,4 +1,4 @@
-"""A conversation whose subgraph keeps notes of its own on the thread, and asks about those with a question mark."""
+"""A conversation whose subgraph keeps notes of its own on the thread, and asks about each question mark in them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def _note(state: Notes) -> Notes:
 
 
 def _check(state: Notes) -> Notes:
-    asked = state["word"].endswith("?")
-    answers = [str(interrupt(f"keep {state['word']}"))] if asked else []
+    answers = [str(interrupt(f"keep {state['word']}")) for _ in range(state["word"].count("?"))]
     _hook("checked")
     return {"notes": answers, "kept": " ".join([*state["notes"], *answers])}
 

@@ -10,7 +10,7 @@ from graphjobs.http.problem import Problem
 from tests.support.worker import approvals as worker_approvals
 from tests.support.worker.approvals import RAN
 from tests.support.worker.rig import Rig
-from tests.support.worker.turns import Turns, turns
+from tests.support.worker.turns import Turns, lose, turns
 
 GRAPHS = (
     "reviewed",
@@ -111,6 +111,29 @@ def test_branches_that_ask_wait_for_each_other_and_those_that_do_not_are_done(wo
     done = talk.run(talk.reply({ids[3]: "C"}))
     assert [each["value"] for each in done["interrupts"]] == [1]
     assert talk.said(talk.reply({ids[1]: None})) == ["go", "0: no need", "1: None", "2: no need", "3: C", "end"]
+    assert sorted(RAN) == [("branch", number) for number in range(4)], "each once, over three jobs"
+
+
+@SAVERS
+@pytest.mark.parametrize("lost", [("branch 3", "branch 1"), ("branch 3", "branch 3")])
+def test_branches_are_answered_once_whoever_is_lost_while_they_go_on(
+    workers: Rig, durable: bool, lost: tuple[str, str]
+) -> None:
+    """Some of them answered by a first job and the rest by a second, each of which loses a worker or two.
+
+    A step that was lost is begun again, but not the branches that an earlier job has seen to their end.
+    """
+    talk = turns(workers, "some_branches", durable=durable)
+    ids = {each["value"]: each["id"] for each in talk.run(talk.say("go"))["interrupts"]}
+    first, twice = talk.reply({ids[3]: "C"}), lost[0] == lost[1]
+    for step in lost if twice else lost[:1]:
+        lose(workers, first, step, durable=durable)
+    assert [each["value"] for each in talk.run(first)["interrupts"]] == [1]
+    second = talk.reply("A")
+    if not twice:
+        lose(workers, second, lost[1], durable=durable)
+    assert talk.said(second) == ["go", "0: no need", "1: A", "2: no need", "3: C", "end"]
+    assert sorted(RAN) == sorted(("branch", number) for number in (*range(4), *(int(step[-1]) for step in lost)))
 
 
 @SAVERS

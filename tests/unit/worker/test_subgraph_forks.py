@@ -148,3 +148,23 @@ def test_a_step_that_could_not_be_saved_begins_with_the_notes_that_it_had_begun_
     workers.lapse()
     assert kept(talk, job) == "a b"
     assert kept(talk, talk.say("c")) == "a b c"
+
+
+@SAVERS
+@FORMS
+def test_a_fork_between_two_answers_has_the_notes_and_the_answers_of_then(
+    workers: Rig, durable: bool, form: str
+) -> None:
+    """Both questions are of one step, so of one checkpoint: it is in the history as the later answer has left it."""
+    talk = turns(workers, form, durable=durable)
+    kept(talk, talk.say("a"))
+    (one,) = talk.run(talk.say("b??"))["interrupts"]
+    (two,) = talk.run(talk.reply({one["id"]: "yes"}))["interrupts"]
+    between = talk.row.head
+    assert between is not None and one["id"] != two["id"]
+    assert kept(talk, talk.reply({two["id"]: "sure"})) == "a b?? yes sure"
+    assert kept(talk, talk.reply({two["id"]: "no"}, checkpoint_id=between.checkpoint_id)) == "a b?? yes no"
+    (again,) = talk.run(talk.submit(checkpoint_id=between.checkpoint_id))["interrupts"]
+    (last,) = talk.run(talk.reply({again["id"]: "well"}))["interrupts"]
+    assert kept(talk, talk.reply({last["id"]: "then"})) == "a b?? well then"
+    assert kept(talk, talk.say("c")) == "a b?? well then c"
