@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import shutil
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -43,13 +43,18 @@ def copy_parts(parts: set[str], package: Path, target: Path) -> None:
             shutil.copy2(package / f"{part}.py", target)
 
 
-def _named(file: Path) -> Iterator[str]:
+def _named(file: Path) -> frozenset[str]:
+    return _parts_named(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _parts_named(file: Path, _written_at: int) -> frozenset[str]:
+    """The parts that the imports of `file` name: read once, though most functions reach it."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             prefix = node.module or ""
-            modules = [f"{prefix}.{alias.name}" for alias in node.names] if prefix == PACKAGE else [prefix]
-        else:
-            continue
-        yield from (parts[1] for parts in (name.split(".") for name in modules) if parts[0] == PACKAGE and parts[1:])
+            names |= {f"{prefix}.{alias.name}" for alias in node.names} if prefix == PACKAGE else {prefix}
+    return frozenset(parts[1] for parts in (name.split(".") for name in names) if parts[0] == PACKAGE and parts[1:])

@@ -3,6 +3,8 @@ the same at any speed of a machine, and at every run.
 """
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +29,15 @@ settings.register_profile(
     "same_everywhere", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("same_everywhere")
+
+
+IN_MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 6_000_000_000
+
+# Bundles have thousands of folders, which a disk makes and removes a hundred times slower. Taken away after each run
+# that passes (``tmp_path_retention_policy``).
+if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,6 +12,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -76,9 +77,17 @@ def changes(environ: Mapping[str, Any]) -> bool:
     return environ.get("REQUEST_METHOD") not in ("GET", "HEAD")
 
 
+class Dispatcher(DomainDispatcherApplication):
+    """moto's choice of a service, made once for each host: it lists the folders of all services for it."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self.get_backend_for_host = cache(super().get_backend_for_host)  # type: ignore[method-assign]
+
+
 def make_app() -> OneAtATime:
     """The emulator as a WSGI app."""
-    return OneAtATime(DomainDispatcherApplication(create_backend_app))
+    return OneAtATime(Dispatcher())
 
 
 def make_emulator(port: int, app: OneAtATime) -> Any:
