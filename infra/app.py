@@ -94,8 +94,9 @@ def _advise(config: Config, region: str) -> None:
             raise ConfigError(f"adapter_layer_arn: AWS publishes no adapter layer in {region}; give one of yours.")
         if region and region not in ADAPTER_REGIONS:
             _say(f"adapter_layer_arn: no layer is known in {region}; should the deployment fail, give your own.")
-    if config.production and not config.canary_secret:
-        _say("canary_secret is not given: nothing tries this deployment out by itself (docs/DEPLOY.md, 4).")
+    if config.production and not config.has_canary:
+        missing = "canary is false" if config.canary is False else "canary_secret is not given"
+        _say(f"{missing}: nothing tries this deployment out by itself (docs/DEPLOY.md, 4).")
     advice = bedrock_advice(config.model)
     if advice:
         _say(advice)

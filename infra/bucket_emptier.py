@@ -6,17 +6,12 @@ leaves a log group behind.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
-
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.lambda_factory import LambdaFactory
-
-CODE: Final = Path(__file__).with_name("empty_bucket.py")
+from infra.lambda_factory import LambdaFactory, one_file
 
 
 class BucketEmptier(Construct):
@@ -26,7 +21,7 @@ class BucketEmptier(Construct):
         super().__init__(scope, id)
         emptier = functions.make(
             "empty_bucket",
-            code=lambda_.Code.from_inline(CODE.read_text(encoding="utf-8")),
+            code=lambda_.Code.from_inline(one_file("empty_bucket")),
             handler="index.handler",
             memory_mb=256,
             timeout=Duration.minutes(15),

@@ -134,6 +134,7 @@ class Config:
     xray: bool = _key(flag, False, "Traces of the functions.")
     kms_key_arn: str = _key(text(_KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID"), "", "Default: keys of AWS's own.")
     alarm_email: str = _key(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "ops@example.com"), "")
+    canary: bool | None = _key(flag, None, "Default: in production, where its user can be made.")
     canary_secret: str = _key(text(SECRET_ARN, "the whole ARN of a secret"), "", "Credentials of the canary.")
     canary_body: str = _key(text(r"\s*\{.*\}\s*", '{"query": "canary"}'), "", "What it asks for.")
     budget_usd: int = _key(whole(0, 10_000_000, "US dollars"), 0, "Of the account a month; 0: no budget.")
@@ -171,8 +172,15 @@ class Config:
         return (
             frozenset({"notify"} if self.notifies else ())
             | frozenset({self.stream_front} - {"url"})
-            | frozenset({"canary"} if self.canary_secret else ())
+            | frozenset({"canary"} if self.has_canary else ())
         )
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether a canary tries the deployment out; in production it needs no asking for."""
+        if self.canary is not None:
+            return self.canary
+        return bool(self.canary_secret) or (self.production and not self.issuer)
 
     @property
     def workers(self) -> int:
@@ -265,6 +273,10 @@ def _check_functions(config: Config) -> None:
 def _check_operations(config: Config) -> None:
     if config.budget_usd and not config.alarm_email:
         raise ConfigError("budget_usd: a budget writes to alarm_email; set that too.")
+    if config.canary_secret and config.canary is False:
+        raise ConfigError("canary_secret: is given although canary is false; leave one of them out.")
+    if config.canary and config.issuer and not config.canary_secret:
+        raise ConfigError("canary_secret: with an issuer of your own the canary needs credentials (docs/DEPLOY.md, 4).")
     if config.web_acl_arn and config.stream_front != "rest_api":
         raise ConfigError("web_acl_arn: a function URL has no WAF; set stream_front=rest_api.")
 

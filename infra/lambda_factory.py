@@ -47,6 +47,17 @@ PLATFORMS: Final = {"arm64": ecr_assets.Platform.LINUX_ARM64, "x86_64": ecr_asse
 LAMBDAS_DEFAULT_SECONDS: Final = 3
 
 
+SHARED: Final = "from infra.custom_resource import answered\n"
+
+
+def one_file(module: str) -> str:
+    """The custom resource `module` of this folder, as the one file that it is for Lambda (``index.py``)."""
+    shared, own = ((ROOT / "infra" / f"{name}.py").read_text(encoding="utf-8") for name in ("custom_resource", module))
+    if SHARED not in own:
+        raise ValueError(f"{module} does not take its answer from custom_resource.")
+    return shared + own.replace(SHARED, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A function and what belongs to it.

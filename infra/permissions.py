@@ -18,6 +18,10 @@ from infra.values import secret_of
 
 OF_THE_STACK: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "empty_bucket": {"bucket": ("s3:ListBucket",), "bucket/*": ("s3:DeleteObject",)},
+    "make_canary_user": {
+        "user_pool": ("cognito-idp:AdminCreateUser", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"),
+        "canary_secret": ("secretsmanager:GetSecretValue",),
+    },
 }
 """Functions that are not ours to call: a deployment's own helpers."""
 

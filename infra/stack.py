@@ -15,7 +15,7 @@ from infra.auth import Auth
 from infra.bucket_emptier import BucketEmptier
 from infra.budget import Budget
 from infra.bundling import Bundle
-from infra.canary import Canary
+from infra.canary import Canary, CanaryCredentials
 from infra.config import Config
 from infra.dashboard import Dashboard
 from infra.environment import Environment, from_config, namespace
@@ -25,7 +25,7 @@ from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
 from infra.metrics import Metrics
 from infra.notify import Notifications, Notify
-from infra.permissions import Resources
+from infra.permissions import OF_THE_STACK, Resources
 from infra.reconcile import Reconcile
 from infra.release import graph_digest
 from infra.storage import Storage
@@ -52,7 +52,8 @@ class GraphJobsStack(Stack):
         queue = JobQueue(self, "Jobs", config, key)
         auth = Auth(self, "Auth", config, key)
         notifications = Notifications(self, "Notifications", config, key)
-        resources = _resources(config, storage, queue, auth, notifications)
+        canary = CanaryCredentials(self, "CanaryCredentials", config, key)
+        resources = _resources(canary, storage, queue, auth, notifications)
         functions = LambdaFactory(Construct(self, "Functions"), config, resources, bundles, key=key)
         values = from_config(config, project, _digest(bundles))
         environment = _environment(config, values, storage, queue, auth, notifications)
@@ -62,8 +63,10 @@ class GraphJobsStack(Stack):
         api = Api(self, "Api", config, auth=auth, environment=environment, functions=functions)
         Worker(self, "Worker", config, queue=queue, environment=environment, functions=functions)
         Reconcile(self, "Reconcile", config, environment=environment, functions=functions)
-        if config.canary_secret:
+        if canary.secret_arn:
+            environment = environment.with_value("CANARY_SECRET", canary.secret_arn)
             Canary(self, "Canary", environment=environment.with_value("API_URL", api.url), functions=functions)
+            canary.user_in(auth.user_pool, functions)
         if config.notifies:
             Notify(self, "Notify", notifications, storage.jobs, environment=environment, functions=functions)
         if not config.production:
@@ -86,7 +89,7 @@ class GraphJobsStack(Stack):
             "Monitoring",
             metrics,
             alarms=alarms.alarms,
-            log_groups=[made.log_group for name, made in functions.made.items() if name != "empty_bucket"],
+            log_groups=[made.log_group for name, made in functions.made.items() if name not in OF_THE_STACK],
         )
         outputs = {
             "Stage": config.stage,
@@ -123,12 +126,13 @@ def _digest(bundles: Mapping[str, Bundle] | None) -> str:
 
 
 def _resources(
-    config: Config, storage: Storage, queue: JobQueue, auth: Auth, notifications: Notifications
+    canary: CanaryCredentials, storage: Storage, queue: JobQueue, auth: Auth, notifications: Notifications
 ) -> Resources:
     return Resources(
         {
             **notifications.arns,
-            **({"canary_secret": config.canary_secret} if config.canary_secret else {}),
+            **({"canary_secret": canary.secret_arn} if canary.secret_arn else {}),
+            **({"user_pool": auth.user_pool.user_pool_arn} if auth.user_pool else {}),
             "jobs": storage.jobs.table_arn,
             "events": storage.events.table_arn,
             "checkpoints": storage.checkpoints.table_arn,

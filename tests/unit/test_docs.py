@@ -151,6 +151,7 @@ def test_deploy_lists_every_key_with_its_default() -> None:
         "stream_reserved_concurrency",
         "log_graph_errors",
         "account_concurrency",
+        "canary",
     }
     for spec in fields(Config):
         assert spec.default is not MISSING
