@@ -7,7 +7,7 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.tools import tool
-from langgraph.func import entrypoint
+from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
@@ -149,3 +149,30 @@ def counting(given: dict[str, Any], *, previous: int | None = None) -> entrypoin
     """A functional graph that remembers how often it was called."""
     count = (previous or 0) + 1
     return entrypoint.final(value=f"call {count}", save=count)
+
+
+@task
+def draft(text: str) -> str:
+    """A step of the functional graph; what it gives is kept while somebody is asked."""
+    _hook("draft")
+    RAN.append(("draft", text))
+    return f"draft of {text}"
+
+
+@task
+def reviewed_by(name: str, text: str) -> str:
+    """A step that asks."""
+    said = interrupt({name: text})
+    _hook(name)
+    RAN.append((name, said))
+    return f"{text}, {name}: {said}"
+
+
+@entrypoint()
+def asking_tasks(text: str, *, previous: list[str] | None = None) -> entrypoint.final[str, list[str]]:
+    """A functional graph: a task, two that ask, and a question of its own; it remembers what came of it."""
+    written = draft(text).result()
+    for name in ("ann", "ben"):
+        written = reviewed_by(name, written).result()
+    result = f"{interrupt(written)} after {len(previous or [])}"
+    return entrypoint.final(value=result, save=[*(previous or []), result])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, TypedDict
 
-from langgraph.graph import START, StateGraph
+from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from tests.support.worker.talks import Talk, _hook
@@ -76,4 +76,23 @@ def deep() -> Any:
     builder: Any = StateGraph(Noted)
     builder.add_node("outer", keeping().compile())
     builder.add_edge(START, "outer")
+    return builder
+
+
+def rounds() -> Any:
+    """A turn of several rounds, one for each word that it is given; the last of them may be asked about."""
+    notes = _notes()
+
+    def keep(state: Noted) -> Noted:
+        words = [each for each in state["said"] if not each.startswith("kept ")]
+        word = words[len(state["said"]) - len(words)]
+        return {"said": [f"kept {notes.invoke({'word': word})['kept']}"]}
+
+    def all_kept(state: Noted) -> str:
+        return END if 2 * sum(each.startswith("kept ") for each in state["said"]) == len(state["said"]) else "keep"
+
+    builder: Any = StateGraph(Noted)
+    builder.add_node("keep", keep)
+    builder.add_edge(START, "keep")
+    builder.add_conditional_edges("keep", all_kept, ["keep", END])
     return builder

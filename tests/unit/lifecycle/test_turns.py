@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -81,7 +81,9 @@ def test_an_answer_is_for_an_open_question(interrupts: tuple[str, ...], resume: 
     thread = replace(THREAD, interrupts=interrupts)
     made = joined(thread, command={"resume": resume})
     assert made is answer if answer else isinstance(made, Joined)
-    assert joined(replace(thread, turn="job-0"), command={"resume": resume}) is NotJoined.BUSY
+    for strategy in get_args(turns.Strategy):
+        busy = joined(replace(thread, turn="job-0"), command={"resume": resume}, strategy=strategy)
+        assert busy is NotJoined.BUSY, "whatever it would do to those before it: they have the question"
 
 
 @pytest.mark.parametrize("resume", ["yes", None, {ASKED: "yes"}])

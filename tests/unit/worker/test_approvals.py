@@ -21,6 +21,7 @@ GRAPHS = (
     "formal",
     "breakpoint_of_its_own",
     "counting",
+    "asking_tasks",
 )
 SAVERS = pytest.mark.parametrize("durable", [False, True], ids=["memory", "DynamoDB"])
 
@@ -172,6 +173,27 @@ def test_a_breakpoint_of_the_graphs_own_is_gone_on_from_and_then_it_asks(workers
 def test_a_functional_graph_remembers_from_turn_to_turn(workers: Rig, durable: bool) -> None:
     talk = turns(workers, "counting", durable=durable)
     assert [talk.run(talk.submit(input={}))["result"] for _ in range(3)] == ["call 1", "call 2", "call 3"]
+
+
+@SAVERS
+@pytest.mark.parametrize("lost", [False, True])
+def test_tasks_of_a_functional_graph_ask_and_those_that_are_done_are_not_run_again(
+    workers: Rig, durable: bool, lost: bool
+) -> None:
+    talk = turns(workers, "asking_tasks", durable=durable)
+    for number in range(2):
+        RAN.clear()
+        job = talk.submit(input="it")
+        for answer in ("yes", "no", "sent"):
+            (asked,) = talk.run(job)["interrupts"]
+            job = talk.reply({asked["id"]: answer})
+            if lost and answer == "no":
+                lose(workers, job, "ben", durable=durable)
+        assert asked["value"] == "draft of it, ann: yes, ben: no"
+        done = talk.run(job)
+        assert (done["status"], done["result"]) == ("completed", f"sent after {number}")
+        expected = [("draft", "it"), ("ann", "yes"), *([("ben", "no")] if lost else []), ("ben", "no")]
+        assert expected == RAN
 
 
 def test_no_such_interrupt_is_refused_before_anything_is_stored(workers: Rig) -> None:

@@ -19,7 +19,7 @@ FORMS = pytest.mark.parametrize("form", ["keeping", "calling", "deep"])
 
 @pytest.fixture(autouse=True)
 def graphs(workers: Rig) -> None:
-    workers.add_graphs({name: f"{worker_keeping.__name__}:{name}" for name in ("keeping", "calling", "deep")})
+    workers.add_graphs({name: f"{worker_keeping.__name__}:{name}" for name in ("keeping", "calling", "deep", "rounds")})
 
 
 def kept(talk: Turns, job: Job) -> str:
@@ -92,3 +92,21 @@ def test_a_step_that_failed_leaves_what_its_subgraph_had_noted_and_one_that_was_
     assert talk.run(job, watch_seconds=0.05)["status"] == end
     assert kept(talk, talk.say("c")) == notes
     assert history(talk)[0]["values"]["kept"] == notes
+
+
+@pytest.mark.parametrize("fork", [False, True])
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_job_without_a_thread_that_asks_after_several_rounds_has_the_notes_of_all(
+    workers: Rig, fork: bool, lost: int
+) -> None:
+    """Its older checkpoints make room for newer ones, but not the notes with which the step that asked has begun."""
+    job = workers.job("rounds", {"said": ["a", "b", "c", "d", "e?"]})
+    talk = Turns(workers, "rounds", job.thread, durable=True)
+    for _ in range(lost):
+        lose(workers, job, "checked", durable=True)
+    (question,) = talk.run(job)["interrupts"]
+    head = talk.row.head
+    assert head is not None
+    if fork:
+        (question,) = talk.run(talk.submit(checkpoint_id=head.checkpoint_id))["interrupts"]
+    assert kept(talk, talk.reply({question["id"]: "yes"})) == "a b c d e? yes"
