@@ -151,7 +151,7 @@ class Thread(TypedDict):
 class ThreadState(TypedDict):
     """The state of a thread at one checkpoint, in LangGraph's form; `checkpoint_id` is what a job may begin at.
 
-    A task's ``state`` is that of the subgraph in which its job has ended, in the same form, if it was asked for.
+    A task's ``state`` is that of the subgraph in which it waits for a person, in the same form, if it was asked for.
     """
 
     values: Any

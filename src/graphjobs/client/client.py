@@ -150,7 +150,7 @@ class Client:
     def state(self, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False) -> ThreadState:
         """The state that the thread is in, or the one of a checkpoint of its history.
 
-        With `subgraphs`, a task that was left within a subgraph has that one's state as its ``state``.
+        With `subgraphs`, a task that waits within a subgraph has that one's state as its ``state``.
         """
         answer: ThreadState = self._call(calls.state(thread_id, checkpoint_id, subgraphs))
         return answer

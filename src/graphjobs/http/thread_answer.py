@@ -31,7 +31,7 @@ def thread_json(thread: Thread, head: StateRecord | None) -> dict[str, Any]:
 def state_json(thread: Thread, record: StateRecord | None, *, subgraphs: bool = False) -> dict[str, Any]:
     """LangGraph's ``ThreadState``; that of a thread on which nothing has run for None.
 
-    With `subgraphs`, a task that was left within a subgraph has the state of that in place of its name.
+    With `subgraphs`, a task that waits within a subgraph has the state of that in place of its name.
     """
     if record is None:
         return _EMPTY

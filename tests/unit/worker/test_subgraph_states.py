@@ -78,6 +78,17 @@ def test_the_states_of_subgraphs_are_those_of_langgraph(workers: Rig, durable: b
     assert told(talk)["tasks"] == [], "it is over"
 
 
+def test_a_subgraph_before_which_a_thread_has_stopped_has_the_state_that_it_keeps(workers: Rig) -> None:
+    own: Any = worker_keeping.keeping().compile(checkpointer=InMemorySaver())
+    talk = turns(workers, "keeping", durable=True)
+    own.invoke({"said": ["a"]}, OWN)
+    talk.said(talk.say("a"))
+    own.invoke({"said": ["b"]}, OWN, interrupt_before=["keep"])
+    talk.run(talk.say("b", interrupt_before=["keep"]))
+    assert shape(told(talk)) == own_shape(own.get_state(OWN, subgraphs=True))
+    assert talk.said(talk.submit())[-1] == "kept a b"
+
+
 @SAVERS
 def test_the_states_of_a_branch_that_was_left_stay_readable(workers: Rig, durable: bool) -> None:
     talk = turns(workers, "keeping", durable=durable)
