@@ -1,4 +1,4 @@
-"""What Lambda itself has noted of a stack's functions, and what of the account may stand in the stack's way.
+"""What Lambda and CloudWatch have noted of a stack's functions, and what of the account may stand in the stack's way.
 
 Lambda writes a line of type ``platform.report`` per invocation, with what it cost
 (https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html).
@@ -41,8 +41,22 @@ RESTORE: Final = Limit("restore of the worker by SnapStart, ms", "worker", "rest
 POLICY_CHARACTERS: Final = 5_120
 """Of one resource policy of CloudWatch Logs, to which each log group that a service delivers to is added."""
 
+STREAM_METRICS: Final = ("DeliveryLag", "OpenStreams")
+"""What the stream's process prints of itself, past Lambda's runtime."""
+LISTED_TRIES: Final = 20
+LISTED_PAUSE_SECONDS: Final = 15.0
+"""CloudWatch lists a new metric some minutes after its first figure."""
 
-def look(client: Callable[[str], Any], stack: str, now: Callable[[], float] = time.time) -> None:
+TABLE_STREAM: Final = "publish_status"
+"""Whoever reads the table's stream, where others are told."""
+
+
+def look(
+    client: Callable[[str], Any],
+    stack: str,
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
     """Look at everything, and print a line for each.
 
     Raises:
@@ -53,6 +67,9 @@ def look(client: Callable[[str], Any], stack: str, now: Callable[[], float] = ti
     wrong = [limit.what for limit in (VIEWER_MEMORY, INIT, RESTORE) if not _holds(client, stack, limit, since)]
     if not _policies(client("logs")):
         wrong.append("resource policies")
+    wrong += _not_listed(client, stack, sleep)
+    if not _reads_the_table(client, stack):
+        wrong.append("the table's stream")
     if wrong:
         raise Failed(f"Not as it must be: {'; '.join(wrong)}")
 
@@ -84,10 +101,43 @@ def _figures(client: Callable[[str], Any], stack: str, limit: Limit, since: int)
 
 
 def _log_group(client: Callable[[str], Any], stack: str, function: str) -> str:
+    return str(_configuration(client, stack, function)["LoggingConfig"]["LogGroup"])
+
+
+def _configuration(client: Callable[[str], Any], stack: str, function: str) -> Any:
     name = functions_of(client("cloudformation"), stack).get(function)
     if name is None:
         raise Failed(f"{stack} has no function {function.capitalize()}: is it one of graphjobs?")
-    return str(client("lambda").get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"])
+    return client("lambda").get_function_configuration(FunctionName=name)
+
+
+def _not_listed(client: Callable[[str], Any], stack: str, sleep: Callable[[float], None]) -> list[str]:
+    """The metrics of the stream that CloudWatch does not list, and goes on not listing."""
+    namespace = _configuration(client, stack, "stream")["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    cloudwatch = client("cloudwatch")
+    for last in (*[False] * (LISTED_TRIES - 1), True):
+        missing = [
+            name
+            for name in STREAM_METRICS
+            if not cloudwatch.list_metrics(Namespace=namespace, MetricName=name)["Metrics"]
+        ]
+        if last or not missing:
+            break
+        sleep(LISTED_PAUSE_SECONDS)
+    for name in STREAM_METRICS:
+        say(f"    {namespace} {name}: {'not listed' if name in missing else 'listed'}")
+    return missing
+
+
+def _reads_the_table(client: Callable[[str], Any], stack: str) -> bool:
+    name = functions_of(client("cloudformation"), stack).get(TABLE_STREAM)
+    if name is None:
+        say("    the table's stream: nobody is told, and nobody reads it")
+        return True
+    (mapping,) = client("lambda").list_event_source_mappings(FunctionName=f"{name}:live")["EventSourceMappings"]
+    state, result = mapping["State"], mapping.get("LastProcessingResult", "")
+    say(f"    the table's stream: {state}, {result or 'not read yet'}")
+    return bool(state == "Enabled" and result == "OK")
 
 
 def _policies(logs: Any) -> bool:
