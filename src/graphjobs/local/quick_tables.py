@@ -2,14 +2,15 @@
 
 For a query moto sorts all items of the table, and compares their keys after asking each for six types that it is not;
 here it is given the items under the one partition key, and a text is compared as it is. For an update it parses the
-expression anew and walks ten times through what it has found, asking of each node of which classes it is; here an
-expression is parsed once, and a class is asked once.
+expression anew, copies what it has found node by node and walks ten times through it, asking of each node of which
+classes it is; here an expression is parsed once, copied as a whole, and a class is asked once.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -18,7 +19,12 @@ from unittest.mock import patch
 
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.ast_nodes import (  # type: ignore[attr-defined]
+    DepthFirstTraverser,
+    Expression,
+    Node,
+    UpdateExpressionFunction,
+)
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 
 AS_THEY_ARE: Final = frozenset({"S", "B", "BOOL"})
@@ -43,6 +49,8 @@ def quick_tables() -> Iterator[None]:
         patch.object(Table, "query", _query),
         patch.object(UpdateExpressionParser, "make", _parsing),
         patch.object(DepthFirstTraverser, "traverse", _traverse),
+        patch.object(Node, "find_clauses", _find_clauses),
+        patch.object(Node, "__deepcopy__", _copied, create=True),
     ):
         yield
 
@@ -82,6 +90,25 @@ def _traverse(traverser: DepthFirstTraverser, node: Any) -> Any:
     return visit(node, -1)
 
 
+def _find_clauses(node: Any, wanted: Sequence[type]) -> list[Any]:
+    found: list[Any] = []
+    for child in node.children or ():
+        if type(child) in wanted:
+            found.append(child)
+        elif _has_clauses(type(child)):  # type: ignore[arg-type]
+            found += child.find_clauses(wanted)
+    return found
+
+
+def _copied(node: Any, _memo: object) -> Any:
+    return pickle.loads(pickle.dumps(node, pickle.HIGHEST_PROTOCOL))  # noqa: S301  our own, just made
+
+
 @cache
 def _is_node(kind: type) -> bool:
     return issubclass(kind, Node)
+
+
+@cache
+def _has_clauses(kind: type) -> bool:
+    return issubclass(kind, Expression | UpdateExpressionFunction)
