@@ -48,7 +48,7 @@ MUTANTS: dict[Mutate, int] = {
     thread_mutants.a_head_is_what_was_saved_last: 15,
     thread_mutants.a_fork_hides_the_branch_it_left: 1,
 }
-"""Those of forks that are rolled back or never confirmed are in `test_forks`.
+"""Those of forks that are rolled back or never confirmed are in `test_forks` and `test_expiry`.
 
 Each with the seed to begin with, which `tests.model.seeds` finds; the others follow, if the machine has changed.
 """

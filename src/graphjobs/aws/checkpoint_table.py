@@ -8,7 +8,6 @@ again (`bulk`); a backend that goes on failing is `BackendUnavailable`.
 from __future__ import annotations
 
 import hashlib
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graphjobs.aws import bulk
 from graphjobs.aws.bulk import BackendUnavailable, persistently, queried
 from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
+from graphjobs.core.times import Clock, now_ms
 from graphjobs.core.version import NewerVersion, stamp, version_of
 
 if TYPE_CHECKING:
@@ -62,12 +62,22 @@ class Item:
 class CheckpointTable:
     """The table, and the bucket for what is too large for it."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, s3: S3Client, bucket: str, ttl_seconds: int) -> None:
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        table: str,
+        s3: S3Client,
+        bucket: str,
+        ttl_seconds: int,
+        *,
+        clock: Clock = now_ms,
+    ) -> None:
         self.dynamodb = dynamodb
         self.s3 = s3
         self._table = table
         self._bucket = bucket
         self._ttl_seconds = ttl_seconds
+        self._clock = clock
 
     def put(self, thread: str, item: Item) -> None:
         """Store one in the place of what is at its key.
@@ -83,7 +93,7 @@ class CheckpointTable:
             "SK": {"S": item.key},
             "ns": {"S": item.namespace},
             "id": {"S": item.checkpoint_id},
-            CHECKPOINT_TTL_ATTRIBUTE: {"N": str(int(time.time()) + self._ttl_seconds)},
+            CHECKPOINT_TTL_ATTRIBUTE: {"N": str(self._clock() // 1000 + self._ttl_seconds)},
             **stamp(VERSION),
         }
         if not item.is_checkpoint:

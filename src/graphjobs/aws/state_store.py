@@ -6,7 +6,6 @@ cheaper than DynamoDB, and what must be read to tell which states are visible st
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from graphjobs.aws.schema import CHECKPOINT_TTL_ATTRIBUTE
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.state_record import StateNote, StateRecord
 from graphjobs.core.thread import Position, position_attribute, position_from_attribute
+from graphjobs.core.times import Clock, now_ms
 from graphjobs.core.version import ATTRIBUTE, NewerVersion, stamp, version_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,14 @@ class StateStore:
     """The records of all threads. Its methods may be called from any thread of execution."""
 
     def __init__(
-        self, client: DynamoDBClient, table: str, s3: Callable[[], S3Client], bucket: str, ttl_seconds: int
+        self,
+        client: DynamoDBClient,
+        table: str,
+        s3: Callable[[], S3Client],
+        bucket: str,
+        ttl_seconds: int,
+        *,
+        clock: Clock = now_ms,
     ) -> None:
         """`ttl_seconds`: how long a record is kept; see `Lifetimes.state`."""
         self._client = client
@@ -54,6 +61,7 @@ class StateStore:
         self._make_s3 = s3
         self._bucket = bucket
         self._ttl_seconds = ttl_seconds
+        self._clock = clock
 
     def put(self, thread_id: str, record: StateRecord) -> None:
         """Store one, in the place of an earlier one of the same position, unless that is of a later claim.
@@ -70,7 +78,7 @@ class StateStore:
             "position": position_attribute(note.position),
             "job": {"S": note.job_id},
             "epoch": {"N": str(note.epoch)},
-            CHECKPOINT_TTL_ATTRIBUTE: {"N": str(int(time.time()) + self._ttl_seconds)},
+            CHECKPOINT_TTL_ATTRIBUTE: {"N": str(self._clock() // 1000 + self._ttl_seconds)},
             **stamp(VERSION),
         }
         if note.parent is not None:
@@ -110,7 +118,7 @@ class StateStore:
         """
         wanted = list(dict.fromkeys(positions))
         found = bulk.got(self._client, self._table, (_key(thread_id, each) for each in wanted))
-        items = {_position(each): each for each in found if _live(each)}
+        items = {_position(each): each for each in found if self._live(each)}
         there = [items[each] for each in wanted if each in items]
         if sum("object" in each for each in there) < 2:
             return [self._record(each) for each in there]
@@ -126,7 +134,7 @@ class StateStore:
             NewerVersion: a newer release has written one.
             ClientError, BotoCoreError: as DynamoDB answers.
         """
-        return {_position(item): _note(item) for item in self._query(thread_id) if _live(item, for_seconds)}
+        return {_position(item): _note(item) for item in self._query(thread_id) if self._live(item, for_seconds)}
 
     def checkpoint_threads(self, thread_id: str) -> set[str]:
         """The checkpoint threads that the records of a thread are of; of those past their TTL too."""
@@ -151,6 +159,10 @@ class StateStore:
         }
         return bulk.queried(self._client.query, request)
 
+    def _live(self, item: Mapping[str, Any], for_seconds: float = 0) -> bool:
+        """Whether it will not be past its TTL after so much time: DynamoDB deletes later than that."""
+        return int(item[CHECKPOINT_TTL_ATTRIBUTE]["N"]) > self._clock() / 1000 + for_seconds
+
     @cached_property
     def _s3(self) -> S3Client:
         return self._make_s3()
@@ -169,11 +181,6 @@ def _partition(thread_id: str) -> dict[str, str]:
 
 def _key(thread_id: str, position: Position) -> dict[str, Any]:
     return {"PK": _partition(thread_id), "SK": {"S": f"state#{position.checkpoint_id}#{position.checkpoint_thread}"}}
-
-
-def _live(item: Mapping[str, Any], for_seconds: float = 0) -> bool:
-    """Whether it will not be past its TTL after so much time: DynamoDB deletes later than that."""
-    return int(item[CHECKPOINT_TTL_ATTRIBUTE]["N"]) > time.time() + for_seconds
 
 
 def _position(item: Mapping[str, Any]) -> Position:
