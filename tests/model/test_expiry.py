@@ -29,7 +29,7 @@ MUTANTS: dict[Mutate, int] = {
     expiry_mutants.what_was_rolled_back_is_a_beginning: 29,
     thread_mutants.a_fork_from_what_was_never_confirmed: 3,
 }
-"""Each with the seed to begin with; see `tests.model.test_mutants`. A seed gives other histories with other settings."""
+"""Each with the seed to begin with; see `tests.model.test_mutants`. It gives other histories with other settings."""
 
 SEEDS = 16
 HUNT = settings(SETTINGS, max_examples=40, phases=[Phase.generate], print_blob=False, report_multiple_bugs=False)
