@@ -27,10 +27,14 @@ PASSING: dict[str, Callable[[], BotoCoreError | Exception]] = {
 }
 
 
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
-    # Keys that are read in turns are soon read together: by chance alone it may take as long as a test is given.
+@pytest.fixture(autouse=True)
+def read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that are read in turns are soon read together: by chance alone it may take as long as a test is given."""
     monkeypatch.setattr(poller, "TOGETHER", poller.FASTEST)
+
+
+@pytest.fixture
+def app() -> Iterator[Streams]:
     with streams() as app:
         yield app
 
