@@ -12,9 +12,9 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -33,11 +33,10 @@ MISSING: Final = {"AWS.SimpleQueueService.NonExistentQueue", "NoSuchEntity", "Re
 
 @dataclass(frozen=True)
 class WorkerCopy:
-    """A copy of the deployed worker: the function `name`, its queue, and its folder for temporary files."""
+    """A copy of the deployed worker: the function `name` and its queue."""
 
     name: str
     queue_url: str
-    temporary: Path
     _emulator: MiniStack
 
     def give(self, message: str) -> None:
@@ -82,34 +81,30 @@ def worker_copy(
     mapping = _mapping(deployment)
     own = ["VisibilityTimeout", "QueueArn"]
     attributes = sqs.get_queue_attributes(QueueUrl=inherited[QUEUE_URL], AttributeNames=own)["Attributes"]
-    queue = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": attributes["VisibilityTimeout"]})
-    url = queue["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=own)["Attributes"]["QueueArn"]
-    role = _copied_role(iam, configuration["Role"].rpartition("/")[2], name, {attributes["QueueArn"]: arn})
-    temporary = deployment.folder / "tmp" / name
-    temporary.mkdir()
-    lambda_.create_function(
-        FunctionName=name,
-        Role=role,
-        Code={"ZipFile": bundle or bundle_of(deployment)},
-        Environment={"Variables": {**inherited, QUEUE_URL: url, TEMPORARY: str(temporary), **variables}},
-        **{each: configuration[each] for each in ("Runtime", "Handler", "Timeout", "MemorySize", "Architectures")},
-    )
-    uuid = lambda_.create_event_source_mapping(
-        FunctionName=name,
-        EventSourceArn=arn,
-        **{each: mapping[each] for each in ("BatchSize", "FunctionResponseTypes", "ScalingConfig")},
-    )["UUID"]
-    try:
-        yield WorkerCopy(name, url, temporary, deployment.emulator)
-    finally:
-        _remove(lambda_.delete_event_source_mapping, UUID=uuid)
-        _remove(lambda_.delete_function, FunctionName=name)
-        _remove(sqs.delete_queue, QueueUrl=url)
-        _remove(logs.delete_log_group, logGroupName=f"/aws/lambda/{name}")
-        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-            _remove(iam.delete_role_policy, RoleName=name, PolicyName=policy)
-        _remove(iam.delete_role, RoleName=name)
+    with ExitStack() as made:
+        hides = {"VisibilityTimeout": attributes["VisibilityTimeout"]}
+        url = sqs.create_queue(QueueName=name, Attributes=hides)["QueueUrl"]
+        made.callback(_remove, sqs.delete_queue, QueueUrl=url)
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=own)["Attributes"]["QueueArn"]
+        source = configuration["Role"].rpartition("/")[2]
+        role = made.enter_context(_copied_role(iam, source, name, {attributes["QueueArn"]: arn}))
+        temporary = made.enter_context(TemporaryDirectory(prefix=f"{name}-", dir=deployment.folder))
+        made.callback(_remove, logs.delete_log_group, logGroupName=f"/aws/lambda/{name}")
+        lambda_.create_function(
+            FunctionName=name,
+            Role=role,
+            Code={"ZipFile": bundle or bundle_of(deployment)},
+            Environment={"Variables": {**inherited, QUEUE_URL: url, TEMPORARY: temporary, **variables}},
+            **{each: configuration[each] for each in ("Runtime", "Handler", "Timeout", "MemorySize", "Architectures")},
+        )
+        made.callback(_remove, lambda_.delete_function, FunctionName=name)
+        uuid = lambda_.create_event_source_mapping(
+            FunctionName=name,
+            EventSourceArn=arn,
+            **{each: mapping[each] for each in ("BatchSize", "FunctionResponseTypes", "ScalingConfig")},
+        )["UUID"]
+        made.callback(_remove, lambda_.delete_event_source_mapping, UUID=uuid)
+        yield WorkerCopy(name, url, deployment.emulator)
 
 
 def bundle_of(deployment: Deployment, files: Mapping[str, str] | None = None) -> bytes:
@@ -177,14 +172,18 @@ def _remove(call: Callable[..., object], **what: str) -> None:
             raise
 
 
-def _copied_role(iam: Any, role: str, name: str, instead: Mapping[str, str]) -> str:
+@contextmanager
+def _copied_role(iam: Any, role: str, name: str, instead: Mapping[str, str]) -> Iterator[str]:
     """The ARN of a role with the policies of `role`, in which each key of `instead` is its value."""
     trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        document = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
-        for old, new in instead.items():
-            assert old in document, f"the worker's role may do nothing with {old}"
-            document = document.replace(old, new)
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
-    return str(arn)
+    with ExitStack() as made:
+        made.callback(_remove, iam.delete_role, RoleName=name)
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
+            for old, new in instead.items():
+                assert old in document, f"the worker's role may do nothing with {old}"
+                document = document.replace(old, new)
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+            made.callback(_remove, iam.delete_role_policy, RoleName=name, PolicyName=policy)
+        yield str(arn)
