@@ -63,6 +63,7 @@ class ExpiryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._patches = ExitStack()
+        self._patches.enter_context(patch("graphjobs.aws.retry.backoff", lambda _: 0.0))
         ids = (f"job-{number:08x}-0000-4000-8000-000000000000" for number in count(1))
         self._patches.enter_context(patch("graphjobs.api.submission.new_job_id", lambda: next(ids)))
         self.workers: list[Working] = []
