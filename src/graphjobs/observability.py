@@ -122,6 +122,17 @@ def metrics(service: str) -> Metrics:
     return Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
 
 
+def record_end(sink: Any, status: Status) -> None:
+    """Count that a worker has ended a job: 1 of its kind, and 0 failed or completed.
+
+    So both are there from the first job on. An alarm on their ratio needs both: CloudWatch fills gaps of a metric, and
+    may have nothing to fill of one that never was.
+    """
+    record(sink, ENDS[status])
+    for metric in {Metric.JOBS_FAILED, Metric.JOBS_COMPLETED} - {ENDS[status]}:
+        record(sink, metric, 0)
+
+
 def record(sink: Any, metric: Metric, value: float = 1) -> None:
     """Add one value to `sink` (a Powertools `Metrics`), in the metric's unit."""
     unit = MetricUnit.Milliseconds if metric in MILLISECONDS else MetricUnit.Count

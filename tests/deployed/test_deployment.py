@@ -1,7 +1,7 @@
 """`make deploy-local`: everything of a deployment that can be proven without an account, in the order of its life.
 
-Its files are in that order too, as pytest takes them: this one, `test_notify.py`, `test_operators.py`,
-`test_owners.py`, `test_rehearsal.py`, `test_reliability.py`, `test_removal.py`.
+Its files are in that order too, as pytest takes them: this one, `test_notify.py`, `test_on_call.py`,
+`test_operators.py`, `test_owners.py`, `test_rehearsal.py`, `test_reliability.py`, `test_removal.py`.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     Raises:
         Incomplete: some could not be; the others were. An alarm counts these, and the next run tries again.
     """
+    record(metrics, Metric.JOBS_FAILED, 0)  # there from the first run on: see `record_end`
     counts = reconciler().run()
     stuck = counts[Done.SENT] + counts[Done.ENDED]
     record(metrics, Metric.STUCK_JOBS, stuck)

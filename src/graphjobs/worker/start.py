@@ -32,7 +32,7 @@ from graphjobs.core.change import Refusal
 from graphjobs.core.loading import without_collection
 from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.core.outcome import Cause
-from graphjobs.observability import ENDS, Metric, record
+from graphjobs.observability import Metric, record, record_end
 from graphjobs.worker import watchdog
 from graphjobs.worker.telemetry import logger, metrics
 
@@ -152,7 +152,7 @@ def _counted(job_id: str, why: str, cause: Cause) -> bool:
     extra |= {"code": applied.code} if applied.code else {}
     logger.error("no worker could be started for the job", extra=extra)
     if job.status.terminal:
-        record(metrics, ENDS[job.status])
+        record_end(metrics, job.status)
     return not job.status.terminal
 
 

@@ -29,7 +29,7 @@ from graphjobs.core import outcome as ends
 from graphjobs.core.event_log import Fenced
 from graphjobs.core.job import Job, Release
 from graphjobs.core.settings import Settings
-from graphjobs.observability import ENDS, Metric, record
+from graphjobs.observability import Metric, record, record_end
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Signals, Stop
 from graphjobs.worker.telemetry import metrics
 
@@ -171,7 +171,7 @@ class WatchdogProcess:
         self._backend.queue.send(claim.job.job_id, claim.job.owner)
 
     def _count(self, job: Job) -> None:
-        record(metrics, ENDS[job.status])
+        record_end(metrics, job.status)
         if job.started_at is not None and job.finished_at is not None:
             record(metrics, Metric.RUN_TIME, job.finished_at - job.started_at)
         self._logger.info("finished", extra={"status": job.status.value, "attempt": job.attempt})

@@ -18,7 +18,7 @@ from graphjobs.core.outcome import CHECKPOINT_GONE, INPUT_MISSING, failed
 from graphjobs.core.run_request import RunRequest
 from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms, rfc3339_or_none
-from graphjobs.observability import ENDS, Metric, record
+from graphjobs.observability import Metric, record, record_end
 from graphjobs.worker.graph_run import GraphRun
 from graphjobs.worker.heartbeat import Heartbeat, Lease, Limits, Signals, Stop, limits, visibility_seconds
 from graphjobs.worker.job_run import Ended, JobRun
@@ -191,7 +191,7 @@ class Worker:
     def _count_end(self, job: Job | None, code: str | None) -> None:
         if job is None:
             return
-        record(self.reports.metrics, ENDS[job.status])
+        record_end(self.reports.metrics, job.status)
         if job.started_at is not None and job.finished_at is not None:
             record(self.reports.metrics, Metric.RUN_TIME, job.finished_at - job.started_at)
         extra: dict[str, Any] = {"status": job.status.value, "attempt": job.attempt}

@@ -149,7 +149,8 @@ def test_the_function_reports_what_it_did(
     aws.clock.advance(20)
     answer = entry.handler({}, None)
     assert (answer[Done.ENDED], answer[Done.SENT], answer[Done.FAILED]) == (1, 1, 0)
-    assert '"StuckJobs":[2.0]' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '"StuckJobs":[2.0]' in said and '"JobsFailed":[0' in said
 
 
 def test_the_function_fails_after_a_pass_that_could_not_treat_all(

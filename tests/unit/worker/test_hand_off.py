@@ -113,7 +113,9 @@ def test_hand_offs_are_bounded(workers: Rig, drain: Callable[[], None]) -> None:
     last = invoke(workers, job, max_handoffs=2)
     assert steps() == ["plan-1", "plan-2", "plan-3"]
     assert workers.events(job)[-1]["data"]["error"]["code"] == "too_many_handoffs"
-    assert last.metrics.names == ["JobsFailed", "RunTime"]
+    assert last.metrics.names == ["JobsFailed", "JobsCompleted", "RunTime"]
+    # A rate needs both numbers, also where no job has ever completed.
+    assert (last.metrics.metric_set["JobsFailed"], last.metrics.metric_set["JobsCompleted"]) == (1, 0)
 
 
 def test_the_deadline_of_the_function_drains(workers: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
