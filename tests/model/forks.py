@@ -29,46 +29,19 @@ from graphjobs.worker.worker import Worker
 from tests.model.trouble import TROUBLES, Trouble
 from tests.model.witness import Actor
 from tests.model.worker import interrupt_id
-from tests.support.faults import client_error
+from tests.support.tables import MemoryTables
 
 if TYPE_CHECKING:
     from tests.model.world import World
-
-NOT_OF_A_LATER_CLAIM = "attribute_not_exists(PK) OR epoch <= :epoch"
-
-
-class StateTable:
-    """The Checkpoints table as `StateStore` uses it, in this process: a put on moto takes milliseconds."""
-
-    def __init__(self) -> None:
-        self._partitions: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-
-    def put_item(self, **request: Any) -> None:
-        assert request["ConditionExpression"] == NOT_OF_A_LATER_CLAIM, "this table knows no other condition"
-        item = request["Item"]
-        items, key = self._partitions[item["PK"]["S"]], item["SK"]["S"]
-        epoch = int(request["ExpressionAttributeValues"][":epoch"]["N"])
-        if key in items and int(items[key]["epoch"]["N"]) > epoch:
-            raise client_error("ConditionalCheckFailedException")
-        items[key] = item
-
-    def query(self, **request: Any) -> dict[str, Any]:
-        items = self._partitions[request["ExpressionAttributeValues"][":thread"]["S"]]
-        return {"Items": [items[key] for key in sorted(items)]}
-
-    def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        ((table, asked),) = request["RequestItems"].items()
-        found = (self._partitions[key["PK"]["S"]].get(key["SK"]["S"]) for key in asked["Keys"])
-        return {"Responses": {table: [item for item in found if item is not None]}}
 
 
 class Forks:
     """Judges where jobs begin, and what can be seen of threads, by the real store and the real history."""
 
     def __init__(self, world: World) -> None:
-        table: Any = StateTable()
-        retention = world.aws.settings.thread_retention_seconds
-        self.states = StateStore(table, "checkpoints", lambda: world.aws.s3, "payloads", retention)
+        retention = world.settings.thread_retention_seconds
+        tables: Any = MemoryTables()  # of their own: what goes wrong with them is `expiry`'s
+        self.states = StateStore(tables, "checkpoints", lambda: world.bucket, "payloads", retention)
         self.history = ThreadHistory(world.jobs, world.log, self.states)
         self._world = world
         self._heads: dict[str, set[Position]] = defaultdict(set)

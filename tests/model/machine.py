@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from typing import Any
@@ -13,12 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from graphjobs.testing.clock import START
 from tests.model.forks import ForkRules
 from tests.model.trouble import TROUBLES, Trouble
 from tests.model.worker import ModelWorker
 from tests.model.world import THREADS, World
-from tests.support.backend import Backend, backend
 
 MAX_JOBS = 9
 MAX_ACTIVE = 4
@@ -32,7 +29,7 @@ ACTIONS = st.integers(0, 18)
 LATEST_TURN = 30
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "60")),
     stateful_step_count=40,
     deadline=None,
     database=None,
@@ -54,9 +51,12 @@ def later(units: int) -> dict[str, Any]:
 
 
 class JobMachine(ForkRules):
-    """Jobs, workers, cancels, reconcilers and viewers on one backend, which `on_backend` gives."""
+    """Jobs, workers, cancels, reconcilers and viewers on one backend."""
 
-    aws: Backend
+    @staticmethod
+    def client(tables: Any) -> Any:
+        """The DynamoDB client over `tables`: for who wants to hear of each call."""
+        return tables
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,8 +65,7 @@ class JobMachine(ForkRules):
         # The reconciler's order comes from the ids: the same example must do the same again.
         ids = (f"job-{number:08x}-0000-4000-8000-000000000000" for number in count(1))
         self._patches.enter_context(patch("graphjobs.api.submission.new_job_id", lambda: next(ids)))
-        self.aws.clock.now = START
-        self.world = World(self.aws)
+        self.world = World(self.client)
 
     @initialize(timeout=TIMEOUT, actions=ACTIONS, conversation=st.booleans())
     def a_running_job(self, timeout: int, actions: int, conversation: bool) -> None:
@@ -146,7 +145,7 @@ class JobMachine(ForkRules):
     def cancel(self, index: int, rollback: bool, trouble: list[Trouble]) -> None:
         jobs = self.world.storage.jobs()
         # Those that run are more worth it.
-        held = [job for job in jobs if job.lease_until > self.aws.clock()] or jobs
+        held = [job for job in jobs if job.lease_until > self.world.clock()] or jobs
         with self.world.trouble(trouble):
             self.world.cancel(held[index % len(held)].job_id, rollback=rollback)
 
@@ -170,7 +169,7 @@ class JobMachine(ForkRules):
         """A while; or until a deadline, or a millisecond before it, but not often, since that is the end."""
         jobs = self.world.storage.jobs()
         if seconds is None and index < 4:
-            seconds = (jobs[index // 2 % len(jobs)].deadline_at - index % 2 - self.aws.clock()) / 1000
+            seconds = (jobs[index // 2 % len(jobs)].deadline_at - index % 2 - self.world.clock()) / 1000
         self.world.advance(seconds or 1)
 
     def _take_turn(self, thread_id: str, kind: str, strategy: str, timeout: int, actions: int, **members: Any) -> None:
@@ -224,9 +223,3 @@ class JobMachine(ForkRules):
             self.world.finish()
         finally:
             self._patches.close()
-
-
-def on_backend() -> Iterator[type[JobMachine]]:
-    """The machine on a backend of its own, for a fixture."""
-    with backend() as aws:
-        yield type("JobMachineOnMoto", (JobMachine,), {"aws": aws})

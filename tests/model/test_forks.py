@@ -9,21 +9,20 @@ import pytest
 from pytest import MonkeyPatch
 
 from tests.model import thread_mutants
-from tests.model.machine import JobMachine, on_backend
+from tests.model.machine import JobMachine
 from tests.model.mutants import Mutate
 from tests.model.world import THREADS, World
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    for machine in on_backend():
-        made: JobMachine = machine()
-        made.a_running_job(timeout=3600, actions=0, conversation=True)
-        made.world.create_turn(THREADS[0], "say", "enqueue", 3600)
-        made.world.deliver(-1)
-        made.world.work(made.world.workers[-1], 12, "each")
-        yield made.world
-        made.teardown()
+    made = JobMachine()
+    made.a_running_job(timeout=3600, actions=0, conversation=True)
+    made.world.create_turn(THREADS[0], "say", "enqueue", 3600)
+    made.world.deliver(-1)
+    made.world.work(made.world.workers[-1], 12, "each")
+    yield made.world
+    made.teardown()
 
 
 def roll_back(world: World) -> None:

@@ -5,20 +5,13 @@ The seeds are fixed, so that a run of the tests says the same every time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import seed
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.machine import SETTINGS, JobMachine, on_backend
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[type[JobMachine]]:
-    yield from on_backend()
+from tests.model.machine import SETTINGS, JobMachine
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_the_invariants_hold_in_every_history(machine: type[JobMachine], number: int) -> None:
-    run_state_machine_as_test(seed(number)(machine), settings=SETTINGS)
+def test_the_invariants_hold_in_every_history(number: int) -> None:
+    run_state_machine_as_test(seed(number)(JobMachine), settings=SETTINGS)

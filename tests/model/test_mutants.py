@@ -5,8 +5,6 @@ Most are found within a few histories; a mutant that is not found says that the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import Phase, seed, settings
 from hypothesis.errors import FlakyFailure
@@ -14,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
 from tests.model import mutants, thread_mutants
-from tests.model.machine import SETTINGS, JobMachine, on_backend
+from tests.model.machine import SETTINGS, JobMachine
 from tests.model.mutants import Mutate
 
 MUTANTS: dict[Mutate, int] = {
@@ -57,25 +55,18 @@ SEEDS = 16
 HUNT = settings(SETTINGS, max_examples=40, phases=[Phase.generate], print_blob=False, report_multiple_bugs=False)
 
 
-@pytest.fixture(scope="module")
-def machine() -> Iterator[type[JobMachine]]:
-    yield from on_backend()
-
-
-def hunt(machine: type[JobMachine], first: int) -> None:
+def hunt(first: int) -> None:
     """Run the machine until it fails, or all seeds are used up."""
     for number in (first, *(other for other in range(SEEDS) if other != first)):
-        run_state_machine_as_test(seed(number)(machine), settings=HUNT)
+        run_state_machine_as_test(seed(number)(JobMachine), settings=HUNT)
 
 
 @pytest.mark.mutants
 @pytest.mark.parametrize(("mutate", "first"), MUTANTS.items(), ids=[mutate.__name__ for mutate in MUTANTS])
-def test_the_model_finds_the_defect(
-    machine: type[JobMachine], monkeypatch: MonkeyPatch, mutate: Mutate, first: int
-) -> None:
+def test_the_model_finds_the_defect(monkeypatch: MonkeyPatch, mutate: Mutate, first: int) -> None:
     mutate(monkeypatch)
     with pytest.raises((AssertionError, FlakyFailure)) as found:
-        hunt(machine, first)
+        hunt(first)
     # OS threads take part, so a find may not come again when hypothesis tries: the invariant was broken all the same.
     if isinstance(found.value, FlakyFailure):
         assert found.value.subgroup(AssertionError) is not None, "it failed otherwise than by an invariant"

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+from moto.dynamodb.models import dynamodb_backends
 
 from graphjobs.core.settings import Settings
-from graphjobs.local.resources import TABLES
+from graphjobs.local.resources import ACCOUNT, REGION, TABLES
 from tests.model.expiry import THREAD, ExpiryMachine
 from tests.model.keeping import DAY, Keeping
+from tests.model.machine import SETTINGS, JobMachine
 from tests.support.backend import backend
 from tests.support.tables import MemoryTables
 
@@ -57,8 +61,8 @@ def twin() -> Iterator[tuple[ExpiryMachine, Twin]]:
 
         machine = ExpiryMachine()
         machine.longest = 48
-        settings = Settings(retention_seconds=DAY, thread_retention_seconds=DAY, max_timeout_seconds=172_800)
-        machine.keeping = Keeping(settings, client)
+        named = Settings(retention_seconds=DAY, thread_retention_seconds=DAY, max_timeout_seconds=172_800)
+        machine.keeping = Keeping(named, client)
         yield machine, made[0]
         for table, keys in TABLES.items():
             there = {_place(item, keys): item for item in aws.dynamodb.scan(TableName=table)["Items"]}
@@ -96,6 +100,24 @@ def test_they_are_as_those_of_moto(twin: tuple[ExpiryMachine, Twin]) -> None:
         )
     wanted = {"put_item", "get_item", "update_item", "transact_write_items", "query", "batch_get_item", "delete_item"}
     assert client.calls == wanted
+
+
+def test_they_are_as_those_of_moto_whatever_fails_and_whoever_is_first() -> None:
+    """Given random histories, with faults and races."""
+    calls: set[str] = set()
+    with backend() as aws:
+
+        class OnBoth(JobMachine):
+            @staticmethod
+            def client(tables: MemoryTables) -> Any:
+                for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
+                    table.items.clear()
+                twin = Twin(tables, aws.dynamodb)
+                twin.calls = calls
+                return twin
+
+        run_state_machine_as_test(seed(0)(OnBoth), settings=settings(SETTINGS, max_examples=4))
+    assert calls >= {"put_item", "get_item", "update_item", "transact_write_items", "query"}
 
 
 def _said(call: Callable[[], Any]) -> Any:

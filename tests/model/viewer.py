@@ -28,7 +28,7 @@ class Viewer:
         verifier: Any = AnyToken()
         self._world = world
         self._job_id = job_id
-        self._door = Door(world.jobs, world.log, verifier, nothing, world.aws.clock)
+        self._door = Door(world.jobs, world.log, verifier, nothing, world.clock)
         self.received: list[tuple[str, str]] = []
 
     @property

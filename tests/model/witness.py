@@ -1,8 +1,7 @@
 """What the tables hold, and a client that judges every write at the moment it is committed.
 
-moto runs in this thread, so a write is atomic between "before" and "after": what must hold of each single write
+The tables are in this thread, so a write is atomic between "before" and "after": what must hold of each single write
 (the fence, the lease, a terminal row, a frozen slot) is judged here, whatever races the model arranges around it.
-The tables are read from moto's memory, which costs microseconds where a call costs milliseconds; `GetItem` too.
 """
 
 from __future__ import annotations
@@ -12,16 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
-
-from graphjobs.aws.schema import ACTIVE_INDEX
 from graphjobs.core.event import DONE
 from graphjobs.core.job import Job, job_from_item
 from graphjobs.core.slot import Slot, slot_from_item
 from graphjobs.core.thread import Thread, thread_from_item
 from graphjobs.core.times import Clock
+from tests.support.tables import Item, MemoryTables
 
 if TYPE_CHECKING:
     from tests.model.conversation import Judge
@@ -32,16 +27,13 @@ WRITES = frozenset({"put_item", "update_item", "transact_write_items"})
 class Storage:
     """The tables as they are, read without a call."""
 
-    def __init__(self) -> None:
-        self._tables: Any = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
         self._slots: dict[tuple[str, int], Slot] = {}
 
     def item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a `GetItem`; the sort key is the second of `key`."""
-        hash_key, *range_key = (DynamoType(value) for value in key.values())
-        items = self._tables[table].items.get(hash_key)
-        found = items.get(range_key[0]) if items and range_key else items
-        return {"Item": found.to_json()["Attributes"]} if found else {}
+        """The answer to a `GetItem`."""
+        return self._tables.get_item(TableName=table, Key=key)
 
     def job(self, job_id: str) -> Job | None:
         answer = self.item("jobs", {"pk": {"S": f"job#{job_id}"}})
@@ -52,34 +44,22 @@ class Storage:
         return thread_from_item(answer["Item"]) if answer else None
 
     def threads(self) -> list[Thread]:
-        rows = [item.to_json()["Attributes"] for item in self._tables["jobs"].items.values()]
-        return [thread_from_item(row) for row in rows if row["pk"]["S"].startswith("thread#")]
+        return [thread_from_item(dict(row)) for row in self._rows("thread#")]
 
     def jobs(self) -> list[Job]:
-        rows = [item.to_json()["Attributes"] for item in self._tables["jobs"].items.values()]
-        return [job_from_item(row) for row in rows if row["pk"]["S"].startswith("job#")]
-
-    def due(self, shard: str, now: int) -> bool:
-        """Whether the active index has anything that is due."""
-        rows = (item.attrs for item in self._tables["jobs"].items.values())
-        return any("active" in r and r["active"].value == shard and int(r["due_at"].value) <= now for r in rows)
+        return [job_from_item(dict(row)) for row in self._rows("job#")]
 
     def log(self, job_id: str) -> list[Slot]:
         """The slots by key; each is parsed once, since `Witness` reports any that is written twice."""
-        items = self._tables["events"].items.get(DynamoType({"S": job_id}), {})
         slots = []
-        for key, item in items.items():
-            at = (job_id, int(key.value))
-            if at not in self._slots:
-                self._slots[at] = slot_from_item(item.to_json()["Attributes"])
-            slots.append(self._slots[at])
+        for seq, item in self._tables.items["events"].get(job_id, {}).items():
+            if (job_id, seq) not in self._slots:
+                self._slots[job_id, seq] = slot_from_item(dict(item))
+            slots.append(self._slots[job_id, seq])
         return sorted(slots, key=lambda slot: slot.seq)
 
-    def clear(self) -> None:
-        """Forget all items: the next example begins with empty tables."""
-        self._slots.clear()
-        for table in self._tables.values():
-            table.items.clear()
+    def _rows(self, prefix: str) -> Iterator[Item]:
+        return (row for row in self._tables.all("jobs") if row["pk"]["S"].startswith(prefix))
 
 
 @dataclass(eq=False)
@@ -122,10 +102,6 @@ class Witness:
 
     def __getattr__(self, operation: str) -> Any:
         method = getattr(self._client, operation)
-        if operation == "get_item":
-            return lambda **asked: self._storage.item(asked["TableName"], asked["Key"])
-        if operation == "query":
-            return lambda **asked: {"Items": []} if self._nothing_due(asked) else method(**asked)
         if operation not in WRITES:
             return method
 
@@ -163,13 +139,6 @@ class Witness:
             self._report(wrong)
         for wrong in self.judge.answered(before, created) if created else ():
             self._report(wrong)
-
-    def _nothing_due(self, query: dict[str, Any]) -> bool:
-        """Most looks of the reconciler find nothing: those are answered here, the others by moto."""
-        if query.get("IndexName") != ACTIVE_INDEX:
-            return False
-        values = query["ExpressionAttributeValues"]
-        return not self._storage.due(values[":shard"]["S"], int(values[":now"]["N"]))
 
     def _judge_slot(self, log: list[Slot], slot: Slot) -> None:
         if any(slot.seq == other.seq for other in log):

@@ -176,7 +176,7 @@ class ModelWorker:
         self._checkpoints: Checkpoints = world.checkpoints
         self._values: Iterator[int] = world.values
         jobs: JobStore = world.jobs
-        self.writer = SteppedWriter(world.log, claim, self._writer_failed, world.aws.clock)
+        self.writer = SteppedWriter(world.log, claim, self._writer_failed, world.clock)
         nothing: Any = None
         writer: Any = self.writer
         self._request: RunRequest = world.request_of(claim.job.job_id) or RunRequest()
@@ -196,11 +196,11 @@ class ModelWorker:
         )
         self.run._stop_seen.set()  # the main thread reacts at once: it is this one
         self.heartbeat = Heartbeat(
-            Lease(claim, world.claims, jobs, world.queue, message.receipt, world.aws.settings),
+            Lease(claim, world.claims, jobs, world.queue, message.receipt, world.settings),
             Limits(FAR, FAR),
             Signals(self.run.drain, self.run.stop),
             logger=world.logger,
-            clock=world.aws.clock,
+            clock=world.clock,
         )
         self._parent = self._graph_run._begins_at
         self._program = self._graph()

@@ -1,11 +1,11 @@
-"""The world of one example: the real code over moto, queue and clock under control, and faults in between."""
+"""The world of one example: the real code over tables, queue and clock under control, and faults in between."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,9 +24,10 @@ from graphjobs.aws.transition import Contended
 from graphjobs.core.change import Refusal
 from graphjobs.core.job import Job, Release
 from graphjobs.core.run_request import RunRequest
+from graphjobs.core.settings import Settings
 from graphjobs.http.problem import Problem
 from graphjobs.reconcile.service import Reconciler, Stores
-from graphjobs.testing import MemoryQueue
+from graphjobs.testing import FakeClock, MemoryQueue
 from graphjobs.worker.heartbeat import Stop
 from tests.model.conversation import Judge
 from tests.model.forks import Forks, answer_to
@@ -35,8 +36,9 @@ from tests.model.trouble import Trouble, arm
 from tests.model.viewer import Viewer
 from tests.model.witness import Actor, Storage, Witness
 from tests.model.worker import Checkpoints, ModelWorker
-from tests.support.backend import Backend, transitions_of
+from tests.support.backend import transitions_of
 from tests.support.faults import Faults
+from tests.support.tables import MemoryBucket, MemoryTables
 
 PERIOD_MS = 60_000
 OWNER = "user-1"
@@ -55,11 +57,13 @@ class Quiet:
 class World:
     """Everything that can be done to the jobs of one example."""
 
-    def __init__(self, aws: Backend) -> None:
-        self.aws = aws
-        self.storage = Storage()
-        self.storage.clear()
-        self.witness = Witness(aws.dynamodb, self.storage, aws.clock)
+    def __init__(self, client: Callable[[Any], Any]) -> None:
+        """`client` may wrap the tables."""
+        self.settings = Settings()
+        self.clock = FakeClock()
+        tables, self.bucket = MemoryTables(), cast(Any, MemoryBucket(self.clock))
+        self.storage = Storage(tables)
+        self.witness = Witness(client(tables), self.storage, self.clock)
         self.faults = Faults(self.witness)
         self.memory = MemoryQueue()
         self.sqs = Faults(self.memory)
@@ -67,23 +71,23 @@ class World:
         self.checkpoints = Checkpoints()
         self.values = itertools.count(1)
         self.jobs = JobStore(self.faults.client, "jobs")
-        self.log = DynamoEventLog(self.faults.client, "events", PayloadStore(aws.s3, "payloads"))
+        self.log = DynamoEventLog(self.faults.client, "events", PayloadStore(self.bucket, "payloads"))
         self.queue = JobQueue(self.sqs.client, "queue")
-        self.threads = ThreadStore(self.faults.client, "jobs", aws.settings.thread_retention_seconds)
-        self.transitions = transitions_of(self.faults.client, self.jobs, self.log, aws.clock, self.queue.announce)
+        self.threads = ThreadStore(self.faults.client, "jobs", self.settings.thread_retention_seconds)
+        self.transitions = transitions_of(self.faults.client, self.jobs, self.log, self.clock, self.queue.announce)
         self.forks = Forks(self)
         history = self.forks.history
-        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, history, aws.clock)
-        self.claims = Claims(self.jobs, self.transitions, aws.settings, clock=aws.clock)
-        self.submission = Submission(self.jobs, self.queue, aws.settings, self.joining, aws.clock)
-        erasure = Erasure(self.faults.client, aws.s3, self.threads, aws.states, aws.settings)
+        self.joining = Joining(self.jobs, self.threads, self.log, self.transitions, history, self.clock)
+        self.claims = Claims(self.jobs, self.transitions, self.settings, clock=self.clock)
+        self.submission = Submission(self.jobs, self.queue, self.settings, self.joining, self.clock)
+        erasure = Erasure(self.faults.client, self.bucket, self.threads, self.forks.states, self.settings)
         stores = Stores(self.jobs, self.transitions, self.queue, self.threads, erasure)
-        self.reconciler = Reconciler(stores, aws.settings, self.logger, aws.clock)  # type: ignore[arg-type]
+        self.reconciler = Reconciler(stores, self.settings, self.logger, self.clock)  # type: ignore[arg-type]
         self.witness.judge = self.conversations = Judge(self)
         self.requests: list[tuple[str, JobRequest]] = []
         self.workers: list[ModelWorker] = []
         self.viewers: dict[str, list[Viewer]] = {}
-        self.next_pass = aws.clock() + PERIOD_MS
+        self.next_pass = self.clock() + PERIOD_MS
         self._keys = itertools.count(1)
         self._wrong: list[str] = []
         self._judged: dict[str, tuple[Job, int]] = {}
@@ -161,7 +165,7 @@ class World:
             return
         with self.witness.acting(Actor("cancel", job_id)):
             try:
-                after = cancel(job, self.jobs, self.transitions, clock=self.aws.clock, rollback=rollback)
+                after = cancel(job, self.jobs, self.transitions, clock=self.clock, rollback=rollback)
             except GIVEN_UP:
                 return
         if job.status.terminal and after != job:
@@ -253,7 +257,7 @@ class World:
             self.memory.messages.append(worker.message)
         job = self.storage.job(worker.claim.job.job_id)
         if job is not None and not job.status.terminal:
-            self.aws.clock.now = max(self.aws.clock(), job.lease_until)
+            self.clock.now = max(self.clock(), job.lease_until)
 
     def crash(self, worker: ModelWorker) -> None:
         """The process is gone; its message comes back at some time."""
@@ -294,13 +298,13 @@ class World:
 
     def advance(self, seconds: float) -> None:
         """Time passes, and the scheduled passes come with it; one with nothing due is left out."""
-        until = self.aws.clock() + int(seconds * 1000)
+        until = self.clock() + int(seconds * 1000)
         while self.next_pass <= until:
-            self.aws.clock.now = max(self.aws.clock(), self.next_pass)
-            if any(not job.status.terminal and job.due_at <= self.aws.clock() for job in self.storage.jobs()):
+            self.clock.now = max(self.clock(), self.next_pass)
+            if any(not job.status.terminal and job.due_at <= self.clock() for job in self.storage.jobs()):
                 self.reconcile()
             self.next_pass += PERIOD_MS
-        self.aws.clock.now = max(self.aws.clock(), until)
+        self.clock.now = max(self.clock(), until)
 
     @contextmanager
     def trouble(self, troubles: list[Trouble]) -> Iterator[None]:
@@ -334,7 +338,7 @@ class World:
             case "deliver":
                 self.deliver(0, duplicate=True)
             case "lapse":
-                self.aws.clock.now = max(self.aws.clock(), job.lease_until)
+                self.clock.now = max(self.clock(), job.lease_until)
             case "beat":
                 for worker in holders:
                     self.beat(worker, renew=True)
@@ -354,16 +358,16 @@ class World:
         for job in self.storage.jobs():
             log = self.storage.log(job.job_id)
             if self._judged.get(job.job_id) != (job, len(log)):
-                judge(job, log, self.aws.settings, self._begins.get(job.job_id, 0))
+                judge(job, log, self.settings, self._begins.get(job.job_id, 0))
                 self._check_answer(job)
                 self._judged[job.job_id] = (job, len(log))
-            assert job.status.terminal or self.aws.clock() <= job.deadline_at + 2 * PERIOD_MS, "not ended in time"
+            assert job.status.terminal or self.clock() <= job.deadline_at + 2 * PERIOD_MS, "not ended in time"
 
     def finish(self) -> None:
         """All workers are lost; what is left must end, and every viewer gets the whole log."""
         self.workers.clear()
         for job in self.storage.jobs():
-            self.advance((job.deadline_at + 2 * PERIOD_MS - self.aws.clock()) / 1000)
+            self.advance((job.deadline_at + 2 * PERIOD_MS - self.clock()) / 1000)
         self.check()
         for job in self.storage.jobs():
             assert job.status.terminal, job
