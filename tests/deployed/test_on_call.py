@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,15 @@ from typing import Final
 
 import pytest
 
+from deploy import environment
 from deploy.cdk import STACK
 from deploy.steps import ROOT
 from tests.deployed.deployment import Deployment
 from tests.e2e.user import User
 from tests.support.instance import described_target
+
+REQUIREMENTS: Final = ROOT / "deploy" / "aws-cli.txt"
+COMMAND_LINE: Final = ROOT / "build" / "aws-cli"
 
 OPERATIONS: Final = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
 PARAGRAPHS: Final = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##)", OPERATIONS, re.MULTILINE | re.DOTALL))
@@ -64,10 +67,15 @@ def blocks(text: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where a shell finds programs, the AWS command line first: the version that is pinned, on every machine."""
+    python = environment.installed(COMMAND_LINE, REQUIREMENTS, tmp_path_factory.mktemp("aws-cli") / "log")
+    return os.pathsep.join([str(python.parent), os.environ["PATH"]])
+
+
+@pytest.fixture(scope="module")
 def failed_job(deployment: Deployment) -> Iterator[str]:
     """A job that has failed; the stream is up."""
-    if shutil.which("aws") is None:
-        pytest.skip("the AWS command line is not installed")
     with deployment.described() as described, User(described_target(described)) as user:
         job = user.start(graph="failing", input={"name": "x"})
         assert user.finished(job)[-1]["data"]["status"] == "failed"
@@ -76,7 +84,7 @@ def failed_job(deployment: Deployment) -> Iterator[str]:
 
 @pytest.mark.parametrize("alarm", sorted(PARAGRAPHS.keys() - NOT_HERE))
 def test_the_commands_of_an_alarm_can_be_run_and_show_what_they_should(
-    deployment: Deployment, failed_job: str, alarm: str, tmp_path: Path
+    deployment: Deployment, path: str, failed_job: str, alarm: str, tmp_path: Path
 ) -> None:
     commands = [re.sub(r"\bJOB\b", failed_job, block) for block in blocks(PARAGRAPHS[alarm])]
     assert commands, "a paragraph without a command"
@@ -85,7 +93,7 @@ def test_the_commands_of_an_alarm_can_be_run_and_show_what_they_should(
     run, refused = tmp_path / "run", tmp_path / "refused"
     done = subprocess.run(
         ["bash", "-u", "-c", "\n".join([first, AWS, *commands])],
-        env={**inherited, **deployment.emulator.environ, "RUN": str(run), "REFUSED": str(refused)},
+        env={**inherited, **deployment.emulator.environ, "PATH": path, "RUN": str(run), "REFUSED": str(refused)},
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
