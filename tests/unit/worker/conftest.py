@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from graphjobs.worker import slot_buffer
+from graphjobs.worker import kept, slot_buffer
 from tests.support.backend import Backend, backend
 from tests.support.worker import graphs as worker_graphs
 from tests.support.worker import talks as worker_talks
@@ -34,6 +35,18 @@ def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathF
     module = worker_graphs.__name__
     with rig(aws, tmp_path_factory.mktemp("project"), {name: f"{module}:{name}" for name in GRAPHS}, spare) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def of_tests() -> frozenset[str]:
+    """The packages that all tests together have imported: some million objects, which no worker would have."""
+    return frozenset(name.partition(".")[0] for name in sys.modules) - {"tests"}
+
+
+@pytest.fixture(autouse=True)
+def few_modules(of_tests: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a job has left is looked for in the tests' own modules, and in those that a test imports."""
+    monkeypatch.setattr(kept, "NOT_ASKED", kept.NOT_ASKED | of_tests)
 
 
 @pytest.fixture
