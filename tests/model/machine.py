@@ -29,7 +29,7 @@ ACTIONS = st.integers(0, 18)
 LATEST_TURN = 30
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("GRAPHJOBS_MODEL_EXAMPLES", "40")),
     stateful_step_count=40,
     deadline=None,
     database=None,
