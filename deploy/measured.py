@@ -115,13 +115,13 @@ def _not_listed(client: Callable[[str], Any], stack: str, sleep: Callable[[float
     """The metrics of the stream that CloudWatch does not list, and goes on not listing."""
     namespace = _configuration(client, stack, "stream")["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
     cloudwatch = client("cloudwatch")
-    for last in (*[False] * (LISTED_TRIES - 1), True):
+    for tries_left in reversed(range(LISTED_TRIES)):
         missing = [
             name
             for name in STREAM_METRICS
             if not cloudwatch.list_metrics(Namespace=namespace, MetricName=name)["Metrics"]
         ]
-        if last or not missing:
+        if not missing or not tries_left:
             break
         sleep(LISTED_PAUSE_SECONDS)
     for name in STREAM_METRICS:

@@ -6,12 +6,11 @@ leaves a log group behind.
 
 from __future__ import annotations
 
-from aws_cdk import CustomResource, Duration
-from aws_cdk import aws_lambda as lambda_
+from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.lambda_factory import LambdaFactory, one_file
+from infra.lambda_factory import LambdaFactory
 
 
 class BucketEmptier(Construct):
@@ -19,19 +18,11 @@ class BucketEmptier(Construct):
 
     def __init__(self, scope: Construct, id: str, bucket: s3.Bucket, functions: LambdaFactory) -> None:
         super().__init__(scope, id)
-        emptier = functions.make(
-            "empty_bucket",
-            code=lambda_.Code.from_inline(one_file("empty_bucket")),
-            handler="index.handler",
-            memory_mb=256,
-            timeout=Duration.minutes(15),
-        )
-        resource = CustomResource(
+        functions.custom_resource(
             self,
             "Objects",
-            service_token=emptier.function.function_arn,
+            "empty_bucket",
             resource_type="Custom::BucketObjects",
             properties={"Bucket": bucket.bucket_name},
+            timeout=Duration.minutes(15),
         )
-        # Deleted before the bucket, which its property refers to, and while the function may still act.
-        resource.node.add_dependency(emptier.role)

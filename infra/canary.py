@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.config import Config
 from infra.environment import Environment
 from infra.findings import accept
-from infra.lambda_factory import LambdaFactory, one_file
+from infra.lambda_factory import LambdaFactory
 
 MINUTES: Final = 5
 USER: Final = "graphjobs-canary@example.com"
@@ -39,21 +38,14 @@ class CanaryCredentials(Construct):
         """Have the user of the stack's own secret made in `pool`, and removed with the stack."""
         if self._made is None or pool is None:
             return
-        maker = functions.make(
-            "make_canary_user",
-            code=lambda_.Code.from_inline(one_file("make_canary_user")),
-            handler="index.handler",
-            memory_mb=256,
-            timeout=Duration.minutes(2),
-        )
-        user = CustomResource(
+        functions.custom_resource(
             self,
             "User",
-            service_token=maker.function.function_arn,
+            "make_canary_user",
             resource_type="Custom::CanaryUser",
             properties={"UserPool": pool.user_pool_id, "Secret": self._made.secret_arn},
+            timeout=Duration.minutes(2),
         )
-        user.node.add_dependency(maker.role)
 
     def _secret(self, key: kms.IKey | None) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import CustomResource, Duration, RemovalPolicy
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -154,6 +154,36 @@ class LambdaFactory:
         made = Made(function, target, role, log_group)
         self.made[name] = made
         return made
+
+    def custom_resource(
+        self,
+        scope: Construct,
+        id: str,
+        module: str,
+        *,
+        resource_type: str,
+        properties: Mapping[str, str],
+        timeout: Duration,
+    ) -> None:
+        """Make the resource `id` that the custom resource `module` of this folder makes and removes.
+
+        It goes before what its properties refer to, and while its function may still act.
+        """
+        made = self.make(
+            module,
+            code=lambda_.Code.from_inline(one_file(module)),
+            handler="index.handler",
+            memory_mb=256,
+            timeout=timeout,
+        )
+        resource = CustomResource(
+            scope,
+            id,
+            service_token=made.function.function_arn,
+            resource_type=resource_type,
+            properties=properties,
+        )
+        resource.node.add_dependency(made.role)
 
     def log_group(self, scope: Construct, id: str, name: str | None = None) -> logs.LogGroup:
         """A log group that is kept as configured, and beyond the stack only in production."""
