@@ -7,8 +7,7 @@ in the middle of a call, and hours pass between two of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from itertools import count
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -29,6 +28,7 @@ from graphjobs.worker.run_checkpoints import CheckpointLost
 from graphjobs.worker.seed import NoSuchCheckpoint
 from graphjobs.worker.worker import Worker
 from tests.model.keeping import DAY, Keeping
+from tests.model.runs import repeatable
 from tests.model.worker import interrupt_id
 from tests.model.working import Working
 
@@ -62,10 +62,7 @@ class ExpiryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._patches = ExitStack()
-        self._patches.enter_context(patch("graphjobs.aws.retry.backoff", lambda _: 0.0))
-        ids = (f"job-{number:08x}-0000-4000-8000-000000000000" for number in count(1))
-        self._patches.enter_context(patch("graphjobs.api.submission.new_job_id", lambda: next(ids)))
+        self._patches = repeatable()
         self.workers: list[Working] = []
         self.outage = False
         self.threads = [THREAD]

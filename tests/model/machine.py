@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from itertools import count
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from tests.model.forks import ForkRules
+from tests.model.runs import repeatable
 from tests.model.trouble import TROUBLES, Trouble
 from tests.model.worker import ModelWorker
 from tests.model.world import THREADS, World
@@ -60,11 +58,7 @@ class JobMachine(ForkRules):
 
     def __init__(self) -> None:
         super().__init__()
-        self._patches = ExitStack()
-        self._patches.enter_context(patch("graphjobs.aws.retry.backoff", lambda _: 0.0))
-        # The reconciler's order comes from the ids: the same example must do the same again.
-        ids = (f"job-{number:08x}-0000-4000-8000-000000000000" for number in count(1))
-        self._patches.enter_context(patch("graphjobs.api.submission.new_job_id", lambda: next(ids)))
+        self._patches = repeatable()
         self.world = World(self.client)
 
     @initialize(timeout=TIMEOUT, actions=ACTIONS, conversation=st.booleans())

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import Phase, seed, settings
+from hypothesis import seed
 from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
@@ -14,6 +14,7 @@ from graphjobs.aws.transition import Contended
 from tests.model import expiry_mutants, thread_mutants
 from tests.model.expiry import SETTINGS, ExpiryMachine
 from tests.model.mutants import Mutate
+from tests.model.runs import hunt, hunting
 
 MUTANTS: dict[Mutate, int] = {
     expiry_mutants.a_thread_expires_though_a_job_waits: 0,
@@ -31,8 +32,7 @@ MUTANTS: dict[Mutate, int] = {
 }
 """Each with the seed to begin with; see `tests.model.test_mutants`. It gives other histories with other settings."""
 
-SEEDS = 16
-HUNT = settings(SETTINGS, max_examples=40, phases=[Phase.generate], print_blob=False, report_multiple_bugs=False)
+HUNT = hunting(SETTINGS)
 FINDS = (AssertionError, ClientError, Contended)
 """Also a body that is gone from S3, and a job that cannot be ended: there is nobody else here."""
 
@@ -46,8 +46,7 @@ def test_the_invariants_hold_in_every_history() -> None:
 def test_the_model_finds_the_defect(monkeypatch: MonkeyPatch, mutate: Mutate, first: int) -> None:
     mutate(monkeypatch)
     with pytest.raises(FINDS):
-        for number in (first, *(other for other in range(SEEDS) if other != first)):
-            run_state_machine_as_test(seed(number)(ExpiryMachine), settings=HUNT)
+        hunt(ExpiryMachine, HUNT, first)
 
 
 @pytest.mark.parametrize("mutate", [None, expiry_mutants.a_job_joins_too_late])

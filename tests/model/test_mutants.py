@@ -6,14 +6,13 @@ Most are found within a few histories; a mutant that is not found says that the 
 from __future__ import annotations
 
 import pytest
-from hypothesis import Phase, seed, settings
 from hypothesis.errors import FlakyFailure
-from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
 from tests.model import mutants, thread_mutants
 from tests.model.machine import SETTINGS, JobMachine
 from tests.model.mutants import Mutate
+from tests.model.runs import hunt, hunting
 
 MUTANTS: dict[Mutate, int] = {
     mutants.append_unconditionally: 0,
@@ -51,14 +50,7 @@ MUTANTS: dict[Mutate, int] = {
 Each with the seed to begin with, which `tests.model.seeds` finds; the others follow, if the machine has changed.
 """
 
-SEEDS = 16
-HUNT = settings(SETTINGS, max_examples=40, phases=[Phase.generate], print_blob=False, report_multiple_bugs=False)
-
-
-def hunt(first: int) -> None:
-    """Run the machine until it fails, or all seeds are used up."""
-    for number in (first, *(other for other in range(SEEDS) if other != first)):
-        run_state_machine_as_test(seed(number)(JobMachine), settings=HUNT)
+HUNT = hunting(SETTINGS)
 
 
 @pytest.mark.mutants
@@ -66,7 +58,7 @@ def hunt(first: int) -> None:
 def test_the_model_finds_the_defect(monkeypatch: MonkeyPatch, mutate: Mutate, first: int) -> None:
     mutate(monkeypatch)
     with pytest.raises((AssertionError, FlakyFailure)) as found:
-        hunt(first)
+        hunt(JobMachine, HUNT, first)
     # OS threads take part, so a find may not come again when hypothesis tries: the invariant was broken all the same.
     if isinstance(found.value, FlakyFailure):
         assert found.value.subgroup(AssertionError) is not None, "it failed otherwise than by an invariant"
