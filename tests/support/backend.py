@@ -1,9 +1,13 @@
-"""A fresh set of tables, queue, bucket and secret on moto inside the test's process, with our stores on top."""
+"""A fresh set of tables, queue, bucket and secret inside the test's process, with our stores on top.
+
+All of it is moto's, but that the tables may be in memory: for tests of what uses the stores, which are many. Tests of
+the stores themselves, and those of whole processes, are on moto.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,11 +27,12 @@ from graphjobs.core.lifetimes import Lifetimes
 from graphjobs.core.settings import Settings
 from graphjobs.testing import FakeClock
 from graphjobs.testing.aws import client, emulated_aws
+from tests.support.memory_aws import tables_in_memory
 
 
 @dataclass
 class Backend:
-    """Everything that the functions are built from, on one moto."""
+    """Everything that the functions are built from."""
 
     settings: Settings
     clock: FakeClock
@@ -93,9 +98,9 @@ def transitions_of(
 
 
 @contextmanager
-def backend(**settings: Any) -> Iterator[Backend]:
-    """A fresh backend, with `settings` in place of the defaults."""
-    with emulated_aws() as named:
+def backend(*, in_memory: bool = False, **settings: Any) -> Iterator[Backend]:
+    """A fresh backend, with `settings` in place of the defaults; its tables are `in_memory`, or else moto's."""
+    with emulated_aws() as named, tables_in_memory() if in_memory else nullcontext():
         dynamodb, sqs, s3 = client("dynamodb"), client("sqs"), client("s3")
         environ = named | {
             "GRAPHJOBS_STREAM_URL": "https://stream.example.test",

@@ -12,8 +12,12 @@ Expression = Callable[[Item, Mapping[str, str], Item], bool]
 """Whether an item is as the expression says, given its names and values."""
 
 _TOKEN: Final = re.compile(r"\s*([#:]?\w+|<=|>=|[=<>(),])")
-_SECTION: Final = re.compile(r"\b(SET|REMOVE)\b")
-_ASSIGNMENT: Final = re.compile(r"\s*(\S+) = (?:if_not_exists\((\S+), (\S+?)\)|(\S+?))\s*(?:,|$)")
+_PLACEHOLDER: Final = re.compile(r"[#:]\w+")
+_SECTION: Final = re.compile(r"\b(SET|REMOVE|ADD)\b")
+_ASSIGNMENT: Final = re.compile(
+    r"\s*(?P<target>\S+) = (?:if_not_exists\((?P<old>\S+), (?P<default>\S+?)\)|(?P<more>\S+) \+ (?P<added>:\w+)"
+    r"|(?P<value>:\w+))\s*(?:,|$)"
+)
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": lambda a, b: bool(a == b),
@@ -27,6 +31,12 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 def name_of(text: str, names: Mapping[str, str]) -> str:
     """The attribute that a name or a placeholder stands for."""
     return names[text] if text.startswith("#") else text
+
+
+@cache
+def placeholders(text: str) -> frozenset[str]:
+    """The names and values that an expression leaves to be given."""
+    return frozenset(_PLACEHOLDER.findall(text))
 
 
 @cache
@@ -52,16 +62,40 @@ def assigned(text: str, before: Item, names: Mapping[str, str], values: Item) ->
     after = dict(before)
     for kind, part in _sections(text):
         if kind == "SET":
-            for found in _ASSIGNMENT.finditer(part):
-                target, old, default, value = found.groups()
+            for found in _assignments(part):
+                target, old, default, more, added, value = found.groups()
                 if old is not None:
-                    after[name_of(target, names)] = before.get(name_of(old, names), values.get(default))
+                    made = before.get(name_of(old, names), values.get(default))
+                elif more is not None:
+                    made = _sum(before[name_of(more, names)], values[added])
                 else:
-                    after[name_of(target, names)] = values[value]
+                    made = values[value]
+                after[name_of(target, names)] = made
+        elif kind == "ADD":
+            for each in part.split(","):
+                name, value = each.split()
+                target = name_of(name, names)
+                after[target] = _sum(before.get(target, {"N": "0"}), values[value])
         else:
             for name in part.split(","):
                 after.pop(name_of(name.strip(), names), None)
     return after
+
+
+def _assignments(text: str) -> Iterator[re.Match[str]]:
+    place = 0
+    while place < len(text):
+        found = _ASSIGNMENT.match(text, place)
+        if found is None:
+            raise NotImplementedError(text)
+        yield found
+        place = found.end()
+
+
+def _sum(before: Item, added: Item) -> Item:
+    if before.keys() != {"N"} or added.keys() != {"N"}:
+        raise NotImplementedError("ADD of what is no number")
+    return {"N": str(int(before["N"]) + int(added["N"]))}
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
@@ -93,6 +127,10 @@ class _Parser:
 
     def term(self) -> Expression:
         first = self._take()
+        if first == "(":
+            inner = self.either()
+            self._take(")")
+            return inner
         if first in ("attribute_exists", "attribute_not_exists", "begins_with"):
             name, *rest = self._listed()
             if rest:

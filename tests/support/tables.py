@@ -1,6 +1,8 @@
 """DynamoDB and a bucket of S3 in this process, as far as our stores use them: a call takes microseconds, on moto it
 takes milliseconds. `tests/model/test_tables.py` holds them against moto.
 
+What DynamoDB refuses is refused, and an expression of a form that is not known here is an error.
+
 An item never changes: each write puts another in its place.
 """
 
@@ -15,8 +17,10 @@ from botocore.exceptions import ClientError
 
 from graphjobs.core.times import Clock
 from graphjobs.local.resources import TABLES
-from tests.support.expressions import assigned, compiled, name_of
+from tests.support import table_limits as limits
+from tests.support.expressions import assigned, compiled
 from tests.support.faults import client_error
+from tests.support.table_pages import projected, queried, scanned, schema, sortable
 
 Item = Mapping[str, Any]
 Key = tuple[str, Any]
@@ -25,13 +29,14 @@ _CONDITIONS: Final = ("ConditionExpression", "ExpressionAttributeNames", "Expres
 
 
 class MemoryTables:
-    """A DynamoDB client over the tables of a deployment. No page ends early, and nothing is ever behind."""
+    """A DynamoDB client over the tables of a deployment. Nothing is ever behind."""
 
     meta: Any = None
 
     def __init__(self, on_write: Callable[[str, Item | None, Item | None], object] = lambda *_: None) -> None:
         """`on_write` is told of each write: table, item before, item after."""
         self._on_write = on_write
+        self._done: dict[str, Any] = {}
         self.items: dict[str, dict[str, dict[Any, Item]]] = {name: defaultdict(dict) for name in TABLES}
         """By table, partition and sort key."""
 
@@ -41,8 +46,9 @@ class MemoryTables:
 
     def get_item(self, *, TableName: str, Key: Item, **asked: Any) -> dict[str, Any]:
         """See boto3's client, as all below."""
+        limits.check_placeholders(asked)
         found = self._found(TableName, Key)
-        return {} if found is None else {"Item": _projected(found, asked)}
+        return {} if found is None else {"Item": projected(found, asked)}
 
     def put_item(self, *, TableName: str, Item: Item, **asked: Any) -> dict[str, Any]:
         self._check(TableName, Item, asked)
@@ -62,59 +68,83 @@ class MemoryTables:
         return {"Attributes": dict(before)} if before is not None and ReturnValues == "ALL_OLD" else {}
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
+        limits.check_places(
+            [(table, _place(table, key)) for table, asked in RequestItems.items() for key in asked["Keys"]],
+            limits.BATCH_READS,
+        )
         found = {
-            table: [dict(item) for key in asked["Keys"] if (item := self._found(table, key)) is not None]
+            table: [projected(item, asked) for key in asked["Keys"] if (item := self._found(table, key)) is not None]
             for table, asked in RequestItems.items()
         }
         return {"Responses": found, "UnprocessedKeys": {}}
 
-    def transact_write_items(self, *, TransactItems: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    def batch_write_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
+        writes = [
+            (table, asked["Key"] if kind == "DeleteRequest" else asked["Item"], kind == "DeleteRequest")
+            for table, requests in RequestItems.items()
+            for request in requests
+            for kind, asked in request.items()
+        ]
+        limits.check_places([(table, _place(table, item)) for table, item, _ in writes], limits.BATCH_WRITES)
+        for table, item, gone in writes:
+            self._store(table, item, gone=gone)
+        return {"UnprocessedItems": {}}
+
+    def transact_write_items(
+        self, *, TransactItems: Iterable[Mapping[str, Any]], ClientRequestToken: str | None = None
+    ) -> dict[str, Any]:
         writes = [next(iter(each.items())) for each in TransactItems]
-        reasons = [{"Code": "None"} for _ in writes]
-        for (_, asked), reason in zip(writes, reasons, strict=True):
+        if ClientRequestToken is not None and ClientRequestToken in self._done:
+            if self._done[ClientRequestToken] != writes:
+                raise client_error("IdempotentParameterMismatchException")
+            return {}
+        limits.check_places(
+            [(asked["TableName"], _place(asked["TableName"], _key_in(asked))) for _, asked in writes],
+            limits.TRANSACTION_WRITES,
+        )
+        reasons: list[dict[str, Any]] = []
+        for _, asked in writes:
+            reasons.append({"Code": "None"})
             try:
-                self._check(asked["TableName"], asked.get("Key") or asked["Item"], asked)
-            except ClientError:
-                reason["Code"] = "ConditionalCheckFailed"
+                self._check(asked["TableName"], _key_in(asked), asked)
+            except ClientError as error:
+                said: Any = error.response
+                if said["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                found = {"Item": said["Item"]} if "Item" in said else {}
+                reasons[-1] = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"} | found
         if any(reason["Code"] != "None" for reason in reasons):
             error = client_error("TransactionCanceledException")
-            error.response["CancellationReasons"] = reasons  # type: ignore[typeddict-item]
+            error.response["CancellationReasons"] = reasons
             raise error
-        for kind, asked in writes:
-            table = asked["TableName"]
-            self._store(table, asked["Item"] if kind == "Put" else self._updated(table, asked["Key"], asked))
+        changes = [self._change(kind, asked) for kind, asked in writes if kind != "ConditionCheck"]
+        limits.check_transaction(item for _, item, gone in changes if not gone)
+        for table, item, gone in changes:
+            self._store(table, item, gone=gone)
+        if ClientRequestToken is not None:
+            self._done[ClientRequestToken] = writes
         return {}
 
-    def query(self, *, TableName: str, KeyConditionExpression: str, **asked: Any) -> dict[str, Any]:
-        names, values = asked.get("ExpressionAttributeNames", {}), asked["ExpressionAttributeValues"]
-        keys, condition = _schema(TableName, asked.get("IndexName")), compiled(KeyConditionExpression)
-        if "IndexName" in asked:
-            shown = _shown(TableName, asked["IndexName"])
-            there: Iterable[Item] = (
-                {name: value for name, value in item.items() if name in shown}
-                for item in self.all(TableName)
-                if all(key in item for key in keys)
-            )
-        else:
-            (partition,) = (value for name, value in _equals(KeyConditionExpression, names, values) if name == keys[0])
-            there = self.items[TableName].get(partition["S"], {}).values()
-        found = sorted(
-            (item for item in there if condition(item, names, values)),
-            key=lambda item: _sortable(item[keys[1]]),
-            reverse=not asked.get("ScanIndexForward", True),
-        )[: asked.get("Limit")]
-        if "FilterExpression" in asked:
-            keep = compiled(asked["FilterExpression"])
-            found = [item for item in found if keep(item, names, values)]
-        if asked.get("Select") == "COUNT":
-            return {"Count": len(found)}
-        return {"Items": [_projected(item, asked) for item in found], "Count": len(found)}
+    def _change(self, kind: str, asked: Mapping[str, Any]) -> tuple[str, Item, bool]:
+        table = asked["TableName"]
+        if kind == "Update":
+            return table, self._updated(table, asked["Key"], asked), False
+        return table, _key_in(asked), kind == "Delete"
+
+    def query(self, *, TableName: str, **asked: Any) -> dict[str, Any]:
+        limits.check_placeholders(asked)
+        return queried(TableName, self.items[TableName], asked)
+
+    def scan(self, *, TableName: str, **asked: Any) -> dict[str, Any]:
+        limits.check_placeholders(asked)
+        return scanned(TableName, self.items[TableName], asked)
 
     def _found(self, table: str, key: Item) -> Item | None:
         partition, sort = _place(table, key)
         return self.items[table].get(partition, {}).get(sort)
 
     def _check(self, table: str, key: Item, asked: Mapping[str, Any]) -> None:
+        limits.check_placeholders(asked)
         text, names, values = (asked.get(name) for name in _CONDITIONS)
         if text is None:
             return
@@ -136,6 +166,7 @@ class MemoryTables:
         if gone:
             items.pop(sort, None)
         else:
+            limits.check_item(item)
             items[sort] = item
         self._on_write(table, before, None if gone else item)
 
@@ -159,41 +190,12 @@ class MemoryBucket:
         return {"Body": io.BytesIO(found["Body"]), "ContentType": found.get("ContentType", "")}
 
 
-def _schema(table: str, index: str | None = None) -> list[str]:
-    schema = TABLES[table] if index is None else _index(table, index)
-    return [key["AttributeName"] for key in schema["KeySchema"]]
-
-
-def _index(table: str, name: str) -> Any:
-    (found,) = (each for each in TABLES[table]["GlobalSecondaryIndexes"] if each["IndexName"] == name)
-    return found
-
-
-def _shown(table: str, index: str) -> set[str]:
-    """The attributes that an index projects."""
-    return {*_schema(table), *_schema(table, index), *_index(table, index)["Projection"].get("NonKeyAttributes", ())}
+def _key_in(asked: Mapping[str, Any]) -> Item:
+    """What a write of a transaction is at: its key, or the whole item."""
+    there: Item = asked.get("Key") or asked["Item"]
+    return there
 
 
 def _place(table: str, item: Item) -> Key:
-    partition, *sort = _schema(table)
-    return item[partition]["S"], _sortable(item[sort[0]]) if sort else None
-
-
-def _sortable(value: Mapping[str, Any]) -> Any:
-    ((kind, inner),) = value.items()
-    return int(inner) if kind == "N" else inner
-
-
-def _equals(text: str, names: Mapping[str, str], values: Item) -> Iterator[tuple[str, Any]]:
-    for part in text.split(" AND "):
-        name, operator, *rest = part.split()
-        if operator == "=":
-            yield name_of(name, names), values[rest[0]]
-
-
-def _projected(item: Item, asked: Mapping[str, Any]) -> dict[str, Any]:
-    if "ProjectionExpression" not in asked:
-        return dict(item)
-    names = asked.get("ExpressionAttributeNames", {})
-    wanted = {name_of(name.strip(), names) for name in asked["ProjectionExpression"].split(",")}
-    return {name: value for name, value in item.items() if name in wanted}
+    partition, *sort = schema(table)
+    return item[partition]["S"], sortable(item[sort[0]]) if sort else None

@@ -12,7 +12,7 @@ from tests.support.backend import Backend, backend
 
 @pytest.fixture
 def aws() -> Iterator[Backend]:
-    with backend() as fresh:
+    with backend(in_memory=True) as fresh:
         yield fresh
 
 

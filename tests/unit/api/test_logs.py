@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ def output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     """The output of all functions; nothing else may write anything."""
     output = Output(monkeypatch)
     for name in FUNCTIONS:
+        importlib.import_module(f"graphjobs.api.{name}")  # which makes its logger
         output.of(name)
     yield output
     assert capsys.readouterr() == ("", "")

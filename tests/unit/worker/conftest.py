@@ -18,7 +18,7 @@ GRAPHS = ("parallel", "rounds", "turns", "nested", "tokens", "sync_hook", "async
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Backend]:
-    with backend(flush_interval_ms=0.0, watch_seconds=1.5) as fresh:
+    with backend(in_memory=True, flush_interval_ms=0.0, watch_seconds=1.5) as fresh:
         yield fresh
 
 

@@ -38,7 +38,7 @@ def fails() -> Any:
 
 @pytest.fixture
 def aws() -> Iterator[Backend]:
-    with backend() as fresh:
+    with backend(in_memory=True) as fresh:
         yield fresh
 
 

@@ -27,7 +27,7 @@ SILENT, LIVELY = SILENT_SECONDS, 0.0
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Backend]:
-    with backend(watch_seconds=0.05, heartbeat_seconds=0.0) as fresh:
+    with backend(in_memory=True, watch_seconds=0.05, heartbeat_seconds=0.0) as fresh:
         yield fresh
 
 
