@@ -1,19 +1,21 @@
 """Each example is a project of its own, and its graphs run as they do when they are deployed.
 
-A process each, since their modules have plain names, as a user's have.
+A process each, since their modules have plain names, as a user's have; all are forked from one that has loaded what
+they share.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.forked import Run, forks
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -22,17 +24,25 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/langgraph.json"))
 Log = list[dict[str, Any]]
 
 
-def run(example: str, *jobs: dict[str, Any]) -> list[Log]:
-    """The log of each of `jobs`, which share everything; each has to be completed."""
-    arguments = json.dumps([str(EXAMPLES / example / "langgraph.json"), jobs])
+PARITY, PRODUCTION = "tests.unit.examples.parity", "tests.unit.examples.production"
+FUNCTIONS = ("graphjobs.api.create_job", "graphjobs.worker.handler")
+"""What `PRODUCTION` loads when it needs it."""
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("GRAPHJOBS_", "LANGSMITH_"))}
-    command = [sys.executable, "-m", "tests.unit.examples.production", arguments]
     environ |= {"GRAPHJOBS_OFFLINE_TOKEN_MS": "0"}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
+    with forks([PARITY, PRODUCTION, *FUNCTIONS], environ, tmp_path_factory.mktemp("processes")) as run:
+        yield run
+
+
+def run(process: Run, example: str, *jobs: dict[str, Any]) -> list[Log]:
+    """The log of each of `jobs`, which share everything; each has to be completed."""
+    said = process(PRODUCTION, str(EXAMPLES / example / "langgraph.json"), jobs)
     # The worker's own log has the same standard output.
-    logs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert len(logs) == len(jobs), done.stdout
+    logs = [json.loads(line) for line in said.splitlines() if line.startswith("[")]
+    assert len(logs) == len(jobs), said
     for log in logs:
         assert [event["seq"] for event in log] == list(range(1, len(log) + 1))
         assert log[-1]["data"]["status"] == "completed", log[-1]
@@ -59,15 +69,11 @@ def asks(text: str) -> dict[str, Any]:
     ids=["memory: a tool writes", "memory: a tool reads", "glossary", "research"],
 )
 def test_the_log_of_an_example_tells_what_a_direct_astream_tells(
-    example: str, graph: str, given: dict[str, Any], least: list[str]
+    process: Run, example: str, graph: str, given: dict[str, Any], least: list[str]
 ) -> None:
     """Message by message; see `tests/unit/worker/test_as_astream.py` for the starter and for graphs of our own."""
-    arguments = json.dumps([str(EXAMPLES / example / "langgraph.json"), graph, given])
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("GRAPHJOBS_", "LANGSMITH_"))}
-    command = [sys.executable, "-m", "tests.unit.examples.parity", arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
-    direct, log = json.loads(done.stdout.splitlines()[-1])
+    said = process(PARITY, str(EXAMPLES / example / "langgraph.json"), graph, given)
+    direct, log = json.loads(said.splitlines()[-1])
     assert set(least) <= set(direct) and len(direct) > 1
     assert log == direct
 
@@ -88,9 +94,10 @@ def of_type(log: Log, kind: str) -> Log:
     return [event for event in log if event["type"] == kind]
 
 
-def test_the_agent_calls_tools_and_knows_its_thread_and_its_user() -> None:
+def test_the_agent_calls_tools_and_knows_its_thread_and_its_user(process: Run) -> None:
     thread = {"thread_id": str(uuid.uuid4()), "if_not_exists": "create"}
     kept, known, others, again = run(
+        process,
         "memory",
         says("Remember that I like tea."),
         says("What do you know?", **thread),
@@ -104,8 +111,9 @@ def test_the_agent_calls_tools_and_knows_its_thread_and_its_user() -> None:
     assert result(again)["messages"][-1]["content"] == "This is message 2 of our conversation."
 
 
-def test_the_glossary_is_open_while_its_graph_runs_and_for_each_run_anew() -> None:
+def test_the_glossary_is_open_while_its_graph_runs_and_for_each_run_anew(process: Run) -> None:
     first, second = run(
+        process,
         "glossary",
         job(input={"question": "What is a fence, and a lease?"}),
         job(input={"question": "And a spoon?"}),
@@ -114,8 +122,10 @@ def test_the_glossary_is_open_while_its_graph_runs_and_for_each_run_anew() -> No
     assert result(second)["answer"] == "I know no term in it."
 
 
-def test_research_has_a_branch_for_each_topic_and_one_report() -> None:
-    some, everything = run("research", job(input={"question": "Wind or solar?"}), job(input={"question": "Energy?"}))
+def test_research_has_a_branch_for_each_topic_and_one_report(process: Run) -> None:
+    some, everything = run(
+        process, "research", job(input={"question": "Wind or solar?"}), job(input={"question": "Energy?"})
+    )
     assert sorted(event["data"]["topic"] for event in of_type(some, "custom")) == ["solar", "wind"]
     branches = [event["data"] for event in of_type(some, "update") if event["data"]["node"] == "look_into"]
     assert len({branch["task"] for branch in branches}) == 2, "branches are told apart"
@@ -123,8 +133,8 @@ def test_research_has_a_branch_for_each_topic_and_one_report() -> None:
     assert len(result(everything)["report"].splitlines()) == 3
 
 
-def test_the_starter_answers_and_reports_with_its_sources() -> None:
-    chat, report = run("starter", job(query="refund policy"), job(graph="report", query="refund policy"))
+def test_the_starter_answers_and_reports_with_its_sources(process: Run) -> None:
+    chat, report = run(process, "starter", job(query="refund policy"), job(graph="report", query="refund policy"))
     assert "".join(event["data"]["text"] for event in of_type(chat, "token")) == result(chat)["answer"] != ""
     assert of_type(chat, "sources") and of_type(report, "progress")
     assert len(of_type(report, "token")) > 10
