@@ -9,10 +9,10 @@ Everything is compiled for the target's Python. Equal inputs give equal bundles.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from graphjobs.core.manifest import FUNCTIONS
 from graphjobs.packages.resolution import Resolution
 from graphjobs.packages.uv import Platform
 from infra.bytecode import interpreter
+from infra.files import files, link_files
 from infra.graph_check import Packages
 from infra.graph_project import DEFAULT, FOLDER, GraphProject, GraphProjectError, graph_project
 from infra.installed import ROOT, WORKER, Installed
@@ -53,22 +54,29 @@ class BundleTooLarge(RuntimeError):
 
 
 class Deflated:
-    """How large files become in a zip. A file that several bundles share, as links, is deflated once."""
+    """How large files become in a zip. What several bundles have, as links or as copies, is deflated once."""
 
     def __init__(self) -> None:
-        self._sizes: dict[tuple[int, int], int] = {}
+        self._files: dict[tuple[int, int], int] = {}
+        self._contents: dict[bytes, int] = {}
 
     def size(self, folder: Path) -> int:
         """Of the zip of `folder`, in bytes."""
         total = 0
-        for path in _files(folder):
-            stat = path.stat()
+        for file in files(folder):
+            stat = file.stat()
             identity = (stat.st_dev, stat.st_ino)
-            if identity not in self._sizes:
-                self._sizes[identity] = len(zlib.compress(path.read_bytes(), 6))
+            if identity not in self._files:
+                self._files[identity] = self._deflated(Path(file.path).read_bytes())
             # A zip has two headers per entry, with the name in each.
-            total += self._sizes[identity] + 76 + 2 * len(str(path.relative_to(folder)))
+            total += self._files[identity] + 76 + 2 * (len(file.path) - len(str(folder)) - 1)
         return total
+
+    def _deflated(self, content: bytes) -> int:
+        digest = hashlib.sha256(content).digest()
+        if digest not in self._contents:
+            self._contents[digest] = len(zlib.compress(content, 6))
+        return self._contents[digest]
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ class Bundler:
         if name == WORKER:
             self._worker(folder)
         else:
-            shutil.copytree(self._installed.group(GROUPS[name]), folder, copy_function=_link, dirs_exist_ok=True)
+            link_files(self._installed.group(GROUPS[name]), folder)
         entry = ROOT / "functions" / name / "handler.py"
         copy_parts(parts_of(entry, SOURCE), SOURCE, folder / "graphjobs")
         shutil.copy2(entry, folder / f"{ENTRY}.py")
@@ -160,14 +168,13 @@ class Bundler:
             ours = ("graphjobs", f"{ENTRY}.py", FOLDER)
             self._compiler.compile(folder, [item for item in ours if (folder / item).exists()])
         stamp(folder)
-        size = sum(path.stat().st_size for path in _files(folder))
+        size = sum(file.stat().st_size for file in files(folder))
         bundle = Bundle(name, folder, size, self._deflated)
         self._check(bundle)
         return bundle
 
     def _worker(self, folder: Path) -> None:
-        packages = self._installed.worker(self._project, self.resolution)
-        shutil.copytree(packages, folder, copy_function=_link, dirs_exist_ok=True)
+        link_files(self._installed.worker(self._project, self.resolution), folder)
         python = self._compiler.path if self._compiler else None
         roots = install_project(self.resolution, folder, self._platform, python)
         taken = [name for name in (FOLDER, "graphjobs", f"{ENTRY}.py") if (folder / name).exists()]
@@ -192,17 +199,6 @@ class Bundler:
         largest = LARGEST.get(GROUPS[bundle.name])
         if largest is not None and bundle.zipped > largest * MEGABYTE:
             raise BundleTooLarge(f"{bundle}: at most {largest} MB zipped are expected (infra.bundling.LARGEST).")
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def main() -> None:

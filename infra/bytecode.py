@@ -14,12 +14,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from graphjobs.packages import uv
+from infra.files import files
 
 DEPLOYED: Final = "/var/task"
 """Where Lambda puts a bundle: the paths in tracebacks."""
@@ -27,6 +29,10 @@ DEPLOYED: Final = "/var/task"
 WHO: Final = "import importlib.util as u, sys; print('%d.%d' % sys.version_info[:2], u.MAGIC_NUMBER.hex())"
 SECONDS: Final = 15
 """For an interpreter to say who it is."""
+
+
+Compiled = Callable[[Path], dict[str, list[Path]]]
+"""`_compiled`, which lists each folder once."""
 
 
 class BytecodeError(RuntimeError):
@@ -53,25 +59,26 @@ class Interpreter:
         command = [self.path, "-I", "-S", "-W", "ignore", "-m", "compileall", "-qq", *mode, "-i", "-"]
         wanted = [str(folder / name) for name in names]
         if earlier:
-            modules = (module for name in wanted for module in _modules(Path(name)))
-            wanted = [str(module) for module in modules if not self._taken(module.relative_to(folder), folder, earlier)]
+            modules = [module for name in names for module in _modules(folder / name)]
+            compiled = cache(_compiled)
+            wanted = [str(module) for module in modules if not self._taken(module, folder, earlier, compiled)]
         done = subprocess.run(command, input="\n".join(wanted), capture_output=True, text=True)
         # 1 says that some file is no Python of this version: packages have such files among their templates.
         if done.returncode not in (0, 1) or done.stderr:
             raise BytecodeError(f"{self.path} could not compile {folder}: {done.stderr.strip()}")
 
-    def _taken(self, module: Path, folder: Path, earlier: Sequence[Path]) -> bool:
-        """Whether the bytecode of `module` was found in one of `earlier`; it then is in `folder` too."""
-        for other in earlier:
-            if not _same(folder / module, other / module):
+    def _taken(self, module: Path, folder: Path, earlier: Sequence[Path], compiled: Compiled) -> bool:
+        """Whether the bytecode of `module`, below `folder`, was found in one of `earlier`; it then is there too."""
+        for other in (earlier_folder / module.relative_to(folder) for earlier_folder in earlier):
+            if not _same(module, other):
                 continue
-            for compiled in _bytecode_of(other / module):
-                with compiled.open("rb") as file:
+            for path in compiled(other.parent).get(other.stem, ()):
+                with path.open("rb") as file:
                     if file.read(4).hex() != self.magic:
                         continue
-                target = folder / module.parent / "__pycache__" / compiled.name
-                target.parent.mkdir(exist_ok=True)
-                os.link(compiled, target)
+                target = module.parent / "__pycache__"
+                target.mkdir(exist_ok=True)
+                os.link(path, target / path.name)
                 return True
         return False
 
@@ -79,19 +86,25 @@ class Interpreter:
 def _same(module: Path, other: Path) -> bool:
     """Whether both have the same bytes; uv links files, so most are one file."""
     try:
-        return module.samefile(other) or module.read_bytes() == other.read_bytes()
+        stats = module.stat(), other.stat()
     except FileNotFoundError:
         return False
+    same_size = stats[0].st_size == stats[1].st_size
+    return os.path.samestat(*stats) or (same_size and module.read_bytes() == other.read_bytes())
 
 
-def _bytecode_of(module: Path) -> list[Path]:
-    """The compiled forms of `module`, one for each Python that has compiled it."""
-    folder, own = module.parent / "__pycache__", f"{module.stem}.cpython-"
-    return [path for path in folder.iterdir() if path.name.startswith(own)] if folder.is_dir() else []
+def _compiled(folder: Path) -> dict[str, list[Path]]:
+    """By the stem of each module in `folder`: its compiled forms, one for each Python that has compiled it."""
+    found: dict[str, list[Path]] = {}
+    kept = folder / "__pycache__"
+    for path in kept.iterdir() if kept.is_dir() else ():
+        found.setdefault(path.name.partition(".cpython-")[0], []).append(path)
+    return found
 
 
-def _modules(path: Path) -> Iterable[Path]:
-    return path.rglob("*.py") if path.is_dir() else [path]
+def _modules(path: Path) -> list[Path]:
+    found = (entry.path for entry in files(path)) if path.is_dir() else (str(path),)
+    return [Path(name) for name in found if name.endswith(".py")]
 
 
 def interpreter(version: str) -> Interpreter | None:

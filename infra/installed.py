@@ -99,7 +99,8 @@ class Installed:
             fresh = Path(scratch, "packages")
             install(fresh, Path(scratch))
             if self._compiler:
-                self._compiler.compile(fresh, earlier=sorted(self._folder.glob(f"{name}-*")))
+                # Of any group: they share many packages. A folder that is being made has no dash in its name.
+                self._compiler.compile(fresh, earlier=sorted(self._folder.glob("*-*")))
             try:
                 fresh.rename(folder)
             except OSError:  # another process was quicker: equal inputs give equal folders

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from graphjobs.packages.resolution import normal
+from infra.files import entries
 
 SHARED_MODELS: Final = ("endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json")
 """What botocore reads for any service."""
 
 JUNK_FOLDER: Final = "tests"
-JUNK_SUFFIXES: Final = frozenset({".pyc", ".pyi", ".pyx", ".pxd", ".a", ".h"})
+JUNK_SUFFIXES: Final = (".pyc", ".pyi", ".pyx", ".pxd", ".a", ".h")
 RECORDS: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 """In a ``.dist-info``; METADATA and entry points stay, since packages read their own version there."""
 
@@ -39,28 +40,41 @@ def trim(folder: Path, services: Collection[str] | None, ours: Collection[str] |
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
     kept = set() if ours is None else _files_of_others(folder, ours)
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir():
-            if path.name == "__pycache__" or not any(path.iterdir()):
-                shutil.rmtree(path)
-        elif path not in kept and _is_junk(path, folder):
-            path.unlink(missing_ok=True)
     if services is not None:
         for package in ("botocore", "boto3"):
             _keep_services(folder / package / "data", services)
+    _sweep(str(folder), (), kept)
 
 
-def _is_junk(path: Path, folder: Path) -> bool:
-    if path.suffix in JUNK_SUFFIXES or JUNK_FOLDER in path.relative_to(folder).parts[:-1]:
+def _sweep(where: str, below: tuple[str, ...], kept: set[str]) -> bool:
+    """Remove what is of no use in a folder, which is named by its path and by its place; whether it is empty now."""
+    left = False
+    with os.scandir(where) as found:
+        for entry in list(found):
+            if not entry.is_dir():
+                if entry.path not in kept and _is_junk(entry.name, below):
+                    Path(entry.path).unlink()
+                else:
+                    left = True
+            elif entry.name == "__pycache__" or _sweep(entry.path, (*below, entry.name), kept):
+                shutil.rmtree(entry.path)
+            else:
+                left = True
+    return not left
+
+
+def _is_junk(name: str, below: tuple[str, ...]) -> bool:
+    """Whether the file `name` in the folders `below` is of no use."""
+    if name.endswith(JUNK_SUFFIXES) or JUNK_FOLDER in below:
         return True
-    return path.parent.suffix == ".dist-info" and path.name in RECORDS
+    return name in RECORDS and bool(below) and below[-1].endswith(".dist-info")
 
 
-def _files_of_others(folder: Path, ours: Collection[str]) -> set[Path]:
-    kept: set[Path] = set()
+def _files_of_others(folder: Path, ours: Collection[str]) -> set[str]:
+    kept: set[str] = set()
     for distribution in distributions(path=[str(folder)]):
         if normal(distribution.name) not in ours:
-            kept |= {folder / str(file) for file in distribution.files or ()}
+            kept |= {str(folder / str(file)) for file in distribution.files or ()}
     return kept
 
 
@@ -76,5 +90,5 @@ def _keep_services(data: Path, services: Collection[str]) -> None:
 
 def stamp(folder: Path) -> None:
     """Give every file of `folder` the same time."""
-    for path in folder.rglob("*"):
-        os.utime(path, (TIMESTAMP, TIMESTAMP))
+    for entry in entries(folder):
+        os.utime(entry.path, (TIMESTAMP, TIMESTAMP))
