@@ -166,11 +166,12 @@ class Bundler:
             os.chmod(script, 0o755)
         if self._compiler:
             ours = ("graphjobs", f"{ENTRY}.py", FOLDER)
-            self._compiler.compile(folder, [item for item in ours if (folder / item).exists()])
+            others = [self._build / other for other in GROUPS if other != name]
+            self._compiler.compile(folder, [item for item in ours if (folder / item).exists()], earlier=others)
         stamp(folder)
         size = sum(file.stat().st_size for file in files(folder))
         bundle = Bundle(name, folder, size, self._deflated)
-        self._check(bundle)
+        self.check(bundle)
         return bundle
 
     def _worker(self, folder: Path) -> None:
@@ -190,7 +191,12 @@ class Bundler:
                 "worker_secrets, or deploy it with -c deploy_env_file=true."
             )
 
-    def _check(self, bundle: Bundle) -> None:
+    def check(self, bundle: Bundle) -> None:
+        """Whether `bundle` may be as large as it is.
+
+        Raises:
+            BundleTooLarge: it is larger than Lambda takes, or than `LARGEST` of ours.
+        """
         if bundle.name == WORKER and bundle.size > self._worker_limit:
             raise BundleTooLarge(
                 f"{bundle}: Lambda takes 250 MB as a zip (262 MB as counted here), 10 GB as an image. Name fewer "

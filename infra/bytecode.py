@@ -62,6 +62,8 @@ class Interpreter:
             modules = [module for name in names for module in _modules(folder / name)]
             compiled = cache(_compiled)
             wanted = [str(module) for module in modules if not self._taken(module, folder, earlier, compiled)]
+        if not wanted:
+            return  # of no names compileall would make all that is on its path
         done = subprocess.run(command, input="\n".join(wanted), capture_output=True, text=True)
         # 1 says that some file is no Python of this version: packages have such files among their templates.
         if done.returncode not in (0, 1) or done.stderr:

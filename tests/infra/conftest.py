@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import pickle
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from graphjobs.packages import uv
 from graphjobs.packages.uv import Platform
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
@@ -44,6 +46,31 @@ def once(folder: pytest.TempPathFactory, name: str, make: Callable[[], Any]) -> 
         if not kept.exists():
             kept.write_bytes(pickle.dumps(make()))
     return pickle.loads(kept.read_bytes())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uv_asks_the_registry_once() -> Iterator[None]:
+    """After the first resolution uv has what it needs in its cache, and asks the registry only for what is not there.
+
+    Where the registry lets nobody keep its answers, each call would ask for each package anew.
+    """
+    asks, asked = uv._call, False
+
+    def call(arguments: Sequence[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        nonlocal asked
+        if asked:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("UV_OFFLINE", "1")
+                done = asks(arguments, cwd)
+            if done.returncode == 0:
+                return done
+        done = asks(arguments, cwd)
+        asked |= arguments[:2] == ["pip", "compile"] and done.returncode == 0
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uv, "_call", call)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,14 @@ LOADED = {
 """Packages that a group's function, or the one of that name, has imported once it is imported; and packages that its
 bundle does not have."""
 
+CLIENTS = {
+    "create_job": SERVICES["api"],
+    "stream": SERVICES["stream"],
+    "worker": [*SERVICES["worker"], "bedrock", "bedrock-runtime"],
+    "reconcile": SERVICES["reconcile"],
+}
+"""Of one function per group: the services whose clients can be made in its bundle; two are of the worker's project."""
+
 
 @pytest.fixture(scope="module")
 def bundler(build: Path) -> Bundler:
@@ -83,7 +91,9 @@ def alone(folder: Path, code: str) -> str:
 def test_a_bundle_imports_alone_and_brings_no_more_than_its_group(bundle: Make, name: str) -> None:
     # What Lambda imports of the worker is what counts a start that fails; the rest follows.
     entry = "graphjobs_function, graphjobs.worker.handler" if name == "worker" else "graphjobs_function"
-    imported = set(alone(bundle(name).folder, f"import {entry}; print(*sys.modules)").split())
+    clients = "".join(f"boto3.client({service!r}); " for service in CLIENTS.get(name, ()))
+    code = f"import {entry}; print(*sys.modules)\nimport boto3; {clients}"
+    imported = set(alone(bundle(name).folder, code).split())
     has, has_not = LOADED[name] if name in LOADED else LOADED[GROUPS[name]]
     assert has <= imported
     assert not {package for package in has_not if (bundle(name).folder / package).exists()}
@@ -132,13 +142,10 @@ def test_every_module_of_a_bundle_is_compiled_for_the_python_that_runs_it(bundle
     assert folder / "graphjobs_function.py" in sources
 
 
-def test_the_api_models_of_other_services_are_left_out(bundle: Make) -> None:
-    for name, group in (("create_job", "api"), ("stream", "stream"), ("worker", "worker"), ("reconcile", "reconcile")):
-        data = bundle(name).folder / "botocore" / "data"
-        of_project = ("bedrock", "bedrock-runtime") if name == "worker" else ()
-        assert {path.name for path in data.iterdir() if path.is_dir()} == {*SERVICES[group], *of_project}
-        clients = "".join(f"boto3.client({service!r}); " for service in (*SERVICES[group], *of_project))
-        alone(bundle(name).folder, f"import boto3; {clients}")
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_api_models_of_other_services_are_left_out(bundle: Make, name: str) -> None:
+    data = bundle(name).folder / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(CLIENTS[name])
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -189,14 +196,15 @@ def test_the_same_inputs_make_the_same_bundle(bundler: Bundler, bundle: Make) ->
 
 
 def test_a_bundle_that_has_grown_too_large_is_refused(
-    bundler: Bundler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundler: Bundler, bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    worker = bundle("worker")
     monkeypatch.setitem(bundling.LARGEST, "reconcile", 0)
     with pytest.raises(bundling.BundleTooLarge, match=r"reconcile .* at most 0 MB zipped"):
         bundler.bundle("reconcile")
     monkeypatch.setattr(bundler, "_worker_limit", 10)
     with pytest.raises(bundling.BundleTooLarge, match=r"Lambda takes 250 MB as a zip .* worker_package=image"):
-        bundler.bundle("worker")
+        bundler.check(worker)
 
 
 def test_what_is_installed_is_what_the_lock_file_pins() -> None:

@@ -130,6 +130,10 @@ def test_what_was_compiled_before_is_taken_if_it_is_the_same_module(tmp_path: Pa
     here.compile(whole)
     for name in (*texts, "fresh.py"):
         assert compiled(new / name).read_bytes() == compiled(whole / name).read_bytes(), name
+    again = tmp_path / "again"
+    shutil.copytree(new, again, ignore=shutil.ignore_patterns("__pycache__"))
+    Interpreter("no-such-python", here.magic).compile(again, earlier=[whole])  # nothing is left for it
+    assert compiled(again / "fresh.py").samefile(compiled(whole / "fresh.py"))
 
 
 def compiled(module: Path) -> Path:

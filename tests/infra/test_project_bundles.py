@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
-import tarfile
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from infra.graph_check import Packages, check_graphs
 from infra.graph_project import GraphProjectError, graph_project
 from infra.installed import ROOT
 from tests.infra.test_bundles import alone
-from tests.support.projects import GRAPH, PYPROJECT, requirement, write_project, write_wheel
+from tests.support.projects import GRAPH, PYPROJECT, requirement, write_project, write_sdist, write_wheel
 
 pytestmark = [pytest.mark.bundles, pytest.mark.timeout(300)]
 
@@ -29,9 +32,10 @@ build-backend = "hatchling.build"
 
 RUN = """
 from graphjobs.worker.graph_loader import GraphLoader
-source = GraphLoader({path!r}).source({name!r})
-graph = source.compile() if hasattr(source, "compile") else source
-print(graph.invoke({{}})["text"])
+loader = GraphLoader({path!r})
+for source in map(loader.source, {names!r}):
+    graph = source.compile() if hasattr(source, "compile") else source
+    print(graph.invoke({{}})["text"])
 """
 
 
@@ -39,89 +43,164 @@ def graph(imports: str, text: str) -> str:
     return GRAPH.format(imports=imports, text=text)
 
 
-def bundle(path: Path, build: Path, **options: bool) -> Path:
-    project = graph_project(path.parent, path.name)
-    return Bundler(Platform.of_host(), project, build=build, **options).bundle("worker").folder
+def bundler(path: Path, build: Path, **options: bool) -> Bundler:
+    return Bundler(Platform.of_host(), graph_project(path.parent, path.name), build=build, **options)
 
 
-def answer(made: Path, path: str = "project/langgraph.json", name: str = "mine") -> str:
+def bundle(path: Path, build: Path) -> Path:
+    return bundler(path, build).bundle("worker").folder
+
+
+def answers(made: Path, *names: str, path: str = "project/langgraph.json") -> list[str]:
+    """What each of these graphs says, from the bundle alone."""
+    return alone(made, RUN.format(path=path, names=names)).splitlines()
+
+
+def answer(made: Path, path: str = "project/langgraph.json") -> str:
     """What the graph says, from the bundle alone."""
-    return alone(made, RUN.format(path=path, name=name)).strip()
+    (said,) = answers(made, "mine", path=path)
+    return said
 
 
-def test_modules_beside_the_file_and_requirements_in_a_folder(tmp_path: Path, build: Path) -> None:
+@dataclass(frozen=True)
+class Made:
+    """The bundle of the project at `path`, what was said when it was made, and what its graphs answer."""
+
+    path: Path
+    folder: Path
+    said: str
+    answers: dict[str, str]
+
+
+def made_of(path: Path, build: Path) -> Made:
+    """Its bundle, in a place of its own, made and asked once for all that tests look for in it."""
+    with redirect_stdout(StringIO()) as said:
+        folder = bundle(path, build).rename(path.parent.with_name("bundle"))
+    names = tuple(json.loads(path.read_text())["graphs"])
+    return Made(path, folder, said.getvalue(), dict(zip(names, answers(folder, *names), strict=True)))
+
+
+@pytest.fixture(scope="module")
+def requiring(tmp_path_factory: pytest.TempPathFactory, build: Path) -> Made:
+    """Of a project that only names packages, in every way."""
+    root = tmp_path_factory.mktemp("requiring")
+    lazy = {"lazy/__init__.py": "", "lazy/__init__.pyi": "", "lazy/tests/__init__.py": "A = 'kept'"}
+    (locked,) = pins(uv.export(ROOT, "worker"))["orjson"]
     path = write_project(
-        tmp_path / "mine",
+        root / "mine",
         {
             "agent.py": graph("import greeting, parting", "greeting.words() + parting.words()"),
-            "requirements.txt": requirement(tmp_path, "greeting") + "\n",
-            "tools/requirements.txt": requirement(tmp_path, "parting") + "\n",
+            "pinned.py": graph("import orjson", "orjson.__version__"),
+            "served.py": graph("import around", "around.words()"),
+            "lazily.py": graph("from lazy.tests import A", "A"),
+            "requirements.txt": requirement(root, "greeting") + "\n",
+            "tools/requirements.txt": requirement(root, "parting") + "\n",
         },
-        dependencies=[".", "./tools"],
+        dependencies=[
+            ".",
+            "./tools",
+            version(locked).replace("==", "<"),
+            requirement(root, "around", "langgraph-cli[inmem]>=0.4", "graphjobs"),
+            f"lazy @ {write_wheel(root, 'lazy', lazy).as_uri()}",
+        ],
+        graphs={name: f"./{name}.py:builder" for name in ("agent", "pinned", "served", "lazily")},
     )
-    made = bundle(path, build)
-    assert answer(made) == "greetingparting"
+    return made_of(path, build)
+
+
+def test_modules_beside_the_file_and_requirements_in_a_folder(requiring: Made) -> None:
+    made = requiring.folder
+    assert requiring.answers["agent"] == "greetingparting"
     lines: list[str] = []
     own = Packages([sys.executable, "-I", "-S"], made)
-    check_graphs(made, graph_project(path.parent, path.name), own, {}, lines.append)
+    check_graphs(made, graph_project(requiring.path.parent, requiring.path.name), own, {}, lines.append)
     assert lines == [], "with the bundle's packages alone it can be loaded"
     assert not (made / "starter").exists(), "the built-in graphs stay behind"
     assert len(list((made / "botocore" / "data").iterdir())) > 100, "its code may call any service"
 
 
-def test_a_src_layout_with_data_beside_its_modules(tmp_path: Path, build: Path) -> None:
-    """The data file is in no list of the manifest: an editable install finds it, and so must the bundle."""
+def test_the_lock_of_graphjobs_gives_way(requiring: Made) -> None:
+    (locked,) = pins(uv.export(ROOT, "worker"))["orjson"]
+    assert requiring.answers["pinned"] and requiring.answers["pinned"] != version(locked).removeprefix("orjson==")
+
+
+def test_what_graphjobs_needs_does_not(tmp_path: Path, build: Path) -> None:
+    path = write_project(tmp_path / "old", {"agent.py": ""}, dependencies=["langgraph==1.1.6"])
+    with pytest.raises(
+        GraphProjectError, match=r"^graphs: graphjobs needs langgraph.*, the project wants langgraph 1.1.6\.$"
+    ):
+        bundle(path, build)
+
+
+def test_the_server_of_langgraph_is_left_out_and_what_it_needs_too(requiring: Made) -> None:
+    made = requiring.folder
+    assert requiring.answers["served"] == "around"
+    assert "graphjobs: langgraph-cli is left out: graphjobs takes its place." in requiring.said
+    assert not list(made.glob("langgraph_cli*")) + list(made.glob("forbiddenfruit*"))
+    assert (made / "graphjobs" / "worker").is_dir()
+
+
+def test_what_a_users_package_has_is_kept_whole(requiring: Made) -> None:
+    assert requiring.answers["lazily"] == "kept"
+    assert (requiring.folder / "lazy/__init__.pyi").is_file()
+    assert not list((requiring.folder / "langgraph").rglob("*.pyi")), "those that are locked here are trimmed"
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory, build: Path) -> Made:
+    """Of a project that is three packages."""
+    src = "[tool.hatch.build.targets.wheel]\ninclude = ['src/**/*.py']\nsources = ['src']\n"
     body = graph(
         "from pathlib import Path\nfrom mine.words import A", "A + Path(__file__).with_name('data.txt').read_text()"
     )
+    by_build = "[tool.hatch.build.targets.wheel.force-include]\n"
     path = write_project(
-        tmp_path / "mine",
+        tmp_path_factory.mktemp("packaged") / "mine",
         {
-            "pyproject.toml": PYPROJECT + HATCH + "[tool.hatch.build.targets.wheel]\ninclude = ['src/**/*.py']\n"
-            "sources = ['src']\n",
+            "pyproject.toml": PYPROJECT + HATCH + src,
             "src/mine/__init__.py": "",
             "src/mine/words.py": "A = 'from src '",
             "src/mine/data.txt": "and data",
             "src/mine/graph.py": body,
             "entry.py": "from mine.graph import builder",
-        },
-        graphs={"mine": "mine.graph:builder", "file": "./src/mine/graph.py:builder", "entry": "./entry.py:builder"},
-    )
-    made = bundle(path, build)
-    assert [answer(made, name=name) for name in ("mine", "file", "entry")] == ["from src and data"] * 3
-    assert not (made / "mine").exists()
-    assert alone(made, "import importlib.metadata as m; print(m.version('mine'))").strip() == "1"
-
-
-def test_packages_that_share_a_namespace_are_both_found(tmp_path: Path, build: Path) -> None:
-    """Neither has an `__init__.py` in `acme`; one is imported from its folder, and the other's build makes a module."""
-    made_by_build = "[tool.hatch.build.targets.wheel.force-include]\n'words.txt' = 'acme/words.py'\n"
-    path = write_project(
-        tmp_path / "mine",
-        {
-            "pyproject.toml": PYPROJECT + HATCH + "[tool.hatch.build.targets.wheel]\npackages = ['src/acme']\n",
             "src/acme/agent/graph.py": graph("from acme.words import A", "A"),
-            "shared/pyproject.toml": PYPROJECT.replace("mine", "shared") + HATCH + made_by_build,
+            "shared/pyproject.toml": PYPROJECT.replace("mine", "shared")
+            + HATCH
+            + f"{by_build}'words.txt' = 'acme/words.py'\n",
             "shared/words.txt": "A = 'of the other'",
+            "other/pyproject.toml": PYPROJECT.replace("mine", "other")
+            + HATCH
+            + f"{by_build}'kept/a.py' = 'other/a.py'\n",
+            "other/other/__init__.py": "",
+            "other/kept/a.py": "A = 'made by the build'",
+            "other/agent.py": graph("from other.a import A", "A"),
         },
-        dependencies=[".", "./shared"],
-        graphs={"mine": "acme.agent.graph:builder"},
-    )
-    assert answer(bundle(path, build)) == "of the other"
-
-
-def test_what_a_build_makes_is_in_the_bundle(tmp_path: Path, build: Path) -> None:
-    manifest = PYPROJECT + HATCH
-    path = write_project(
-        tmp_path / "mine",
-        {
-            "pyproject.toml": manifest + "[tool.hatch.build.targets.wheel.force-include]\n'kept/a.py' = 'mine/a.py'\n",
-            "mine/__init__.py": "",
-            "kept/a.py": "A = 'made by the build'",
-            "agent.py": graph("from mine.a import A", "A"),
+        dependencies=[".", "./shared", "./other"],
+        graphs={
+            "mine": "mine.graph:builder",
+            "file": "./src/mine/graph.py:builder",
+            "entry": "./entry.py:builder",
+            "namespace": "acme.agent.graph:builder",
+            "made": "./other/agent.py:builder",
         },
     )
-    assert answer(bundle(path, build)) == "made by the build"
+    return made_of(path, build)
+
+
+def test_a_src_layout_with_data_beside_its_modules(packaged: Made) -> None:
+    """The data file is in no list of the manifest: an editable install finds it, and so must the bundle."""
+    assert [packaged.answers[name] for name in ("mine", "file", "entry")] == ["from src and data"] * 3
+    assert not (packaged.folder / "mine").exists()
+    assert alone(packaged.folder, "import importlib.metadata as m; print(m.version('mine'))").strip() == "1"
+
+
+def test_packages_that_share_a_namespace_are_both_found(packaged: Made) -> None:
+    """Neither has an `__init__.py` in `acme`; one is imported from its folder, and the other's build makes a module."""
+    assert packaged.answers["namespace"] == "of the other"
+
+
+def test_what_a_build_makes_is_in_the_bundle(packaged: Made) -> None:
+    assert packaged.answers["made"] == "made by the build"
 
 
 def test_poetry_and_a_package_that_comes_as_source(tmp_path: Path, build: Path) -> None:
@@ -130,7 +209,7 @@ def test_poetry_and_a_package_that_comes_as_source(tmp_path: Path, build: Path) 
     (tmp_path / "pure/pure.py").write_text("def words():\n    return 'pure'\n")
     poetry = "[tool.poetry]\nname = 'mine'\nversion = '1'\ndescription = ''\nauthors = []\n"
     poetry += "packages = [{ include = 'agent.py' }]\n[tool.poetry.dependencies]\npython = '>=3.11'\n"
-    poetry += f"pure = {{ path = '../{sdist(tmp_path / 'pure').name}' }}\n"
+    poetry += f"pure = {{ path = '../{write_sdist(tmp_path / 'pure').name}' }}\n"
     poetry += "[build-system]\nrequires = ['poetry-core']\nbuild-backend = 'poetry.core.masonry.api'\n"
     path = write_project(
         tmp_path / "mine", {"pyproject.toml": poetry, "agent.py": graph("import pure", "pure.words()")}
@@ -165,51 +244,13 @@ def test_a_member_of_a_uv_workspace_with_the_member_that_it_needs(tmp_path: Path
     assert not (made / "project/apps/other").exists()
 
 
-def test_the_lock_of_graphjobs_gives_way_and_its_need_does_not(tmp_path: Path, build: Path) -> None:
-    (locked,) = pins(uv.export(ROOT, "worker"))["orjson"]
-    newest = version(locked).removeprefix("orjson==")
-    body = graph("import orjson", "orjson.__version__")
-    path = write_project(tmp_path / "mine", {"agent.py": body}, dependencies=[f"orjson<{newest}"])
-    assert answer(bundle(path, build)) != newest
-    path = write_project(tmp_path / "old", {"agent.py": ""}, dependencies=["langgraph==1.1.6"])
-    with pytest.raises(
-        GraphProjectError, match=r"^graphs: graphjobs needs langgraph.*, the project wants langgraph 1.1.6\.$"
-    ):
-        bundle(path, build)
-
-
-def test_the_server_of_langgraph_is_left_out_and_what_it_needs_too(
-    tmp_path: Path, build: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    wanted = requirement(tmp_path, "around", "langgraph-cli[inmem]>=0.4", "graphjobs")
-    path = write_project(
-        tmp_path / "mine", {"agent.py": graph("import around", "around.words()")}, dependencies=[wanted]
-    )
-    made = bundle(path, build)
-    assert answer(made) == "around"
-    assert "graphjobs: langgraph-cli is left out: graphjobs takes its place." in capsys.readouterr().out
-    assert not list(made.glob("langgraph_cli*")) + list(made.glob("forbiddenfruit*"))
-    assert (made / "graphjobs" / "worker").is_dir()
-
-
-def test_what_a_users_package_has_is_kept_whole(tmp_path: Path, build: Path) -> None:
-    files = {"lazy/__init__.py": "", "lazy/__init__.pyi": "", "lazy/tests/__init__.py": "A = 'kept'"}
-    wanted = f"lazy @ {write_wheel(tmp_path, 'lazy', files).as_uri()}"
-    body = graph("from lazy.tests import A", "A")
-    path = write_project(tmp_path / "mine", {"agent.py": body}, dependencies=[wanted])
-    made = bundle(path, build)
-    assert answer(made) == "kept"
-    assert (made / "lazy/__init__.pyi").is_file()
-    assert not list((made / "langgraph").rglob("*.pyi")), "those that are locked here are trimmed"
-
-
 def test_a_lock_is_written_when_asked_then_used_and_refused_once_it_is_stale(
     tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_project(
         tmp_path / "mine", {"agent.py": graph("import humanize", "'ok'"), "requirements.txt": "humanize>=4\n"}
     )
-    bundle(path, build, write_lock=True)
+    assert bundler(path, build, write_lock=True).resolution.pins
     text = (path.parent / lock.NAME).read_text()
     assert "\nhumanize==" in text
     assert text.count("--hash=sha256:") > text.count("==")
@@ -256,13 +297,3 @@ def test_an_example_runs_from_its_bundle(build: Path, name: str, graph: str, run
     )
     expected = {"memory": "This is message 1", "research": "- wind: ", "glossary": "A slot: One item"}
     assert alone(made, code).startswith(expected[name])
-
-
-def sdist(folder: Path) -> Path:
-    """The source distribution of the package in `folder`, without any wheel beside it."""
-    name = f"{folder.name}-1"
-    path = folder.parent / f"{name}.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        for file in folder.iterdir():
-            archive.add(file, f"{name}/{file.name}")
-    return path

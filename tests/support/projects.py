@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,3 +64,13 @@ def requirement(folder: Path, name: str, *requires: str) -> str:
     """The requirement of a package whose `words` say its name; its wheel is put into `folder`."""
     wheel = write_wheel(folder, name, {f"{name}.py": f"def words():\n    return {name!r}\n"}, *requires)
     return f"{name} @ {wheel.as_uri()}"
+
+
+def write_sdist(folder: Path) -> Path:
+    """The source distribution of the package in `folder`, without any wheel beside it."""
+    name = f"{folder.name}-1"
+    path = folder.parent / f"{name}.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for file in folder.iterdir():
+            archive.add(file, f"{name}/{file.name}")
+    return path
