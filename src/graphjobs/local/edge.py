@@ -31,6 +31,7 @@ from graphjobs.auth.principal import AuthError
 from graphjobs.core import cors
 from graphjobs.core.api_functions import API, ROUTES
 from graphjobs.core.function_spec import FunctionSpec
+from graphjobs.core.loading import without_collection
 from graphjobs.local.child import end_with_parent, serve
 from graphjobs.local.gateway import answer, payload
 from graphjobs.local.issuer import ensure_key, public_keys
@@ -137,7 +138,8 @@ def main() -> None:
     parser.add_argument("--state-dir", type=Path, required=True)
     arguments = parser.parse_args()
     end_with_parent()
-    app = create_edge(os.environ["GRAPHJOBS_OIDC_ISSUER"], arguments.state_dir)
+    with without_collection():
+        app = create_edge(os.environ["GRAPHJOBS_OIDC_ISSUER"], arguments.state_dir)
 
     asyncio.run(serve(app, arguments.port))
 

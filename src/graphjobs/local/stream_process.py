@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from graphjobs.core.loading import without_collection
 from graphjobs.local.child import end_with_parent, serve
-from graphjobs.stream.app import create_app_from_env
 
 
 def main() -> None:
@@ -15,7 +15,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
     end_with_parent()
-    asyncio.run(serve(create_app_from_env(), arguments.port))
+    with without_collection():
+        from graphjobs.stream.app import create_app_from_env
+
+        app = create_app_from_env()
+    asyncio.run(serve(app, arguments.port))
 
 
 if __name__ == "__main__":

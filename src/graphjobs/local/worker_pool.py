@@ -26,6 +26,7 @@ from graphjobs import processes
 from graphjobs.aws import clients as aws
 from graphjobs.aws.job_store import JobStore
 from graphjobs.aws.queue import JobQueue
+from graphjobs.core.loading import without_collection
 from graphjobs.core.settings import Settings
 from graphjobs.local import worker_process
 from graphjobs.local.child import say_ready
@@ -205,16 +206,18 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, required=True)
     parser.add_argument("--leave-lost-jobs", action="store_true")
     arguments = parser.parse_args()
-    import graphjobs.worker.handler  # noqa: F401 - what the forked processes share
-
     settings = Settings.from_env(os.environ, required=("jobs_table", "queue_url"))
-    pool = Pool(
-        [Place(number, arguments.logs / f"worker-{number}.log") for number in range(1, arguments.workers + 1)],
-        Path(settings.config),
-        JobStore(aws.dynamodb(), settings.jobs_table),
-        JobQueue(aws.sqs(), settings.queue_url),
-        take_over=not arguments.leave_lost_jobs,
-    )
+    with without_collection():
+        import graphjobs.worker.handler  # noqa: F401 - what the forked processes share
+
+        pool = Pool(
+            [Place(number, arguments.logs / f"worker-{number}.log") for number in range(1, arguments.workers + 1)],
+            Path(settings.config),
+            JobStore(aws.dynamodb(), settings.jobs_table),
+            JobQueue(aws.sqs(), settings.queue_url),
+            take_over=not arguments.leave_lost_jobs,
+        )
+        aws.s3()  # The session now knows how each service is spoken to, which every worker would else read anew.
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(0)
