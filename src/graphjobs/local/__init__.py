@@ -18,6 +18,7 @@
 * `poller`: the SQS event source mapping
 * `process`: one child process
 * `quick_answers`: moto's answers, made quickly
+* `quick_requests`: DynamoDB's requests, handed to moto without Flask
 * `quick_tables`: moto's DynamoDB tables, read and written quickly
 * `resources`: tables, queues, bucket, secret
 * `restarts`: when a process that has ended is started again

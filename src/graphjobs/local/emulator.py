@@ -26,10 +26,10 @@ from graphjobs.local.fair_queue import fair_queues
 from graphjobs.local.keep_alive import KeepAlive
 from graphjobs.local.kept_data import DataUnreadable, KeptData
 from graphjobs.local.quick_answers import quick_answers
+from graphjobs.local.quick_requests import QuickRequests, WsgiApp
 from graphjobs.local.resources import client, create_resources, settings_of
 from graphjobs.local.transactions import rolled_back_by_item
 
-WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 T = TypeVar("T")
 
 READS: Final = ("Get", "BatchGet", "Query", "Scan", "Describe", "List")
@@ -87,7 +87,7 @@ class Dispatcher(DomainDispatcherApplication):
 
 def make_app() -> OneAtATime:
     """The emulator as a WSGI app."""
-    return OneAtATime(Dispatcher())
+    return OneAtATime(QuickRequests(Dispatcher()))
 
 
 def make_emulator(port: int, app: OneAtATime) -> Any:
