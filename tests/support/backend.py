@@ -28,6 +28,7 @@ from graphjobs.core.settings import Settings
 from graphjobs.testing import FakeClock
 from graphjobs.testing.aws import client, emulated_aws
 from tests.support.memory_aws import tables_in_memory
+from tests.support.tables import MemoryTables
 
 
 @dataclass
@@ -49,6 +50,8 @@ class Backend:
     states: StateStore
     history: ThreadHistory
     environ: dict[str, str] = field(default_factory=dict)
+    tables: MemoryTables | None = None
+    """Where its tables are in memory."""
 
     def new_job(self, *, owner: str = "user-1", graph: str = "chat", timeout: int = 3600, **changes: Any) -> Job:
         """A queued job, stored."""
@@ -100,7 +103,7 @@ def transitions_of(
 @contextmanager
 def backend(*, in_memory: bool = False, **settings: Any) -> Iterator[Backend]:
     """A fresh backend, with `settings` in place of the defaults; its tables are `in_memory`, or else moto's."""
-    with emulated_aws() as named, tables_in_memory() if in_memory else nullcontext():
+    with emulated_aws() as named, tables_in_memory() if in_memory else nullcontext() as tables:
         dynamodb, sqs, s3 = client("dynamodb"), client("sqs"), client("s3")
         environ = named | {
             "GRAPHJOBS_STREAM_URL": "https://stream.example.test",
@@ -131,4 +134,5 @@ def backend(*, in_memory: bool = False, **settings: Any) -> Iterator[Backend]:
             states=states,
             history=ThreadHistory(jobs, log, states),
             environ=environ,
+            tables=tables,
         )

@@ -40,6 +40,11 @@ class MemoryTables:
         self.items: dict[str, dict[str, dict[Any, Item]]] = {name: defaultdict(dict) for name in TABLES}
         """By table, partition and sort key."""
 
+    def clear(self) -> None:
+        """Take all items away, untold."""
+        for items in self.items.values():
+            items.clear()
+
     def all(self, table: str) -> Iterator[Item]:
         """Every item of a table."""
         return (item for partition in list(self.items[table].values()) for item in list(partition.values()))

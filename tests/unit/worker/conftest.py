@@ -35,6 +35,8 @@ def workers(aws: Backend, spare: list[Parts], tmp_path_factory: pytest.TempPathF
     module = worker_graphs.__name__
     with rig(aws, tmp_path_factory.mktemp("project"), {name: f"{module}:{name}" for name in GRAPHS}, spare) as made:
         yield made
+    assert aws.tables is not None
+    aws.tables.clear()  # what hundreds of tests have stored is slow to search, and to collect garbage beside
 
 
 @pytest.fixture(scope="session")

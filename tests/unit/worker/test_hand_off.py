@@ -172,6 +172,7 @@ def test_a_step_longer_than_the_function_ends_as_such(workers: Rig, monkeypatch:
     assert [event["data"]["reason"] for event in attempts(events)] == ["crash"]
 
 
+@pytest.mark.usefixtures("patient_updates")
 def test_a_job_of_many_long_steps_goes_on_while_it_gets_somewhere(
     workers: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,9 +183,10 @@ def test_a_job_of_many_long_steps_goes_on_while_it_gets_somewhere(
         times = SimpleNamespace(drain_at=far, leave_at=far)
         monkeypatch.setattr(worker_module, "limits", lambda now, remaining, times=times: times)
 
-        def time_is_up(times: SimpleNamespace = times) -> Any:
+        async def time_is_up(number: int = number, times: SimpleNamespace = times) -> None:
+            await asyncio.to_thread(workers.until_logged, job, "update", number)
             times.leave_at = 0
-            return asyncio.sleep(3600)
+            await asyncio.sleep(3600)
 
         HOOKS[f"turn-{number + 1}"] = time_is_up
         worker = invoke(workers, job, max_attempts=1, watch_seconds=SOON)
