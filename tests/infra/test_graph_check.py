@@ -58,15 +58,20 @@ def test_graphs_that_can_be_loaded_say_nothing(tmp_path: Path, monkeypatch: pyte
     assert said(tmp_path, ["good", "key", "writes", "shell"], variables={"MODEL_KEY": "k"}) == []
 
 
-def test_each_that_cannot_is_a_line_with_reason_and_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_that_cannot_and_an_index_that_cannot_is_a_line_with_reason_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MODEL_KEY", "of this shell, not of the worker")
-    missing, broken, key, script = said(tmp_path, ["good", "missing", "broken", "key", "graph.ts"])
+    store = {"index": {"embed": "./good.py:absent", "dims": 2}}
+    graphs = ["good", "missing", "broken", "key", "graph.ts"]
+    missing, broken, key, script, embeddings = said(tmp_path, graphs, store=store)
     root = tmp_path / "mine"
     assert missing.startswith("graphs: Graph 'missing' (./missing.py:builder) cannot be imported: ModuleNotFoundError")
     assert missing.endswith(f"graphjobs install {root}")
     assert "RuntimeError: no (broken.py:1)" in broken
     assert "KeyError: 'MODEL_KEY' (key.py:2). Set MODEL_KEY" in key
     assert "JavaScript or TypeScript" in script
+    assert embeddings.startswith("graphs: store.index: the embeddings ./good.py:absent cannot be had")
 
 
 def test_where_not_one_can_be_loaded_the_deployment_ends(tmp_path: Path) -> None:
@@ -81,11 +86,6 @@ def test_with_the_packages_of_this_environment_a_missing_one_says_nothing_of_the
         f"graphs: not tried, for want of packages here (graphjobs install {tmp_path / 'mine/langgraph.json'}): missing"
     )
     assert "RuntimeError: no" in lines[2] and len(lines) == 3
-
-
-def test_the_index_of_the_store_is_tried_too(tmp_path: Path) -> None:
-    (line,) = said(tmp_path, ["good"], store={"index": {"embed": "./good.py:absent", "dims": 2}})
-    assert line.startswith("graphs: store.index: the embeddings ./good.py:absent cannot be had")
 
 
 @pytest.mark.parametrize(("name", "reason"), [("sleeps", "takes more than 0.1 s"), ("ends", "ended with exit code 3")])
