@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tests.e2e.secrets_check import check_no_secret_written
 from tests.e2e.user import User
 from tests.e2e.wire import Event, Wire, check_whole
 from tests.support.instance import VARIABLE, Target, local_target
+from tests.support.worker.rig import until
 
 pytestmark = pytest.mark.e2e
 
@@ -146,3 +148,13 @@ def test_a_cancelled_node_leaves_no_trace_in_the_next_job_of_its_worker(owner: U
     assert after[-1]["data"]["result"]["answer"] == "slept following"
     assert {event["data"]["name"] for event in after if event["type"] in ("awake", "reached")} == {"following"}
     owner.check_log(cancelled, events)
+
+
+def test_a_worker_that_is_killed_while_it_waits_takes_no_job_with_it(busy: Target, owner: User) -> None:
+    """Given a worker that asks for a message and is killed, when a job is sent, then its successor is given it."""
+    owner.finished(owner.start(graph="fast", input={"name": "first"}))
+    queue = busy.queue
+    assert queue is not None
+    until(queue.drained)
+    os.kill(busy.facts()["pids"]["workers"][0], signal.SIGKILL)
+    assert owner.finished(owner.start(graph="fast", input={"name": "next"}))[-1]["data"]["status"] == "completed"

@@ -28,6 +28,7 @@
 * `stream_process`: the stream's uvicorn
 * `supervisor`: starts, watches and ends the processes
 * `transactions`: moto's transactions, rolled back item by item
+* `unread_messages`: what was received for a worker that had ended is visible again
 * `worker_pool`: the process that worker processes are forked from
 * `worker_process`: a Lambda environment of the worker
 """

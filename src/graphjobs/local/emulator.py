@@ -29,6 +29,7 @@ from graphjobs.local.quick_answers import quick_answers
 from graphjobs.local.quick_requests import QuickRequests, WsgiApp
 from graphjobs.local.resources import client, create_resources, settings_of
 from graphjobs.local.transactions import rolled_back_by_item
+from graphjobs.local.unread_messages import UnreadMessages
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ class Dispatcher(DomainDispatcherApplication):
 
 def make_app() -> OneAtATime:
     """The emulator as a WSGI app."""
-    return OneAtATime(QuickRequests(Dispatcher()))
+    return OneAtATime(QuickRequests(UnreadMessages(Dispatcher())))
 
 
 def make_emulator(port: int, app: OneAtATime) -> Any:
