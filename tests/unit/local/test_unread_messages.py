@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import pytest
 
 from graphjobs.local.emulator import Dispatcher
-from graphjobs.local.unread_messages import UnreadMessages, _look_after
+from graphjobs.local.unread_messages import UnreadMessages
 from graphjobs.testing.aws import client, empty_aws
-from tests.support.worker.rig import until
 from tests.unit.local.test_quick_requests import environ
 
 QUEUE = {"VisibilityTimeout": "900"}
@@ -35,11 +33,11 @@ def connection() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield server, other
 
 
-def receive(url: str, server: socket.socket, grace_seconds: float = 0) -> list[Any]:
+def receive(url: str, server: socket.socket) -> list[Any]:
     """What the emulator answers to a client at the other end of `server`."""
     request = environ("", {"QueueUrl": url}, HTTP_X_AMZ_TARGET="AmazonSQS.ReceiveMessage")
     request["HTTP_AUTHORIZATION"] = request["HTTP_AUTHORIZATION"].replace("dynamodb", "sqs")
-    app = UnreadMessages(Dispatcher(), grace_seconds)
+    app = UnreadMessages(Dispatcher())
     return list(app(request | {"werkzeug.socket": server}, lambda status, headers, error=None: None))
 
 
@@ -63,24 +61,6 @@ def test_what_nobody_will_read_is_visible_again(
     other.close()
     receive(url, server)
     assert left(url) == ["job"]
-
-
-def test_it_is_so_too_if_the_client_goes_before_it_can_have_read_it(
-    url: str, connection: tuple[socket.socket, socket.socket]
-) -> None:
-    receive(url, connection[0], grace_seconds=0.5)
-    connection[1].close()
-    until(lambda: left(url) == ["job"])
-
-
-def test_what_was_read_and_deleted_before_the_client_went_is_gone(
-    url: str, connection: tuple[socket.socket, socket.socket]
-) -> None:
-    (message,) = json.loads(receive(url, connection[0])[0])["Messages"]
-    client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    connection[1].close()
-    _look_after(connection[0], "jobs", [message["ReceiptHandle"]], 0)
-    assert left(url) == []
 
 
 def test_an_answer_without_a_message_is_passed_on(url: str, connection: tuple[socket.socket, socket.socket]) -> None:
