@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -156,5 +157,7 @@ def test_a_worker_that_is_killed_while_it_waits_takes_no_job_with_it(busy: Targe
     queue = busy.queue
     assert queue is not None
     until(queue.drained)
-    os.kill(busy.facts()["pids"]["workers"][0], signal.SIGKILL)
+    killed = busy.facts()["pids"]["workers"][0]
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{killed}").exists())  # the kernel closes its connections some time after the kill
     assert owner.finished(owner.start(graph="fast", input={"name": "next"}))[-1]["data"]["status"] == "completed"

@@ -3,6 +3,7 @@
 A worker process that is killed, or ends to load a changed file, mostly does so while it waits for a message. Its
 request goes on waiting in the emulator, and would be given the next message, which nobody would ever read: a job would
 wait for it until its visibility runs out, a quarter of an hour later. On AWS it is Lambda that waits, and it lives on.
+A message that is sent to a process in the very moment in which it is killed is lost to it all the same.
 """
 
 from __future__ import annotations
