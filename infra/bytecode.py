@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from graphjobs.packages import uv
-from infra.files import files
+from infra.files import files, link
 
 DEPLOYED: Final = "/var/task"
 """Where Lambda puts a bundle: the paths in tracebacks."""
@@ -80,7 +80,7 @@ class Interpreter:
                         continue
                 target = module.parent / "__pycache__"
                 target.mkdir(exist_ok=True)
-                os.link(path, target / path.name)
+                link(str(path), str(target / path.name))
                 return True
         return False
 

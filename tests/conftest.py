@@ -2,14 +2,15 @@
 the same at any speed of a machine, and at every run.
 """
 
-import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from graphjobs.core.loading import without_collection
 from tests.support.order import spread
 
 pytest.register_assert_rewrite("graphjobs.testing.event_log_suite")
@@ -41,15 +42,13 @@ if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH_
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
-gc.disable()
-
-
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
     """What is there when the tests begin stays: to look through a million objects again and again for what can be freed
     took a tenth of the time of all tests.
     """
-    gc.freeze()
-    gc.enable()
+    with without_collection():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)

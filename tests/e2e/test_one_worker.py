@@ -14,10 +14,9 @@ import pytest
 
 from tests.e2e.conftest import GRAPHS, SETTINGS
 from tests.e2e.secrets_check import check_no_secret_written
-from tests.e2e.user import User
+from tests.e2e.user import User, eventually
 from tests.e2e.wire import Event, Wire, check_whole
 from tests.support.instance import VARIABLE, Target, local_target
-from tests.support.worker.rig import until
 
 pytestmark = pytest.mark.e2e
 
@@ -156,8 +155,9 @@ def test_a_worker_that_is_killed_while_it_waits_takes_no_job_with_it(busy: Targe
     owner.finished(owner.start(graph="fast", input={"name": "first"}))
     queue = busy.queue
     assert queue is not None
-    until(queue.drained)
+    eventually(queue.drained, "the message of the first job is deleted")
     killed = busy.facts()["pids"]["workers"][0]
     os.kill(killed, signal.SIGKILL)
-    until(lambda: not Path(f"/proc/{killed}").exists())  # the kernel closes its connections some time after the kill
+    # The kernel closes its connections some time after the kill.
+    eventually(lambda: not Path(f"/proc/{killed}").exists(), "the killed worker is gone")
     assert owner.finished(owner.start(graph="fast", input={"name": "next"}))[-1]["data"]["status"] == "completed"
