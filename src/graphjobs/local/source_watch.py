@@ -13,6 +13,7 @@ class SourceWatch:
     def __init__(self, root: Path, others: Iterable[Path] = ()) -> None:
         self._root = root.resolve()
         self._seen: dict[Path, int] = {}
+        self._looked_at: set[str] = set()
         for path in others:
             self._note(path)
 
@@ -20,9 +21,10 @@ class SourceWatch:
         """Note what has been imported since the last look: after each job, since nodes import as well."""
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
-            if isinstance(file, str) and file.endswith(".py"):
+            if isinstance(file, str) and file not in self._looked_at:
+                self._looked_at.add(file)
                 path = Path(file)
-                if path not in self._seen and self._is_ours(path):
+                if path.suffix == ".py" and path not in self._seen and self._is_ours(path):
                     self._note(path)
 
     def changed(self) -> Path | None:

@@ -19,6 +19,9 @@ NOT_ASKED: Final = sys.stdlib_module_names | {"__main__", "builtins", "graphjobs
 NOT_KEPT: Final = (ModuleType, AbstractEventLoop, FrameType, TracebackType)
 """What refers to all that is under way, and keeps nothing itself."""
 
+AT_ONCE: Final = 1_000
+"""Objects whose referents are asked for in one call: each call is an audit event, which a hook of Python's sees."""
+
 
 def kept_of(objects: Collection[Any]) -> list[Any]:
     """Those of `objects` that a module keeps."""
@@ -47,11 +50,9 @@ def _reachable() -> Iterator[Any]:
     for module in asked:
         pending: list[Any] = [vars(module)]
         while pending:
-            current = pending.pop()
-            for each in gc.get_referents(current):
-                if id(each) in seen or isinstance(each, NOT_KEPT):
-                    continue
-                seen.add(id(each))
-                yield each
-                if gc.is_tracked(each):
+            current, pending = pending[-AT_ONCE:], pending[:-AT_ONCE]
+            for each in filter(gc.is_tracked, gc.get_referents(*current)):
+                if id(each) not in seen and not isinstance(each, NOT_KEPT):
+                    seen.add(id(each))
                     pending.append(each)
+                    yield each
