@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from graphjobs.aws.queue import JobQueue
 from graphjobs.aws.state_store import StateStore
 from graphjobs.core.job import Job
 from graphjobs.core.lifetimes import Lifetimes
+from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
 from graphjobs.testing import MemoryMetrics, MemoryQueue
 from graphjobs.testing.aws import own_client
@@ -63,6 +65,8 @@ class Parts:
     heartbeat: Any
     s3: Any
     saver: Any = None
+    saver_of: Settings | None = None
+    """Whose saver it is."""
 
 
 @dataclass
@@ -163,6 +167,7 @@ class Rig:
             Reports(Logger(service=name, stream=text), metrics),  # type: ignore[arg-type]
             self._new_run,
         )
+        logging.Logger.manager.loggerDict.pop(name)  # Python goes through all that it knows each time one is made
         rigged = RiggedWorker(name, made, gate, queue, metrics, exits, claims, text, parts)
         self.workers.append(rigged)
         return rigged
@@ -179,8 +184,9 @@ class Rig:
         self._free.append(rigged._parts)
 
     def _parts(self, durable_saver: bool) -> Parts:
+        saver_of = self.aws.settings if durable_saver else None
         for parts in self._free:
-            if (parts.saver is not None) == durable_saver:
+            if parts.saver_of == saver_of:
                 self._free.remove(parts)
                 return parts
         wire = Wire()
@@ -188,7 +194,7 @@ class Rig:
         heartbeat = wire.attach(own_client("dynamodb"), "heartbeat", counted=False)
         parts = Parts(wire, dynamodb, heartbeat, wire.attach(own_client("s3"), "s3"))
         if durable_saver:
-            parts.saver = checkpoint_saver(self.aws.settings)
+            parts.saver, parts.saver_of = checkpoint_saver(self.aws.settings), saver_of
             wire.attach(parts.saver.table.dynamodb, "saver")
             wire.attach(parts.saver.table.s3, "saver-s3")
         return parts
@@ -239,7 +245,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def rig(aws: Backend, folder: Path, graphs: dict[str, str], spare: list[Parts]) -> Iterator[Rig]:
-    """A rig whose workers know `graphs` (name to ``module:attribute``); `spare` is for the next rig on `aws`."""
+    """A rig whose workers know `graphs` (name to ``module:attribute``); `spare` is for the next rig."""
     config = folder / "langgraph.json"
     config.write_text(json.dumps({"dependencies": [], "graphs": graphs}))
     aws.clock.now = now_ms()

@@ -22,9 +22,9 @@ def aws() -> Iterator[Backend]:
         yield fresh
 
 
-@pytest.fixture(scope="module")
-def spare(aws: Backend) -> list[Parts]:
-    """AWS clients that are left over."""
+@pytest.fixture(scope="session")
+def spare() -> list[Parts]:
+    """AWS clients that are left over: what they are asked is answered by the backend that is there then."""
     return []
 
 
