@@ -24,6 +24,7 @@ from graphjobs.client.answers import (
     TicketsRevoked,
     Values,
 )
+from graphjobs.client.authorities import trusted
 from graphjobs.client.calls import Call
 from graphjobs.client.errors import ApiError, ServiceUnreachable
 from graphjobs.client.event_stream import EventStream
@@ -77,7 +78,7 @@ class Client:
     ) -> None:
         self._url = calls.base_url(url)
         self._stream_url = calls.base_url(stream_url) if stream_url else None
-        self._http = httpx.Client(transport=transport, mounts=DIRECT, auth=Bearer(token))
+        self._http = httpx.Client(verify=trusted(), transport=transport, mounts=DIRECT, auth=Bearer(token))
         self._on_retry = on_retry
         self._api_retries = api_retries
         self._stream_retries = stream_retries
