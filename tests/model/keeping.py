@@ -35,6 +35,7 @@ from graphjobs.core.thread import Position, Thread, position_from_attribute
 from graphjobs.reconcile.service import Reconciler, Stores
 from graphjobs.testing import FakeClock, MemoryQueue
 from graphjobs.worker.checkpoints import ConfirmingSaver
+from tests.model.rows import Rows
 from tests.support.backend import transitions_of
 from tests.support.tables import Item, MemoryBucket, MemoryTables
 
@@ -68,6 +69,7 @@ class Keeping:
         self.clock = FakeClock()
         self.items = MemoryTables(self._written)
         self.tables = client(self.items)
+        self._rows = Rows(self.items, "job#", job_from_item)
         self.bucket: Any = cast(Any, MemoryBucket(self.clock))
         self.jobs = JobStore(self.tables, "jobs", InputBodies(lambda: self.bucket, "payloads"))
         self.log = DynamoEventLog(self.tables, "events", PayloadStore(self.bucket, "payloads"))
@@ -94,6 +96,7 @@ class Keeping:
         self.heads: dict[str, list[Position]] = defaultdict(list)
         self.promises: dict[str, Promise] = {}
         self.wrong: list[str] = []
+        self._checked: Any = None
         longest = MAX_AFTER_SECONDS + settings.max_timeout_seconds
         self.longest_life = 2 * longest + 2 * settings.max_timeout_seconds + 3 * DAY
         self.longest_life += settings.retention_seconds + settings.thread_retention_seconds
@@ -103,8 +106,7 @@ class Keeping:
 
     def rows(self) -> list[Job]:
         """All rows of jobs, the oldest first."""
-        found = [item for item in self.items.all("jobs") if "job_id" in item and "graph" in item]
-        return sorted((job_from_item(dict(item)) for item in found), key=lambda job: job.job_id)
+        return sorted(self._rows.all(), key=lambda job: job.job_id)
 
     def open_jobs(self) -> list[Job]:
         """Those that have not ended and are there for everybody."""
@@ -170,10 +172,9 @@ class Keeping:
         """DynamoDB deletes some of what has expired, and S3 what its rules say."""
         now, chance = self.clock() // 1000, Random(number)
         for table, name in TTL.items():
-            for partition in self.items.items[table].values():
-                for key, item in list(partition.items()):
-                    if int(item[name]["N"]) <= now and chance.random() < share:
-                        del partition[key]
+            for item in list(self.items.all(table)):
+                if int(item[name]["N"]) <= now and chance.random() < share:
+                    self.items.expire(table, item)
         lives = {"events": self.lives.job, "inputs": self.lives.job}
         lives |= {"checkpoints": self.lives.checkpoint, "states": self.lives.state}
         for key, found in list(self.bucket.objects.items()):
@@ -188,14 +189,18 @@ class Keeping:
     # What must be there.
 
     def check(self) -> None:
-        """Assert it."""
+        """Assert it; where nothing has been written and no time has passed since the last time, it is so still."""
         assert not self.wrong, self.wrong
+        now = self.items.writes, self.clock(), self.results.copy()
+        if self._checked == now:
+            return
         for job in self.open_jobs():
             self._lives(job)
         for thread_id in self.heads:
             self._readable(thread_id)
         for job_id in self.accepted:
             self._log(job_id)
+        self._checked = now
 
     def _lives(self, job: Job) -> None:
         assert self.jobs.input(job.job_id) is not None, "the input of a job that may run is gone"

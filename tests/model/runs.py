@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -30,4 +31,11 @@ def hunting(of: settings) -> settings:
 def hunt(machine: Any, found_with: settings, first: int) -> None:
     """Run the machine until it fails, or all seeds are used up."""
     for number in (first, *(other for other in range(SEEDS) if other != first)):
-        run_state_machine_as_test(seed(number)(machine), settings=found_with)
+        run(machine, found_with, number)
+
+
+def run(machine: Any, found_with: settings, number: int) -> None:
+    """Run the machine with one seed."""
+    # Of a function hypothesis would look for the text, and of a class in the whole file, anew at each run.
+    made: Any = partial(machine)
+    run_state_machine_as_test(seed(number)(made), settings=found_with)

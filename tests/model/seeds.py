@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import seed, settings
+from hypothesis import settings
 from hypothesis.errors import FlakyFailure
-from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
 import tests.conftest  # noqa: F401 - the credentials that no account has
@@ -23,6 +22,7 @@ from tests.model import test_expiry, test_mutants
 from tests.model.expiry import ExpiryMachine
 from tests.model.machine import JobMachine
 from tests.model.mutants import Mutate
+from tests.model.runs import run
 
 SEEDS = 60
 SOON = 1.0
@@ -75,7 +75,7 @@ def finds(hunt: Hunt, mutate: Mutate, number: int) -> bool:
     with MonkeyPatch.context() as patch:
         mutate(patch)
         try:
-            run_state_machine_as_test(seed(number)(hunt.machine), settings=hunt.settings)
+            run(hunt.machine, hunt.settings, number)
         except hunt.finds:
             return True
     return False

@@ -6,15 +6,13 @@ from contextlib import nullcontext
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import seed
-from hypothesis.stateful import run_state_machine_as_test
 from pytest import MonkeyPatch
 
 from graphjobs.aws.transition import Contended
 from tests.model import expiry_mutants, thread_mutants
 from tests.model.expiry import SETTINGS, ExpiryMachine
 from tests.model.mutants import Mutate
-from tests.model.runs import hunt, hunting
+from tests.model.runs import hunt, hunting, run
 
 MUTANTS: dict[Mutate, int] = {
     expiry_mutants.a_thread_expires_though_a_job_waits: 0,
@@ -38,7 +36,7 @@ FINDS = (AssertionError, ClientError, Contended)
 
 
 def test_the_invariants_hold_in_every_history() -> None:
-    run_state_machine_as_test(seed(0)(ExpiryMachine), settings=SETTINGS)
+    run(ExpiryMachine, SETTINGS, 0)
 
 
 @pytest.mark.mutants

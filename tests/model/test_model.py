@@ -6,12 +6,11 @@ The seeds are fixed, so that a run of the tests says the same every time.
 from __future__ import annotations
 
 import pytest
-from hypothesis import seed
-from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import SETTINGS, JobMachine
+from tests.model.runs import run
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_the_invariants_hold_in_every_history(number: int) -> None:
-    run_state_machine_as_test(seed(number)(JobMachine), settings=SETTINGS)
+    run(JobMachine, SETTINGS, number)

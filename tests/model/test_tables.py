@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import settings
 from moto.dynamodb.models import dynamodb_backends
 
 from graphjobs.core.settings import Settings
@@ -16,6 +15,7 @@ from graphjobs.local.resources import ACCOUNT, REGION, TABLES
 from tests.model.expiry import THREAD, ExpiryMachine
 from tests.model.keeping import DAY, Keeping
 from tests.model.machine import SETTINGS, JobMachine
+from tests.model.runs import run
 from tests.support.backend import backend
 from tests.support.tables import MemoryTables
 
@@ -116,7 +116,7 @@ def test_they_are_as_those_of_moto_whatever_fails_and_whoever_is_first() -> None
                 twin.calls = calls
                 return twin
 
-        run_state_machine_as_test(seed(0)(OnBoth), settings=settings(SETTINGS, max_examples=4))
+        run(OnBoth, settings(SETTINGS, max_examples=4), 0)
     assert calls >= {"put_item", "get_item", "update_item", "transact_write_items", "query"}
 
 

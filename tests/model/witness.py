@@ -16,7 +16,8 @@ from graphjobs.core.job import Job, job_from_item
 from graphjobs.core.slot import Slot, slot_from_item
 from graphjobs.core.thread import Thread, thread_from_item
 from graphjobs.core.times import Clock
-from tests.support.tables import Item, MemoryTables
+from tests.model.rows import Rows
+from tests.support.tables import MemoryTables
 
 if TYPE_CHECKING:
     from tests.model.conversation import Judge
@@ -29,6 +30,8 @@ class Storage:
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
+        self._jobs = Rows(tables, "job#", job_from_item)
+        self._threads = Rows(tables, "thread#", thread_from_item)
         self._slots: dict[tuple[str, int], Slot] = {}
 
     def item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
@@ -36,18 +39,16 @@ class Storage:
         return self._tables.get_item(TableName=table, Key=key)
 
     def job(self, job_id: str) -> Job | None:
-        answer = self.item("jobs", {"pk": {"S": f"job#{job_id}"}})
-        return job_from_item(answer["Item"]) if answer else None
+        return self._jobs.get(job_id)
 
     def thread(self, thread_id: str) -> Thread | None:
-        answer = self.item("jobs", {"pk": {"S": f"thread#{thread_id}"}})
-        return thread_from_item(answer["Item"]) if answer else None
+        return self._threads.get(thread_id)
 
     def threads(self) -> list[Thread]:
-        return [thread_from_item(dict(row)) for row in self._rows("thread#")]
+        return self._threads.all()
 
     def jobs(self) -> list[Job]:
-        return [job_from_item(dict(row)) for row in self._rows("job#")]
+        return self._jobs.all()
 
     def log(self, job_id: str) -> list[Slot]:
         """The slots by key; each is parsed once, since `Witness` reports any that is written twice."""
@@ -57,9 +58,6 @@ class Storage:
                 self._slots[job_id, seq] = slot_from_item(dict(item))
             slots.append(self._slots[job_id, seq])
         return sorted(slots, key=lambda slot: slot.seq)
-
-    def _rows(self, prefix: str) -> Iterator[Item]:
-        return (row for row in self._tables.all("jobs") if row["pk"]["S"].startswith(prefix))
 
 
 @dataclass(eq=False)

@@ -38,15 +38,17 @@ _EXPRESSIONS: Final = (
 
 def size_of(item: Item) -> int:
     """The bytes of an item, about as DynamoDB counts them: names and values."""
-    return sum(len(name) + _value_size(value) for name, value in item.items())
+    return sum(map(len, item)) + sum(map(_value_size, item.values()))
 
 
 def _value_size(value: Mapping[str, Any]) -> int:
     ((kind, inner),) = value.items()
-    if kind in ("S", "B"):
-        return len(inner) if kind == "B" or inner.isascii() else len(inner.encode())
+    if kind == "S":
+        return len(inner) if inner.isascii() else len(inner.encode())
     if kind == "N":
         return min(len(inner), _NUMBER)
+    if kind == "B":
+        return len(inner)
     if kind == "M":
         return 3 + size_of(inner)
     if kind == "L":
@@ -60,30 +62,36 @@ def check_placeholders(asked: Mapping[str, Any]) -> None:
     Raises:
         ClientError: a placeholder has no meaning, a meaning is never used, or a name is reserved.
     """
-    expressions = [asked[name] for name in _EXPRESSIONS if name in asked]
+    names, values = asked.get("ExpressionAttributeNames", ()), asked.get("ExpressionAttributeValues", ())
+    _check_placeholders((*names, *values), *map(asked.get, _EXPRESSIONS))
+
+
+@cache
+def _check_placeholders(given: tuple[str, ...], *asked: str | None) -> None:
+    expressions = [text for text in asked if text is not None]
     for text in expressions:
         if reserved := _reserved(text):
             raise invalid(f"reserved words: {sorted(reserved)}")
     used = frozenset[str]().union(*map(placeholders, expressions))
-    given = {*asked.get("ExpressionAttributeNames", ()), *asked.get("ExpressionAttributeValues", ())}
-    if used != given:
+    if used != {*given}:
         raise invalid(f"placeholders {sorted(used)}, given {sorted(given)}")
 
 
-@cache
 def _reserved(text: str) -> frozenset[str]:
     """The names in an expression that DynamoDB keeps for itself."""
     return frozenset(word for word in _WORD.findall(text) if word.upper() in _RESERVED) - _SYNTAX
 
 
-def check_item(item: Item) -> None:
-    """That it can be stored.
+def check_item(item: Item) -> int:
+    """That it can be stored; gives its size in bytes.
 
     Raises:
         ClientError: it is too large.
     """
-    if size_of(item) > ITEM_BYTES:
+    size = size_of(item)
+    if size > ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
+    return size
 
 
 def check_transaction(items: Iterable[Item]) -> None:
@@ -92,11 +100,7 @@ def check_transaction(items: Iterable[Item]) -> None:
     Raises:
         ClientError: one of them is too large, or all together are.
     """
-    total = 0
-    for item in items:
-        check_item(item)
-        total += size_of(item)
-    if total > TRANSACTION_BYTES:
+    if sum(map(check_item, items)) > TRANSACTION_BYTES:
         raise invalid("Collection size of items in transaction exceeded the limit")
 
 

@@ -25,14 +25,15 @@ def queried(table: str, partitions: Mapping[str, Mapping[Any, Item]], asked: Map
     else:
         there = _indexed(table, partitions, index)
     condition = compiled(text)
-    return _page(table, index, (item for item in there if condition(item, names, values)), asked)
+    found = (item for item in there if condition(item, names, values))
+    return _page(table, index, found if index is None else _shown(table, index, found), asked)
 
 
 def scanned(table: str, partitions: Mapping[str, Mapping[Any, Item]], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a scan, as for `queried`. In the order of keys, which DynamoDB does not promise."""
     index = asked.get("IndexName")
     if index is not None:
-        return _page(table, index, _indexed(table, partitions, index), asked)
+        return _page(table, index, _shown(table, index, _indexed(table, partitions, index)), asked)
     return _page(table, None, (item for partition in partitions.values() for item in partition.values()), asked)
 
 
@@ -90,12 +91,15 @@ def _page(table: str, index: str | None, found: Iterable[Item], asked: Mapping[s
 
 
 def _indexed(table: str, partitions: Mapping[str, Mapping[Any, Item]], index: str) -> Iterable[Item]:
-    keys = schema(table, index)
-    shown = {*keys, *schema(table), *_index(table, index)["Projection"].get("NonKeyAttributes", ())}
-    for partition in partitions.values():
-        for item in partition.values():
-            if all(key in item for key in keys):
-                yield {name: value for name, value in item.items() if name in shown}
+    """The items that are in an index, whole."""
+    keys = {*schema(table, index)}
+    return (item for partition in partitions.values() for item in partition.values() if keys <= item.keys())
+
+
+def _shown(table: str, index: str, items: Iterable[Item]) -> Iterable[Item]:
+    """What an index has of its items."""
+    shown = {*schema(table, index), *schema(table), *_index(table, index)["Projection"].get("NonKeyAttributes", ())}
+    return ({name: value for name, value in item.items() if name in shown} for item in items)
 
 
 def _index(table: str, name: str) -> Any:
@@ -105,11 +109,17 @@ def _index(table: str, name: str) -> Any:
 
 def _partition(text: str, names: Mapping[str, str], values: Item, key: str) -> Any:
     """The partition that a key condition names."""
-    for part in text.split(" AND "):
-        name, operator, value = part.split()[:3]
-        if operator == "=" and name_of(name, names) == key:
+    for name, value in _equalities(text):
+        if name_of(name, names) == key:
             return values[value]["S"]
     raise invalid(f"no partition: {text}")
+
+
+@cache
+def _equalities(text: str) -> tuple[tuple[str, str], ...]:
+    """The names and the values that a key condition says are equal."""
+    parts = [part.split() for part in text.split(" AND ")]
+    return tuple((part[0], part[2]) for part in parts if part[1] == "=")
 
 
 def _named(asked: Mapping[str, Any]) -> Mapping[str, str]:

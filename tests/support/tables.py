@@ -37,13 +37,22 @@ class MemoryTables:
         """`on_write` is told of each write: table, item before, item after."""
         self._on_write = on_write
         self._done: dict[str, Any] = {}
+        self.writes = 0
+        """How many there have been: what was read since the last one is so still."""
         self.items: dict[str, dict[str, dict[Any, Item]]] = {name: defaultdict(dict) for name in TABLES}
         """By table, partition and sort key."""
 
     def clear(self) -> None:
         """Take all items away, untold."""
+        self.writes += 1
         for items in self.items.values():
             items.clear()
+
+    def expire(self, table: str, item: Item) -> None:
+        """Take one item away, untold."""
+        partition, sort = _place(table, item)
+        del self.items[table][partition][sort]
+        self.writes += 1
 
     def all(self, table: str) -> Iterator[Item]:
         """Every item of a table."""
@@ -57,12 +66,14 @@ class MemoryTables:
 
     def put_item(self, *, TableName: str, Item: Item, **asked: Any) -> dict[str, Any]:
         self._check(TableName, Item, asked)
+        limits.check_item(Item)
         self._store(TableName, Item)
         return {}
 
     def update_item(self, *, TableName: str, Key: Item, ReturnValues: str = "NONE", **asked: Any) -> dict[str, Any]:
         self._check(TableName, Key, asked)
         after = self._updated(TableName, Key, asked)
+        limits.check_item(after)
         self._store(TableName, after)
         return {"Attributes": dict(after)} if ReturnValues == "ALL_NEW" else {}
 
@@ -91,6 +102,9 @@ class MemoryTables:
             for kind, asked in request.items()
         ]
         limits.check_places([(table, _place(table, item)) for table, item, _ in writes], limits.BATCH_WRITES)
+        for _, item, gone in writes:
+            if not gone:
+                limits.check_item(item)
         for table, item, gone in writes:
             self._store(table, item, gone=gone)
         return {"UnprocessedItems": {}}
@@ -171,8 +185,8 @@ class MemoryTables:
         if gone:
             items.pop(sort, None)
         else:
-            limits.check_item(item)
             items[sort] = item
+        self.writes += 1
         self._on_write(table, before, None if gone else item)
 
 

@@ -174,6 +174,7 @@ _NUMBERS = (
     "watched_until",
 )
 _STATUSES: Final = frozenset(status.value for status in Status)
+_RELEASES: Final = frozenset({None, *(release.value for release in Release)})
 
 VERSION: Final = 1
 """Of the row's form. To be raised with a change that older code would misread; it then leaves such rows alone."""
@@ -217,7 +218,7 @@ def job_from_item(item: dict[str, Any]) -> Job:
     Raises:
         NewerVersion: see there.
     """
-    known = item["status"]["S"] in _STATUSES and item.get("released", {}).get("S") in (None, *Release)
+    known = item["status"]["S"] in _STATUSES and item.get("released", {}).get("S") in _RELEASES
     if version_of(item) > VERSION or not known:
         raise NewerVersion(item["job_id"]["S"])
     numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}

@@ -47,6 +47,9 @@ class ThreadStatus(StrEnum):
     """Its last job has failed."""
 
 
+_STATUSES: Final = frozenset(status.value for status in ThreadStatus)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
     """One thread row. Times are epoch milliseconds, but `expires_at`, which is DynamoDB's TTL, in seconds.
@@ -161,7 +164,7 @@ def thread_from_item(item: dict[str, Any]) -> Thread:
     Raises:
         NewerVersion: a newer release has written it.
     """
-    if version_of(item) > VERSION or item["resting"]["S"] not in set(ThreadStatus):
+    if version_of(item) > VERSION or item["resting"]["S"] not in _STATUSES:
         raise NewerVersion(item["thread_id"]["S"])
     numbers: dict[str, Any] = {name: int(item[name]["N"]) for name in NUMBERS}
     lists: dict[str, Any] = {name: tuple(each["S"] for each in item.get(name, {"L": []})["L"]) for name in LISTS}
