@@ -22,6 +22,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
 # CDK's own look at a template takes six seconds to start and says nothing but warnings: here cfn-lint looks at it.
 os.environ["CDK_VALIDATION"] = "false"
 
+from tests.infra.alone import Alone, interpreters
 from tests.infra.template import Template
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundles.mkdir()
     (bundles / "dependencies").symlink_to(dependencies)
     return folder
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
+    """Runs code with a bundle alone."""
+    with interpreters(tmp_path_factory.mktemp("alone")) as run:
+        yield run
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,6 @@ They differ from those for Lambda in the wheels only; `make synth` makes these.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
@@ -22,6 +19,7 @@ from infra.bundling import GROUPS, LARGEST, LARGEST_OF_LAMBDA, MEGABYTE, Bundle,
 from infra.graph_project import DEFAULT, graph_project
 from infra.installed import ROOT, SERVICES
 from infra.permissions import PERMISSIONS
+from tests.infra.alone import LANGGRAPH, Alone
 
 try:
     uv.command()
@@ -76,24 +74,13 @@ def bundle(bundler: Bundler) -> Make:
     return make
 
 
-def alone(folder: Path, code: str) -> str:
-    """What `code` prints in an interpreter that knows the standard library and `folder`, as on Lambda."""
-    program = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
-    environ = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program], cwd=folder, env=environ, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize("name", GROUPS)
-def test_a_bundle_imports_alone_and_brings_no_more_than_its_group(bundle: Make, name: str) -> None:
+def test_a_bundle_imports_alone_and_brings_no_more_than_its_group(bundle: Make, alone: Alone, name: str) -> None:
     # What Lambda imports of the worker is what counts a start that fails; the rest follows.
     entry = "graphjobs_function, graphjobs.worker.handler" if name == "worker" else "graphjobs_function"
     clients = "".join(f"boto3.client({service!r}); " for service in CLIENTS.get(name, ()))
-    code = f"import {entry}; print(*sys.modules)\nimport boto3; {clients}"
-    imported = set(alone(bundle(name).folder, code).split())
+    code = f"import sys, {entry}\nprint(*set(sys.modules) - loaded)\nimport boto3; {clients}"
+    imported = set(alone(bundle(name).folder, code, given=["boto3"]).split())
     has, has_not = LOADED[name] if name in LOADED else LOADED[GROUPS[name]]
     assert has <= imported
     assert not {package for package in has_not if (bundle(name).folder / package).exists()}
@@ -155,7 +142,7 @@ def test_a_bundle_has_the_api_models_of_all_that_its_role_allows(bundle: Make, n
     assert allowed <= {path.name for path in data.iterdir()}
 
 
-def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make) -> None:
+def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make, alone: Alone) -> None:
     folder = bundle("worker").folder
     example = ROOT / "examples" / "starter"
     deployed = json.loads((folder / "project/langgraph.json").read_text())
@@ -172,6 +159,7 @@ def test_the_worker_runs_the_built_in_graphs_from_its_bundle(bundle: Make) -> No
         "loader = GraphLoader('project/langgraph.json')\n"
         "graph = loader.source('chat')\n"
         "print(*loader.names, len(str(asyncio.run(graph.ainvoke({'query': 'refund policy'})))))",
+        given=LANGGRAPH,
     )
     *names, length = answer.split()
     assert names == ["chat", "report"]

@@ -19,7 +19,7 @@ from infra.bundling import Bundler
 from infra.graph_check import Packages, check_graphs
 from infra.graph_project import GraphProjectError, graph_project
 from infra.installed import ROOT
-from tests.infra.test_bundles import alone
+from tests.infra.alone import LANGGRAPH, Alone
 from tests.support.projects import GRAPH, PYPROJECT, requirement, write_project, write_sdist, write_wheel
 
 pytestmark = [pytest.mark.bundles, pytest.mark.timeout(300)]
@@ -51,14 +51,14 @@ def bundle(path: Path, build: Path) -> Path:
     return bundler(path, build).bundle("worker").folder
 
 
-def answers(made: Path, *names: str, path: str = "project/langgraph.json") -> list[str]:
+def answers(alone: Alone, made: Path, *names: str, path: str = "project/langgraph.json") -> list[str]:
     """What each of these graphs says, from the bundle alone."""
-    return alone(made, RUN.format(path=path, names=names)).splitlines()
+    return alone(made, RUN.format(path=path, names=names), given=LANGGRAPH).splitlines()
 
 
-def answer(made: Path, path: str = "project/langgraph.json") -> str:
+def answer(alone: Alone, made: Path, path: str = "project/langgraph.json") -> str:
     """What the graph says, from the bundle alone."""
-    (said,) = answers(made, "mine", path=path)
+    (said,) = answers(alone, made, "mine", path=path)
     return said
 
 
@@ -72,16 +72,16 @@ class Made:
     answers: dict[str, str]
 
 
-def made_of(path: Path, build: Path) -> Made:
+def made_of(path: Path, build: Path, alone: Alone) -> Made:
     """Its bundle, in a place of its own, made and asked once for all that tests look for in it."""
     with redirect_stdout(StringIO()) as said:
         folder = bundle(path, build).rename(path.parent.with_name("bundle"))
     names = tuple(json.loads(path.read_text())["graphs"])
-    return Made(path, folder, said.getvalue(), dict(zip(names, answers(folder, *names), strict=True)))
+    return Made(path, folder, said.getvalue(), dict(zip(names, answers(alone, folder, *names), strict=True)))
 
 
 @pytest.fixture(scope="module")
-def requiring(tmp_path_factory: pytest.TempPathFactory, build: Path) -> Made:
+def requiring(tmp_path_factory: pytest.TempPathFactory, build: Path, alone: Alone) -> Made:
     """Of a project that only names packages, in every way."""
     root = tmp_path_factory.mktemp("requiring")
     lazy = {"lazy/__init__.py": "", "lazy/__init__.pyi": "", "lazy/tests/__init__.py": "A = 'kept'"}
@@ -105,7 +105,7 @@ def requiring(tmp_path_factory: pytest.TempPathFactory, build: Path) -> Made:
         ],
         graphs={name: f"./{name}.py:builder" for name in ("agent", "pinned", "served", "lazily")},
     )
-    return made_of(path, build)
+    return made_of(path, build, alone)
 
 
 def test_modules_beside_the_file_and_requirements_in_a_folder(requiring: Made) -> None:
@@ -147,7 +147,7 @@ def test_what_a_users_package_has_is_kept_whole(requiring: Made) -> None:
 
 
 @pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory, build: Path) -> Made:
+def packaged(tmp_path_factory: pytest.TempPathFactory, build: Path, alone: Alone) -> Made:
     """Of a project that is three packages."""
     src = "[tool.hatch.build.targets.wheel]\ninclude = ['src/**/*.py']\nsources = ['src']\n"
     body = graph(
@@ -184,14 +184,15 @@ def packaged(tmp_path_factory: pytest.TempPathFactory, build: Path) -> Made:
             "made": "./other/agent.py:builder",
         },
     )
-    return made_of(path, build)
+    return made_of(path, build, alone)
 
 
-def test_a_src_layout_with_data_beside_its_modules(packaged: Made) -> None:
+def test_a_src_layout_with_data_beside_its_modules(packaged: Made, alone: Alone) -> None:
     """The data file is in no list of the manifest: an editable install finds it, and so must the bundle."""
     assert [packaged.answers[name] for name in ("mine", "file", "entry")] == ["from src and data"] * 3
     assert not (packaged.folder / "mine").exists()
-    assert alone(packaged.folder, "import importlib.metadata as m; print(m.version('mine'))").strip() == "1"
+    version = alone(packaged.folder, "import importlib.metadata as m; print(m.version('mine'))", given=LANGGRAPH)
+    assert version.strip() == "1"
 
 
 def test_packages_that_share_a_namespace_are_both_found(packaged: Made) -> None:
@@ -203,7 +204,7 @@ def test_what_a_build_makes_is_in_the_bundle(packaged: Made) -> None:
     assert packaged.answers["made"] == "made by the build"
 
 
-def test_poetry_and_a_package_that_comes_as_source(tmp_path: Path, build: Path) -> None:
+def test_poetry_and_a_package_that_comes_as_source(tmp_path: Path, build: Path, alone: Alone) -> None:
     (tmp_path / "pure").mkdir()
     (tmp_path / "pure/pyproject.toml").write_text(PYPROJECT.replace("mine", "pure") + HATCH)
     (tmp_path / "pure/pure.py").write_text("def words():\n    return 'pure'\n")
@@ -214,10 +215,10 @@ def test_poetry_and_a_package_that_comes_as_source(tmp_path: Path, build: Path) 
     path = write_project(
         tmp_path / "mine", {"pyproject.toml": poetry, "agent.py": graph("import pure", "pure.words()")}
     )
-    assert answer(bundle(path, build)) == "pure"
+    assert answer(alone, bundle(path, build)) == "pure"
 
 
-def test_a_member_of_a_uv_workspace_with_the_member_that_it_needs(tmp_path: Path, build: Path) -> None:
+def test_a_member_of_a_uv_workspace_with_the_member_that_it_needs(tmp_path: Path, build: Path, alone: Alone) -> None:
     repository = tmp_path / "repo"
     member = "[project]\nname = '{0}'\nversion = '1'\nrequires-python = '>=3.11'\n{1}" + HATCH
     files = {
@@ -240,12 +241,12 @@ def test_a_member_of_a_uv_workspace_with_the_member_that_it_needs(tmp_path: Path
         graphs={"mine": "the_agent:builder"},
     )
     made = bundle(path, build)
-    assert answer(made, "project/apps/agent/langgraph.json") == "shared"
+    assert answer(alone, made, "project/apps/agent/langgraph.json") == "shared"
     assert not (made / "project/apps/other").exists()
 
 
 def test_a_lock_is_written_when_asked_then_used_and_refused_once_it_is_stale(
-    tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, build: Path, alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_project(
         tmp_path / "mine", {"agent.py": graph("import humanize", "'ok'"), "requirements.txt": "humanize>=4\n"}
@@ -259,7 +260,7 @@ def test_a_lock_is_written_when_asked_then_used_and_refused_once_it_is_stale(
         raise AssertionError("with a lock nothing is resolved")
 
     monkeypatch.setattr(uv, "compile_pins", never)
-    assert answer(bundle(path, build)) == "ok"
+    assert answer(alone, bundle(path, build)) == "ok"
     (path.parent / lock.NAME).write_text(text.replace("--hash=sha256:", "--hash=sha256:00"))
     with pytest.raises(uv.UvError, match=r"(?i)hash"):
         bundle(path, tmp_path / "fresh")
@@ -284,7 +285,7 @@ def test_a_package_of_our_own_name_is_refused(tmp_path: Path, build: Path) -> No
         ("glossary", "glossary", "asyncio.run(opened())"),
     ],
 )
-def test_an_example_runs_from_its_bundle(build: Path, name: str, graph: str, run: str) -> None:
+def test_an_example_runs_from_its_bundle(build: Path, alone: Alone, name: str, graph: str, run: str) -> None:
     made = bundle(ROOT / "examples" / name / "langgraph.json", build)
     code = (
         "import asyncio\n"
@@ -296,4 +297,4 @@ def test_an_example_runs_from_its_bundle(build: Path, name: str, graph: str, run
         f"print({run})"
     )
     expected = {"memory": "This is message 1", "research": "- wind: ", "glossary": "A slot: One item"}
-    assert alone(made, code).startswith(expected[name])
+    assert alone(made, code, given=LANGGRAPH).startswith(expected[name])
