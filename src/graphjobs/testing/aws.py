@@ -65,29 +65,32 @@ def emulated_aws() -> Iterator[dict[str, str]]:
     be won twice.
     """
     with _one_at_a_time(), rolled_back_by_item(), quick_answers(), empty_aws():
-        secret, made = _tables_and_secret()
+        secret, queue_url, made = _made()
         for (service, attribute), kept in made.items():
             setattr(_backend(service), attribute, deepcopy(kept))
-        client("s3").create_bucket(Bucket="payloads")
+        # Not by a request, which takes as long as all the rest.
+        _backend("s3", "aws").create_bucket("payloads", REGION)
+        _backend("sqs").create_queue("jobs")
         yield {
             **{f"GRAPHJOBS_{name.upper()}_TABLE": name for name in TABLES},
-            "GRAPHJOBS_QUEUE_URL": client("sqs").create_queue(QueueName="jobs")["QueueUrl"],
+            "GRAPHJOBS_QUEUE_URL": queue_url,
             "GRAPHJOBS_PAYLOAD_BUCKET": "payloads",
             "GRAPHJOBS_TICKET_SECRET": secret,
         }
 
 
 @cache
-def _tables_and_secret() -> tuple[str, dict[tuple[str, str], Any]]:
-    """The secret's ARN, and what moto has made: only once, since to ask for it takes longer than most tests."""
+def _made() -> tuple[str, str, dict[tuple[str, str], Any]]:
+    """The secret's ARN, the queue's URL, and what moto has made: once, since to ask for it takes longer than a test."""
     for name, schema in TABLES.items():
         client("dynamodb").create_table(TableName=name, **schema)
     secret = client("secretsmanager").create_secret(Name="tickets", SecretString=TICKET_KEYS)["ARN"]
-    return secret, {(each, attribute): deepcopy(getattr(_backend(each), attribute)) for each, attribute in KEPT}
+    url = client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
+    return secret, url, {(each, attribute): deepcopy(getattr(_backend(each), attribute)) for each, attribute in KEPT}
 
 
-def _backend(service: str) -> Any:
-    return get_backend(service)[ACCOUNT][REGION]  # type: ignore[call-overload]
+def _backend(service: str, region: str = REGION) -> Any:
+    return get_backend(service)[ACCOUNT][region]  # type: ignore[call-overload]
 
 
 @contextmanager

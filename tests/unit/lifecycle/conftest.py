@@ -11,8 +11,9 @@ from tests.unit.lifecycle.passes import Pass
 
 
 @pytest.fixture
-def aws() -> Iterator[Backend]:
-    with backend() as fresh:
+def aws(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Its tables are moto's where the stores themselves are tested, in memory where a reconciler is."""
+    with backend(in_memory="reconcile" in request.fixturenames) as fresh:
         yield fresh
 
 
