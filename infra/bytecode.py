@@ -31,7 +31,7 @@ SECONDS: Final = 15
 """For an interpreter to say who it is."""
 
 
-Compiled = Callable[[Path], dict[str, list[Path]]]
+Compiled = Callable[[str], dict[str, list[str]]]
 """`_compiled`, which lists each folder once."""
 
 
@@ -61,7 +61,7 @@ class Interpreter:
         if earlier:
             modules = [module for name in names for module in _modules(folder / name)]
             compiled = cache(_compiled)
-            wanted = [str(module) for module in modules if not self._taken(module, folder, earlier, compiled)]
+            wanted = [module for module in modules if not self._taken(module, folder, earlier, compiled)]
         if not wanted:
             return  # of no names compileall would make all that is on its path
         done = subprocess.run(command, input="\n".join(wanted), capture_output=True, text=True)
@@ -69,44 +69,49 @@ class Interpreter:
         if done.returncode not in (0, 1) or done.stderr:
             raise BytecodeError(f"{self.path} could not compile {folder}: {done.stderr.strip()}")
 
-    def _taken(self, module: Path, folder: Path, earlier: Sequence[Path], compiled: Compiled) -> bool:
+    def _taken(self, module: str, folder: Path, earlier: Sequence[Path], compiled: Compiled) -> bool:
         """Whether the bytecode of `module`, below `folder`, was found in one of `earlier`; it then is there too."""
-        for other in (earlier_folder / module.relative_to(folder) for earlier_folder in earlier):
+        below = module[len(str(folder)) :]
+        for other in (f"{earlier_folder}{below}" for earlier_folder in earlier):
             if not _same(module, other):
                 continue
-            for path in compiled(other.parent).get(other.stem, ()):
-                with path.open("rb") as file:
+            where, _, name = other.rpartition("/")
+            for path in compiled(where).get(name.removesuffix(".py"), ()):
+                with open(path, "rb") as file:
                     if file.read(4).hex() != self.magic:
                         continue
-                target = module.parent / "__pycache__"
-                target.mkdir(exist_ok=True)
-                link(str(path), str(target / path.name))
+                target = f"{os.path.dirname(module)}/__pycache__"
+                os.makedirs(target, exist_ok=True)
+                link(path, f"{target}/{os.path.basename(path)}")
                 return True
         return False
 
 
-def _same(module: Path, other: Path) -> bool:
+def _same(module: str, other: str) -> bool:
     """Whether both have the same bytes; uv links files, so most are one file."""
     try:
-        stats = module.stat(), other.stat()
+        stats = os.stat(module), os.stat(other)
     except FileNotFoundError:
         return False
     same_size = stats[0].st_size == stats[1].st_size
-    return os.path.samestat(*stats) or (same_size and module.read_bytes() == other.read_bytes())
+    return os.path.samestat(*stats) or (same_size and Path(module).read_bytes() == Path(other).read_bytes())
 
 
-def _compiled(folder: Path) -> dict[str, list[Path]]:
+def _compiled(folder: str) -> dict[str, list[str]]:
     """By the stem of each module in `folder`: its compiled forms, one for each Python that has compiled it."""
-    found: dict[str, list[Path]] = {}
-    kept = folder / "__pycache__"
-    for path in kept.iterdir() if kept.is_dir() else ():
-        found.setdefault(path.name.partition(".cpython-")[0], []).append(path)
+    found: dict[str, list[str]] = {}
+    try:
+        kept = os.listdir(f"{folder}/__pycache__")
+    except FileNotFoundError:
+        return found
+    for name in kept:
+        found.setdefault(name.partition(".cpython-")[0], []).append(f"{folder}/__pycache__/{name}")
     return found
 
 
-def _modules(path: Path) -> list[Path]:
+def _modules(path: Path) -> list[str]:
     found = (entry.path for entry in files(path)) if path.is_dir() else (str(path),)
-    return [Path(name) for name in found if name.endswith(".py")]
+    return [name for name in found if name.endswith(".py")]
 
 
 def interpreter(version: str) -> Interpreter | None:

@@ -31,8 +31,8 @@ else:
 UNCHECKED_HASH = 0b01
 """The flags of a compiled module that is taken as it is (PEP 552)."""
 
-STARTER_ZIPPED = 46
-"""MB of the worker with the graphs that are deployed by default."""
+STARTER_ZIPPED = 50
+"""MB of the worker with the graphs that are deployed by default, as it is zipped fast; else it is a tenth smaller."""
 
 Make = Callable[[str], Bundle]
 
@@ -68,7 +68,6 @@ def bundle(bundler: Bundler) -> Make:
     def make(name: str) -> Bundle:
         if name not in made:
             made[name] = bundler.bundle(name)
-            print(made[name])
         return made[name]
 
     return make
@@ -91,7 +90,7 @@ def test_a_bundle_is_no_larger_than_it_should_be(bundle: Make, name: str) -> Non
     made = bundle(name)
     files = [path for path in made.folder.rglob("*") if path.is_file()]
     assert made.size == sum(path.stat().st_size for path in files)
-    assert made.zipped <= {**LARGEST, "worker": STARTER_ZIPPED}[GROUPS[name]] * MEGABYTE
+    assert made.zipped_fast <= {**LARGEST, "worker": STARTER_ZIPPED}[GROUPS[name]] * MEGABYTE
     assert made.size <= LARGEST_OF_LAMBDA
 
 
