@@ -53,6 +53,8 @@ class Slot:
         mark: where to resume the graph, if any checkpoint was confirmed.
         expires_at: TTL in epoch seconds.
         object_key: S3 key of the body, if it was too large for the item.
+        quiet_ms: for how many milliseconds the writer meant to write no other, unless the job ends or so much comes that
+            it fills one; 0 if it cannot say.
     """
 
     job_id: str
@@ -63,6 +65,7 @@ class Slot:
     mark: Mark | None
     expires_at: int
     object_key: str | None = None
+    quiet_ms: int = 0
 
     @property
     def next_seq(self) -> int:
@@ -121,6 +124,8 @@ class Slot:
             item["body"] = {"B": self.body} if isinstance(self.body, bytes) else {"S": self.body}
         if self.mark is not None:
             item["mark"] = mark_attribute(self.mark)
+        if self.quiet_ms:
+            item["quiet"] = {"N": str(self.quiet_ms)}
         return item
 
 
@@ -156,12 +161,22 @@ def slot_from_item(item: dict[str, Any]) -> Slot:
             mark=mark_from_attribute(item.get("mark")),
             expires_at=int(item["expires_at"]["N"]),
             object_key=item["object"]["S"] if "object" in item else None,
+            quiet_ms=int(item["quiet"]["N"]) if "quiet" in item else 0,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise CorruptSlot(f"What is under {item['job_id']} {item['seq']} is no slot.") from error
 
 
-def freeze(job_id: str, seq: int, lines: Sequence[str], *, nonce: str, mark: Mark | None, expires_at: int) -> Slot:
+def freeze(
+    job_id: str,
+    seq: int,
+    lines: Sequence[str],
+    *,
+    nonce: str,
+    mark: Mark | None,
+    expires_at: int,
+    quiet_ms: int = 0,
+) -> Slot:
     """Freeze `lines` (JSON of consecutive events, the first of them `seq`) into a slot.
 
     A body that stays above `MAX_INLINE_BYTES` gets an `object_key`; the log stores it before the slot.
@@ -170,7 +185,7 @@ def freeze(job_id: str, seq: int, lines: Sequence[str], *, nonce: str, mark: Mar
     body: str | bytes = text
     if len(text) > COMPRESS_ABOVE:
         body = zlib.compress(text.encode(), 1)
-    slot = Slot(job_id, seq, len(lines), nonce, body, mark, expires_at)
+    slot = Slot(job_id, seq, len(lines), nonce, body, mark, expires_at, quiet_ms=quiet_ms)
     if len(slot.stored_bytes) > MAX_INLINE_BYTES:
         return replace(slot, object_key=f"{PREFIX}/{job_id}/{seq:012d}-{nonce}")
     return slot

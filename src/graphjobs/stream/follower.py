@@ -87,6 +87,7 @@ class Follower:
         self._on_lag = on_lag
         self._on_wait = on_wait
         self._heard = time.monotonic()
+        self._quiet = 0.0
         self._caught_up = False
 
     async def frames(self) -> AsyncIterator[bytes]:
@@ -108,7 +109,7 @@ class Follower:
                         yield sse.comment("heartbeat")
                     continue
                 lag = max(0.0, self._feed.clock() - frame.produced_at)
-                yield self._take([frame])
+                yield self._take([frame], frame.quiet)
                 self._on_lag(lag)
                 self._caught_up = lag <= BEHIND_MS
                 while time.monotonic() < closes and (page := await self._page()):
@@ -132,11 +133,12 @@ class Follower:
     async def _wait(self, seconds: float) -> Frame | None:
         try:
             async with asyncio.timeout(seconds):
-                return await self._feed.poller.frame(self._delivery.next, self._heard)
+                return await self._feed.poller.frame(self._delivery.next, self._heard, self._quiet)
         except TimeoutError:
             return None
 
-    def _take(self, frames: list[Frame]) -> bytes:
+    def _take(self, frames: list[Frame], quiet: float = 0.0) -> bytes:
+        """`quiet` is known of a frame that was awaited: of one on a page nobody knows how long it has been there."""
         data = self._delivery.take(frames)
-        self._heard = time.monotonic()
+        self._heard, self._quiet = time.monotonic(), quiet
         return data

@@ -26,9 +26,10 @@ class Frame:
         last: seq of the last event.
         produced_at: epoch milliseconds at which the last event was produced.
         ends: whether the last event is ``done``.
+        quiet: seconds after it in which no other frame is expected; see `Slot.quiet_ms`.
     """
 
-    __slots__ = ("_chunks", "_events", "ends", "first", "last", "produced_at")
+    __slots__ = ("_chunks", "_events", "ends", "first", "last", "produced_at", "quiet")
 
     def __init__(self, slot: Slot) -> None:
         """Inflate `slot`, which has its body.
@@ -41,6 +42,7 @@ class Frame:
         newest = self._events[-1]
         self.first = slot.seq
         self.last = slot.last_seq
+        self.quiet = slot.quiet_ms / 1000
         try:
             self.produced_at = from_rfc3339(newest.ts)
             self.ends = newest.type == DONE

@@ -1,9 +1,10 @@
 """The one poll loop of a stream process: asks for the next slot of every open stream, and for nothing else.
 
 Any number of streams wait on it. Keys that are due together are read in one `BatchGetItem` (two viewers of one
-job cost one key). How often a key is read depends on how long its job has been silent: `FASTEST` while events
-flow, `SLOWEST` at last. When the table throttles, the whole loop backs off, with jitter. What is wrong with one
-slot (it is corrupt, or S3 does not give its body) concerns those who wait for it and nobody else.
+job cost one key). A key is first read when its writer may have written it: the slot before tells. How often then
+depends on how long its job has been silent: `FASTEST` while events flow, `SLOWEST` at last. When the table throttles,
+the whole loop backs off, with jitter. What is wrong with one slot (it is corrupt, or S3 does not give its body)
+concerns those who wait for it and nobody else.
 """
 
 from __future__ import annotations
@@ -83,8 +84,13 @@ class Poller:
         self._reads: set[asyncio.Task[None]] = set()
         self._failing = _Failing()
 
-    async def frame(self, key: Key, since: float) -> Frame:
-        """The frame of the slot at `key`, as soon as it is there; `since` is when the stream last got one (monotonic).
+    async def frame(self, key: Key, since: float, quiet: float = 0.0) -> Frame:
+        """The frame of the slot at `key`, as soon as it is there.
+
+        Args:
+            key: the slot that nobody has seen yet.
+            since: when the stream last got one (monotonic).
+            quiet: for how many seconds from then none is expected, of which `SLOWEST` are believed.
 
         Raises:
             ClientError, BotoCoreError: reads have failed for `GIVE_UP_AFTER` seconds.
@@ -92,7 +98,9 @@ class Poller:
         """
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         now = self._monotonic()
-        wait = self._waits.setdefault(key, _Wait(since, now + _interval(now - since)))
+        # That one was found some time after it was written, and so may this one be there before `quiet` is over.
+        due = max(now + _interval(now - since), since + min(quiet, SLOWEST) - FASTEST)
+        wait = self._waits.setdefault(key, _Wait(since, due))
         wait.futures.add(future)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._poll())

@@ -126,8 +126,11 @@ class SlotBuffer:
         wait = self._pace.wait_seconds(now, step_ends=marked)
         return wait if marked else max(wait, self._held_until - now)
 
-    def cut(self, now: float) -> Slot:
-        """Take as many of the waiting events as fit and freeze them into the slot that follows `tail`."""
+    def cut(self, now: float, *, closing: bool = False) -> Slot:
+        """Take as many of the waiting events as fit and freeze them into the slot that follows `tail`.
+
+        With `closing` the next slot follows at once, whatever the pace.
+        """
         lines: list[str] = []
         characters = 0
         while self._lines and len(lines) < MAX_SLOT_EVENTS:
@@ -143,7 +146,16 @@ class SlotBuffer:
         self._advance_mark(first + len(lines) - 1)
         self._sent_mark = self._mark
         job, nonce = self._claim.job, self._claim.nonce
-        return freeze(job.job_id, first, lines, nonce=nonce, mark=self._mark, expires_at=job.log_expires_at)
+        quiet_ms = 0 if closing or self._lines else int(self._pace.interval * 1000)
+        return freeze(
+            job.job_id,
+            first,
+            lines,
+            nonce=nonce,
+            mark=self._mark,
+            expires_at=job.log_expires_at,
+            quiet_ms=quiet_ms,
+        )
 
     def confirm(self, slot: Slot) -> None:
         """The slot that was cut is in the log."""

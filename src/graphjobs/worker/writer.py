@@ -190,7 +190,7 @@ class LogWriter:
                         return None
                     wait = 0.0
                 if wait <= 0:
-                    slot = self._buffer.cut(time.monotonic())
+                    slot = self._buffer.cut(time.monotonic(), closing=self._state is State.CLOSING)
                     self._changed.notify_all()  # there is room
                     return slot
                 self._changed.wait(None if wait == math.inf else wait)

@@ -22,9 +22,9 @@ class Script:
         self.job_id = job_id
         self.events: list[dict[str, Any]] = []
 
-    def slot(self, *texts: str, ts: int | None = None) -> Slot:
+    def slot(self, *texts: str, ts: int | None = None, quiet_ms: int = 0) -> Slot:
         """Append a slot of one token an item."""
-        return self._append([("token", {"text": text}) for text in texts], ts)
+        return self._append([("token", {"text": text}) for text in texts], ts, quiet_ms)
 
     def foreign(self, *lines: str) -> Slot:
         """The next slot as nobody of ours writes it: its lines need not be events. It is not appended."""
@@ -34,12 +34,12 @@ class Script:
         """Append the last slot: tokens, then `done`."""
         return self._append([*(("token", {"text": t}) for t in texts), (DONE, {"status": "completed", "result": None})])
 
-    def _append(self, members: Sequence[tuple[str, dict[str, Any]]], ts: int | None = None) -> Slot:
+    def _append(self, members: Sequence[tuple[str, dict[str, Any]]], ts: int | None = None, quiet_ms: int = 0) -> Slot:
         first = len(self.events) + 1
         when = rfc3339(now_ms() if ts is None else ts)
         events = [Event(first + i, kind, when, data) for i, (kind, data) in enumerate(members)]
         lines = [event.line() for event in events]
-        slot = freeze(self.job_id, first, lines, nonce="writer", mark=None, expires_at=EXPIRES)
+        slot = freeze(self.job_id, first, lines, nonce="writer", mark=None, expires_at=EXPIRES, quiet_ms=quiet_ms)
         # Known before it can be read: a reader may be faster than this thread.
         self.events += [{"seq": e.seq, "type": e.type, "ts": e.ts, "data": e.data} for e in events]
         self.log.append(slot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -45,6 +46,14 @@ def filled(aws: Backend, sizes: list[int]) -> tuple[str, list[Slot]]:
 
 def lines(slots: list[Slot]) -> list[tuple[int, str]]:
     return [(event.seq, event.line) for one in slots for event in one.events()]
+
+
+def test_a_slot_is_read_as_it_was_put_whether_or_not_it_says_when_the_next_may_come(aws: Backend) -> None:
+    job_id = new_job_id()
+    put = [slot(job_id, 1, "a"), replace(slot(job_id, 2, "b"), quiet_ms=150)]
+    for each in put:
+        aws.log.append(each)
+    assert list(aws.log.following(job_id, 1, max_slots=9)) == put
 
 
 @PROPERTY

@@ -81,6 +81,53 @@ def test_a_job_that_is_silent_is_read_seldom(app: Streams) -> None:
     run(work())
 
 
+@pytest.mark.parametrize(("quiet", "believed"), [(0.0, FASTEST), (0.1, 0.08), (3600.0, SLOWEST - FASTEST)])
+def test_a_slot_is_not_looked_for_before_its_writer_may_have_written_it(
+    app: Streams, monkeypatch: pytest.MonkeyPatch, quiet: float, believed: float
+) -> None:
+    poller = app.service.feed.poller
+    monkeypatch.setattr(poller, "_monotonic", lambda: 1000.0)
+
+    async def work() -> None:
+        waiting = asyncio.ensure_future(poller.frame(("job-a", 1), 1000.0, quiet))
+        await asyncio.sleep(0)
+        assert poller._waits["job-a", 1].due == pytest.approx(1000.0 + believed)
+        assert not app.log.calls["read"]
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+    run(work())
+
+
+def test_a_stream_waits_as_long_as_the_slot_says_that_it_was_sent_last(
+    app: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, float]] = []
+    poller = app.service.feed.poller
+    awaited = poller.frame
+
+    async def frame(key: tuple[str, int], since: float, quiet: float = 0.0) -> object:
+        asked.append((key[1], quiet))
+        return await awaited(key, since, quiet)
+
+    monkeypatch.setattr(poller, "frame", frame)
+
+    async def work() -> None:
+        script = app.job()
+        script.slot("on a page: nobody knows since when", quiet_ms=3000)
+        stream = app.follow(script.job_id)
+        await stream.until(lambda c: len(c.events) == 1)
+        script.slot("awaited", quiet_ms=150)
+        await stream.until(lambda c: len(c.events) == 2)
+        script.slot("of an older release")
+        await stream.until(lambda c: len(c.events) == 3)
+        script.done()
+        assert (await stream.end()).events == script.events
+
+    run(work())
+    assert list(dict(asked).items()) == [(2, 0.0), (3, 0.15), (4, 0.0)]
+
+
 @pytest.mark.parametrize(
     ("silence", "interval"), [(0.0, FASTEST), (0.1, FASTEST), (2.0, 0.1), (4.0, SLOWEST), (3600.0, SLOWEST)]
 )

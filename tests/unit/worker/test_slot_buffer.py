@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from itertools import count
 from unittest.mock import patch
@@ -82,3 +83,34 @@ def test_while_a_put_takes_long_the_steps_in_between_are_free() -> None:
         if number == 2:
             buffer.cut(0.0)
     assert [number for number in range(10) if buffer.may_name(f"c{number}")] == [0, 2, 8, 9]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 3)), min_size=2, max_size=60), st.booleans())
+def test_no_slot_comes_before_the_one_before_it_has_said(pauses: list[tuple[int, int]], watched: bool) -> None:
+    buffer = SlotBuffer(claim(MemoryLog()), flush_seconds=0.05)
+    buffer.watch(watched)
+    now, last, said = 0.0, -math.inf, 0.0
+    for pause, events in pauses:
+        until = now + pause / 1000
+        while (wait := buffer.due(now)) <= until - now:
+            now += max(0.0, wait)
+            slot = buffer.cut(now)
+            assert now >= last + said - 1e-9, "readers were told to ask later"
+            assert 50 <= slot.quiet_ms <= 150, "whoever watches from now on is told of the pace for viewers"
+            buffer.confirm(slot)
+            last, said = now, slot.quiet_ms / 1000
+        now = until
+        for _ in range(events):
+            buffer.accept("token", '"x"', now=now, at=START)
+
+
+def test_where_more_is_waiting_or_the_job_ends_the_next_slot_may_come_at_once() -> None:
+    buffer = SlotBuffer(claim(MemoryLog()), flush_seconds=0.05)
+    with patch.object(slot_buffer, "MAX_SLOT_EVENTS", 2):
+        for _ in range(5):
+            buffer.accept("token", '"x"', now=0.0, at=START)
+        for said, closing in [(0, False), (0, False), (0, True)]:
+            slot = buffer.cut(0.0, closing=closing)
+            assert slot.quiet_ms == said
+            buffer.confirm(slot)

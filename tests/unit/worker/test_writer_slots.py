@@ -20,7 +20,9 @@ def test_the_first_event_is_put_at_once_and_the_rest_is_gathered() -> None:
         for text in "bcd":
             w.token(text)
         w.writer.close()
-        assert [slot.count for slot in w.log.slots(w.job_id)] == [1, 1, 3]
+        slots = w.log.slots(w.job_id)
+        assert [slot.count for slot in slots] == [1, 1, 3]
+        assert [bool(slot.quiet_ms) for slot in slots[1:]] == [True, False], "the end follows the last one at once"
         assert w.texts() == ["a", "b", "c", "d"]
 
 
