@@ -53,8 +53,8 @@ class Slot:
         mark: where to resume the graph, if any checkpoint was confirmed.
         expires_at: TTL in epoch seconds.
         object_key: S3 key of the body, if it was too large for the item.
-        quiet_ms: for how many milliseconds the writer meant to write no other, unless the job ends or so much comes that
-            it fills one; 0 if it cannot say.
+        quiet_ms: for how many milliseconds the writer meant to write no other, unless the job ends or so much comes
+            that it fills one; 0 if it cannot say.
     """
 
     job_id: str
