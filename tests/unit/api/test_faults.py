@@ -14,6 +14,7 @@ import pytest
 
 from graphjobs.aws.claims import Claim
 from graphjobs.aws.clients import REQUEST, longest_call
+from graphjobs.aws.input_bodies import INLINE_BYTES
 from graphjobs.core.job import Status
 from graphjobs.core.outcome import completed
 from tests.support.api.calls import Answer, Api, rewire
@@ -31,7 +32,7 @@ def create(service: Api) -> Request:
 
 
 def create_with_a_large_input(service: Api) -> Request:
-    return lambda: service.submit(key="k", input="x" * 1_000_000)
+    return lambda: service.submit(key="k", input="x" * (INLINE_BYTES + 1))
 
 
 def status_of_a_running_job(service: Api) -> Request:
@@ -49,7 +50,7 @@ def status_with_a_result_in_the_bucket(service: Api) -> Request:
     job = service.aws.new_job()
     claim = service.aws.claims.claim(job.job_id, model=None)
     assert isinstance(claim, Claim)
-    service.aws.claims.finish(claim, completed([hash((i, "noise")) for i in range(60_000)]), claim.tail)
+    service.aws.claims.finish(claim, completed([hash((i, "noise")) for i in range(30_000)]), claim.tail)
     return lambda: service.call("GET", f"/jobs/{job.job_id}/status")
 
 
