@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from graphjobs.aws.queue import JobQueue, group_of, job_id_of
 from graphjobs.core.job import new_job_id
 from graphjobs.local.fair_queue import fair_queues
+from graphjobs.testing.aws import client, empty_aws
 
 VISIBILITY = 30
 
@@ -42,11 +41,9 @@ class Queue:
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws(), fair_queues():
-        yield Queue(boto3.client("sqs", region_name="us-east-1"))
+def queue() -> Iterator[Queue]:
+    with empty_aws(), fair_queues():
+        yield Queue(client("sqs"))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
