@@ -208,10 +208,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = Settings.from_env(os.environ, required=("jobs_table", "queue_url"))
     with without_collection():
-        # What the forked processes share: what the worker imports, and what the graphs of most projects do.
-        import langchain_core.language_models.chat_models  # noqa: F401
-
-        import graphjobs.worker.handler  # noqa: F401
+        import graphjobs.worker.fork_base  # noqa: F401 - what the forked processes share
 
         pool = Pool(
             [Place(number, arguments.logs / f"worker-{number}.log") for number in range(1, arguments.workers + 1)],

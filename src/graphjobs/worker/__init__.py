@@ -7,6 +7,7 @@
 * `embeddings`: the embeddings that `langgraph.json` names
 * `factory`: a graph for one run: factories, context managers, `ServerRuntime`
 * `failure`: what a client is told of an exception
+* `fork_base`: what a process has imported that workers are forked from
 * `graph_input`: the input, and the place of a query in it
 * `graph_loader`: the graphs of `langgraph.json`
 * `graph_run`: one run of the graph
