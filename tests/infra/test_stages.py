@@ -77,8 +77,10 @@ def test_the_outputs_name_everything_that_the_documentation_asks_for(template: T
 
 @pytest.fixture(scope="module")
 def cfn_lint() -> Runner:
-    """With all its rules, which take half a second to read."""
-    return Runner(ConfigMixIn(regions=["us-east-1"]))
+    """With all its rules about errors; to read them takes half a second."""
+    runner = Runner(ConfigMixIn(regions=["us-east-1"]))
+    runner.rules.data = {name: rule for name, rule in runner.rules.data.items() if name.startswith("E")}
+    return runner
 
 
 def errors(cfn_lint: Runner, content: dict[str, Any]) -> list[str]:

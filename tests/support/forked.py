@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from graphjobs import processes
+from graphjobs.core.loading import without_collection
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,8 +79,9 @@ def _fork(module: str, arguments: Sequence[Any], output: str, errors: str) -> in
 
 def main(modules: Sequence[str]) -> None:
     """See above."""
-    for module in modules:
-        importlib.import_module(module)
+    with without_collection():
+        for module in modules:
+            importlib.import_module(module)
     if threading.active_count() > 1:
         sys.exit(f"a fork would lack the threads {threading.enumerate()}")
     for line in sys.stdin:

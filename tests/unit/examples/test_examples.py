@@ -25,7 +25,7 @@ Log = list[dict[str, Any]]
 
 
 PARITY, PRODUCTION = "tests.unit.examples.parity", "tests.unit.examples.production"
-FUNCTIONS = ("graphjobs.api.create_job", "graphjobs.worker.handler")
+FUNCTIONS = ("graphjobs.api.create_job", "graphjobs.worker.handler", "tests.support.backend_loaded")
 """What `PRODUCTION` loads when it needs it."""
 
 
