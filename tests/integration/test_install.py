@@ -7,19 +7,23 @@ graphjobs itself needs is taken for granted here: uv looks into the environment 
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 import sysconfig
 import venv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from graphjobs.packages import install, uv
 from graphjobs.packages.uv import UvError
+from tests.support.forked import forks
 from tests.support.projects import GRAPH, requirement, write_project
 
 pytestmark = pytest.mark.timeout(300)
+
+INSTALLED = "tests.integration.installed"
 
 BACKEND = r"""
 import pathlib, tomllib, zipfile
@@ -47,13 +51,7 @@ def package(folder: str, name: str, modules: str, *requires: str) -> dict[str, s
     return {f"{folder}pyproject.toml": manifest + build + own, f"{folder}own_backend.py": BACKEND}
 
 
-RUN = """
-import json, sys
-from graphjobs.worker.graph_loader import GraphLoader
-loader = GraphLoader(sys.argv[1])
-reasons = [report.reason for report in loader.check() if report.reason]
-print(json.dumps(reasons or loader.source("mine").compile().invoke({})["text"]))
-"""
+Answer = Callable[[Path], object]
 
 
 @pytest.fixture
@@ -70,13 +68,16 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "bin" / "python"
 
 
-def answer(python: Path, config: Path) -> object:
-    done = subprocess.run([str(python), "-c", RUN, str(config)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def answer(python: Path, tmp_path: Path) -> Iterator[Answer]:
+    """What the graph of a project says, or why it cannot be loaded: in the environment as it is then."""
+    with forks([INSTALLED, "langgraph.graph"], os.environ, tmp_path) as run:
+        yield lambda config: json.loads(run(INSTALLED, str(config)))
 
 
-def test_a_project_of_packages_folders_and_requirements_runs_once_it_is_installed(tmp_path: Path, python: Path) -> None:
+def test_a_project_of_packages_folders_and_requirements_runs_once_it_is_installed(
+    tmp_path: Path, answer: Answer
+) -> None:
     """Two packages share a namespace, one has its modules under src; all of it is found, and a change is seen."""
     config = write_project(
         tmp_path / "mine",
@@ -94,7 +95,7 @@ def test_a_project_of_packages_folders_and_requirements_runs_once_it_is_installe
         },
         dependencies=[".", "./shared", "./tools", "langgraph-cli"],
     )
-    missing = answer(python, config)
+    missing = answer(config)
     assert isinstance(missing, list) and "No module named 'greeting'" in missing[0]
     assert missing[0].endswith(f"graphjobs install {config.parent}")
 
@@ -102,10 +103,10 @@ def test_a_project_of_packages_folders_and_requirements_runs_once_it_is_installe
     install.install_project(config, said.append)
     assert "langgraph-cli is left out: graphjobs takes its place." in said
     assert "Installing greeting, parting" in said
-    assert answer(python, config) == "greeting one two parting"
+    assert answer(config) == "greeting one two parting"
 
     (config.parent / "src/acme/agent/words.py").write_text("A = 'another '")
-    assert answer(python, config) == "greeting another two parting"
+    assert answer(config) == "greeting another two parting"
 
 
 def test_a_project_whose_packages_cannot_be_had_installs_nothing(tmp_path: Path, python: Path) -> None:
