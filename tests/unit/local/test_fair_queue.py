@@ -73,6 +73,15 @@ def test_workers_are_shared_by_what_is_under_way(queue: Queue) -> None:
     assert sorted(queue.take()[0] for _ in range(6)) == ["alice", "alice", "alice", "bob", "bob", "carol"]
 
 
+def test_who_was_served_last_but_has_nothing_under_way_comes_first(queue: Queue) -> None:
+    queue.send("alice", 3)
+    assert [queue.take()[0], queue.take()[0]] == ["alice", "alice"]
+    queue.send("bob", 2)
+    owner, receipt = queue.take()
+    queue.done(receipt)
+    assert (owner, queue.take()[0]) == ("bob", "bob")
+
+
 def test_one_persons_jobs_run_in_the_order_in_which_they_came(queue: Queue) -> None:
     queue.send("alice", 5)
     sent = list(queue._owners)
