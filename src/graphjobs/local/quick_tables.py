@@ -1,9 +1,10 @@
 """moto's DynamoDB tables, read and written without looking at what cannot matter.
 
 For a query moto sorts all items of the table, and compares their keys after asking each for six types that it is not;
-here it is given the items under the one partition key, and a text is compared as it is. For an update it parses the
-expression anew, copies what it has found node by node and walks ten times through it, asking of each node of which
-classes it is; here an expression is parsed once, copied as a whole, and a class is asked once.
+here it is given the items under the one partition key, of the table or of an index, and a text is compared as it is.
+For an update it parses the expression anew, copies what it has found node by node and walks ten times through it,
+asking of each node of which classes it is; here an expression is parsed once, copied as a whole, and a class is asked
+once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 from unittest.mock import patch
 
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.ast_nodes import (  # type: ignore[attr-defined]
     DepthFirstTraverser,
@@ -63,11 +64,36 @@ def _cast(value: DynamoType) -> Any:
 
 def _query(table: Table, hash_key: DynamoType | None, *arguments: Any, **named: Any) -> Any:
     index: Any = arguments[INDEX] if len(arguments) > INDEX else named.get("index_name")
-    if index is None and hash_key is not None:
+    if index is not None:
+        items = _with(table, named.get("hash_key_conditions") or [])
+    elif hash_key is not None:
         found = table.items.get(hash_key)
-        table = copy.copy(table)
-        table.items = {hash_key: found} if found is not None else {}  # type: ignore[assignment]
+        items = {hash_key: found} if found is not None else {}
+    else:
+        items = table.items
+    table = copy.copy(table)
+    table.items = items  # type: ignore[assignment]
     return _querying(table, hash_key, *arguments, **named)
+
+
+def _with(table: Table, attributes: Sequence[tuple[str, DynamoType]]) -> dict[DynamoType, Any]:
+    """The items that have these, as moto keeps items."""
+
+    def has_them(item: Item) -> bool:
+        return all(_same(item.attrs.get(name), value) for name, value in attributes)
+
+    if table.range_key_attr is None:
+        return {key: item for key, item in table.items.items() if has_them(item)}  # type: ignore[arg-type]
+    sorted_by = {
+        key: {sort: item for sort, item in items.items() if has_them(item)} for key, items in table.items.items()
+    }
+    return {key: items for key, items in sorted_by.items() if items}
+
+
+def _same(found: DynamoType | None, wanted: DynamoType) -> bool:
+    if found is None or found.type != wanted.type:
+        return False
+    return bool(found.value == wanted.value if found.type in AS_THEY_ARE else found == wanted)
 
 
 def _traverse(traverser: DepthFirstTraverser, node: Any) -> Any:

@@ -26,7 +26,12 @@ TABLE: dict[str, Any] = {
             "IndexName": "by-x",
             "KeySchema": [{"AttributeName": "x", "KeyType": "HASH"}, {"AttributeName": "r", "KeyType": "RANGE"}],
             "Projection": {"ProjectionType": "ALL"},
-        }
+        },
+        {
+            "IndexName": "by-number",
+            "KeySchema": [{"AttributeName": "r", "KeyType": "HASH"}, {"AttributeName": "x", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "ALL"},
+        },
     ],
     "BillingMode": "PAY_PER_REQUEST",
 }
@@ -42,6 +47,14 @@ QUERIES: list[dict[str, Any]] = [
     {"KeyConditionExpression": "p = :none"},
     {"KeyConditionExpression": "x = :x", "IndexName": "by-x"},
     {"KeyConditionExpression": "x = :x AND r <= :m", "IndexName": "by-x", "ScanIndexForward": False},
+    {"KeyConditionExpression": "x = :x", "IndexName": "by-x", "Limit": 2},
+    {
+        "KeyConditionExpression": "x = :x",
+        "IndexName": "by-x",
+        "ExclusiveStartKey": {"p": {"S": "b"}, "r": {"N": "9"}, "x": {"S": "x1"}},
+    },
+    {"KeyConditionExpression": "r = :n", "IndexName": "by-number"},
+    {"KeyConditionExpression": "x = :none", "IndexName": "by-x"},
     {"KeyConditionExpression": "p = :p", "IndexName": "no such index"},
 ]
 """Each is given those of `VALUES` that it names."""
@@ -137,6 +150,8 @@ def test_what_cannot_matter_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) ->
         looked_at.clear()
         answers()
         assert looked_at[0] == 5
+        asked_first, of_index = looked_at[: len(QUERIES)], [query.get("IndexName") == "by-x" for query in QUERIES]
+        assert max(found for found, is_of_it in zip(asked_first, of_index, strict=False) if is_of_it) < 15
         parsed.clear()
         answers()
         assert len(parsed) == 2, "but for the one that cannot be parsed"
