@@ -43,7 +43,7 @@ class Operator:
 @contextmanager
 def operated(folder: Path, **settings: Any) -> Iterator[Backend]:
     """A fresh backend; the environment names its tables, and commands have its clock."""
-    with pytest.MonkeyPatch.context() as patch, backend(**settings) as fresh:
+    with pytest.MonkeyPatch.context() as patch, backend(in_memory=True, **settings) as fresh:
         patch.chdir(folder)
         patch.delenv("GRAPHJOBS_STATE_DIR", raising=False)
         for name, value in fresh.environ.items():

@@ -31,9 +31,10 @@ DAY = 86_400
 
 
 @pytest.fixture
-def short(request: pytest.FixtureRequest) -> Iterator[Backend]:
+def short() -> Iterator[Backend]:
     """A deployment that keeps threads for a day, which is less than a job may take."""
-    with backend(thread_retention_seconds=DAY, retention_seconds=DAY, max_timeout_seconds=7 * DAY) as aws:
+    lives = {"thread_retention_seconds": DAY, "retention_seconds": DAY, "max_timeout_seconds": 7 * DAY}
+    with backend(in_memory=True, **lives) as aws:
         yield aws
 
 
