@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from graphjobs.testing.aws import emulated_aws
+from graphjobs.testing import aws
 from tests.support.memory_aws import tables_in_memory
 
 OWNER = {"S": "user-1"}
@@ -150,8 +149,8 @@ ONLY_IN_MEMORY = [
 
 
 def test_they_are_answered_and_refused_as_by_moto() -> None:
-    with emulated_aws():
-        client = boto3.client("dynamodb")
+    with aws.emulated_aws():
+        client = aws.client("dynamodb")
         on_moto = [said(client, *call) for call in CALLS]
         with tables_in_memory():
             in_memory = [said(client, *call) for call in CALLS]
@@ -161,8 +160,8 @@ def test_they_are_answered_and_refused_as_by_moto() -> None:
 
 @pytest.mark.parametrize("call", ONLY_IN_MEMORY, ids=["unused", "reserved", "batch", "transaction"])
 def test_what_dynamodb_refuses_is_refused(call: tuple[str, dict[str, Any]]) -> None:
-    with emulated_aws(), tables_in_memory() as tables:
-        assert said(boto3.client("dynamodb"), *call) == ("ValidationException", [], None)
+    with aws.emulated_aws(), tables_in_memory() as tables:
+        assert said(aws.client("dynamodb"), *call) == ("ValidationException", [], None)
     assert not any(items for table in tables.items.values() for items in table.values())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from graphjobs.aws.clients import REQUEST, longest_call
 from graphjobs.aws.input_bodies import INLINE_BYTES
 from graphjobs.core.job import Status
 from graphjobs.core.outcome import completed
+from graphjobs.core.slot import MAX_INLINE_BYTES
 from tests.support.api.calls import Answer, Api, rewire
 from tests.support.api.threads import with_a_state
 from tests.support.faults import FAULTS, client_error
@@ -50,7 +52,7 @@ def status_with_a_result_in_the_bucket(service: Api) -> Request:
     job = service.aws.new_job()
     claim = service.aws.claims.claim(job.job_id, model=None)
     assert isinstance(claim, Claim)
-    service.aws.claims.finish(claim, completed([hash((i, "noise")) for i in range(30_000)]), claim.tail)
+    service.aws.claims.finish(claim, completed(Random(0).randbytes(MAX_INLINE_BYTES + 1).hex()), claim.tail)
     return lambda: service.call("GET", f"/jobs/{job.job_id}/status")
 
 

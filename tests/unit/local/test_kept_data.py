@@ -6,12 +6,11 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from graphjobs.local import resources
 from graphjobs.local.kept_data import FILE, DataUnreadable, KeptData
+from graphjobs.testing.aws import client, empty_aws
 
 ROW = {
     "pk": {"S": "job#job-1"},
@@ -33,7 +32,7 @@ SLOT: Any = {
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setattr(resources, "client", lambda service, url: boto3.client(service, region_name=resources.REGION))
+    monkeypatch.setattr(resources, "client", lambda service, url: client(service))
     return resources.settings_of("https://sqs.us-east-1.amazonaws.com", "kept")
 
 
@@ -44,30 +43,30 @@ def made() -> None:
 def test_everything_is_there_again_and_jobs_that_go_on_are_free(tmp_path: Path, names: dict[str, str]) -> None:
     data = KeptData(tmp_path)
     bucket, secret = names["GRAPHJOBS_PAYLOAD_BUCKET"], names["GRAPHJOBS_TICKET_SECRET"]
-    with mock_aws():
+    with empty_aws():
         made()
-        dynamodb = boto3.client("dynamodb", region_name=resources.REGION)
+        dynamodb = client("dynamodb")
         for table, item in (("jobs-kept", ROW), ("jobs-kept", OVER), ("events-kept", SLOT)):
             dynamodb.put_item(TableName=table, Item=item)
-        boto3.client("s3", region_name=resources.REGION).put_object(Bucket=bucket, Key="events/x", Body=b"\x00large")
-        secrets = boto3.client("secretsmanager", region_name=resources.REGION)
+        client("s3").put_object(Bucket=bucket, Key="events/x", Body=b"\x00large")
+        secrets = client("secretsmanager")
         before = secrets.get_secret_value(SecretId=secret)["SecretString"]
         data.save()
-    with mock_aws():
+    with empty_aws():
         made()
         assert data.load() == ["job-1"]
-        dynamodb = boto3.client("dynamodb", region_name=resources.REGION)
+        dynamodb = client("dynamodb")
         rows = {item["job_id"]["S"]: item for item in dynamodb.scan(TableName="jobs-kept")["Items"]}
         assert rows == {"job-1": ROW | {"lease_until": {"N": "0"}}, "job-2": OVER}
         assert dynamodb.scan(TableName="events-kept")["Items"] == [SLOT]
-        stored = boto3.client("s3", region_name=resources.REGION).get_object(Bucket=bucket, Key="events/x")
+        stored = client("s3").get_object(Bucket=bucket, Key="events/x")
         assert stored["Body"].read() == b"\x00large"
-        secrets = boto3.client("secretsmanager", region_name=resources.REGION)
+        secrets = client("secretsmanager")
         assert secrets.get_secret_value(SecretId=secret)["SecretString"] == before
 
 
 def test_without_a_file_nothing_is_put_back(tmp_path: Path) -> None:
-    with mock_aws():
+    with empty_aws():
         assert KeptData(tmp_path).load() == []
 
 
@@ -78,6 +77,6 @@ def test_without_a_file_nothing_is_put_back(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_none_of_ours_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with mock_aws(), pytest.raises(DataUnreadable) as refusal:
+    with empty_aws(), pytest.raises(DataUnreadable) as refusal:
         KeptData(tmp_path).load()
     assert "\n" not in str(refusal.value)
