@@ -8,14 +8,18 @@ import random
 import sys
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from starlette.testclient import TestClient
 
 from graphjobs.auth.ticket_keys import SecretKeyring
 from graphjobs.auth.tickets import Tickets
+from graphjobs.aws import clients
 from graphjobs.aws.claims import Claim
 from graphjobs.core.event import Event
 from graphjobs.core.job import Job
@@ -211,10 +215,25 @@ class Scenario:
         return answer.content
 
 
+@contextmanager
+def clients_used_again() -> Iterator[None]:
+    """Each kind of client is made once, whatever is made anew: that takes a quarter of the day."""
+    make, made = clients._client, dict[tuple[str, str], Any]()
+
+    def client(service: Any, config: Any) -> Any:
+        key = service, repr(config._user_provided_options)
+        if key not in made:
+            made[key] = make(service, config)
+        return made[key]
+
+    with patch.object(clients, "_client", client):
+        yield
+
+
 def run(folder: Path) -> Recording:
     """Everything that the functions do, once."""
     path = list(sys.path)
-    with backend() as aws:
+    with backend() as aws, clients_used_again():
         day = Scenario(aws, folder)
         jobs = [day.submit(name) for name in ("large", "failing", "large")]
         day.work()
