@@ -23,8 +23,9 @@ from infra.bundling import ENTRY, Bundle
 from infra.config import Config
 from infra.findings import accept, accept_wildcard
 from infra.installed import ROOT, WORKER
-from infra.permissions import ENCRYPTION, PERMISSIONS, TRACING, WILDCARDS, Resources, statements
-from infra.release import release_of
+from infra.permissions import ENCRYPTION, PERMISSIONS, TRACING, WILDCARDS, Resources
+from infra.release import ALIAS, RELEASE_VARIABLE, release_of
+from infra.statements import statements
 
 RETENTIONS: Final = {
     1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
@@ -38,10 +39,6 @@ RUNTIMES: Final = {
     "python3.13": lambda_.Runtime.PYTHON_3_13,
 }
 
-ALIAS: Final = "live"
-"""What is invoked of every function: the version of the deployment that is in force."""
-
-RELEASE_VARIABLE: Final = "GRAPHJOBS_RELEASE"
 IMAGE: Final = ROOT / "infra" / "image"
 PLATFORMS: Final = {"arm64": ecr_assets.Platform.LINUX_ARM64, "x86_64": ecr_assets.Platform.LINUX_AMD64}
 LAMBDAS_DEFAULT_SECONDS: Final = 3

@@ -13,6 +13,10 @@ from typing import Final
 
 from infra.config import Config
 
+ALIAS: Final = "live"
+"""What is invoked of every function: the version of the deployment that is in force."""
+
+RELEASE_VARIABLE: Final = "GRAPHJOBS_RELEASE"
 LENGTH: Final = 12
 
 

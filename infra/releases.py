@@ -20,7 +20,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.lambda_factory import ALIAS, RELEASE_VARIABLE
+from infra.release import ALIAS, RELEASE_VARIABLE
 
 LATEST: Final = "$LATEST"
 

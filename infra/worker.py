@@ -12,7 +12,8 @@ from infra.environment import Environment
 from infra.findings import accept, accept_wildcard
 from infra.job_queue import JobQueue
 from infra.lambda_factory import LambdaFactory
-from infra.permissions import WILDCARDS, bedrock_statements, secrets_statement
+from infra.permissions import WILDCARDS
+from infra.statements import bedrock_statements, secrets_statement
 
 
 class Worker(Construct):

@@ -15,7 +15,7 @@ from uuid import uuid4
 from deploy.cdk import EVENT_BUS
 from deploy.steps import step
 from graphjobs.notify.deliver import FIRST_PAUSE_SECONDS
-from infra.lambda_factory import ALIAS
+from infra.release import ALIAS
 from infra.releases import LATEST
 from tests.deployed.deployment import Deployment
 from tests.deployed.receiver import receiving

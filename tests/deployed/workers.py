@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from deploy.adapt import TEMPORARY
 from deploy.ministack import MiniStack
-from infra.lambda_factory import ALIAS
+from infra.release import ALIAS
 from tests.deployed.deployment import Deployment
 
 QUEUE_URL: Final = "GRAPHJOBS_QUEUE_URL"

@@ -8,10 +8,10 @@ import pytest
 
 from graphjobs.core import langgraph_json
 from infra import account
-from infra.app import build
 from infra.config import ConfigError
 from infra.installed import ROOT
 from tests.infra.conftest import Synth
+from tests.infra.synthesis import build
 from tests.infra.template import Template
 
 

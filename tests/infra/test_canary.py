@@ -13,9 +13,7 @@ import pytest
 from moto import mock_aws
 
 from infra import empty_bucket, make_canary_user
-from infra.canary import USER
 from infra.config import Config, ConfigError
-from infra.lambda_factory import one_file
 from tests.infra.conftest import Synth
 from tests.infra.template import Template
 
@@ -24,6 +22,13 @@ LARGEST_INLINE = 4096
 
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:canary-AbCdEf"
 OWN_ISSUER = {"issuer": "https://issuer.example.com", "audience": ("app",)}
+
+
+def user() -> str:
+    """The name of the canary's user."""
+    from infra.canary import USER
+
+    return USER
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def test_its_password_is_one_that_the_pool_takes_and_goes_with_its_user(alone: T
     policy = alone.only("AWS::Cognito::UserPool")["Properties"]["Policies"]["PasswordPolicy"]
     assert generated["RequireEachIncludedType"] and not [key for key in generated if key.startswith("Exclude")]
     assert generated["PasswordLength"] >= policy["MinimumLength"]
-    assert json.loads(generated["SecretStringTemplate"]) == {"username": USER}
+    assert json.loads(generated["SecretStringTemplate"]) == {"username": user()}
     assert secret["DeletionPolicy"] == "Delete"
 
 
@@ -98,6 +103,8 @@ def test_a_secret_of_ones_own_needs_no_user(production: Template) -> None:
 
 @pytest.mark.parametrize("module", ["empty_bucket", "make_canary_user"])
 def test_a_custom_resource_is_one_file_that_needs_nothing_of_ours(module: str) -> None:
+    from infra.lambda_factory import one_file
+
     code = one_file(module)
     assert len(code) <= LARGEST_INLINE
     names: dict[str, Any] = {}
@@ -114,7 +121,7 @@ def pool() -> Iterator[SimpleNamespace]:
         client = cognito.create_user_pool_client(
             UserPoolId=pool_id, ClientName="c", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
         )["UserPoolClient"]["ClientId"]
-        text = json.dumps({"username": USER, "password": "aA1-of-the-canary"})
+        text = json.dumps({"username": user(), "password": "aA1-of-the-canary"})
         arn = boto3.client("secretsmanager").create_secret(Name="canary", SecretString=text)["ARN"]
         yield SimpleNamespace(id=pool_id, client=client, secret=arn, cognito=cognito)
 
@@ -156,7 +163,7 @@ def test_the_user_is_made_once_and_signs_in_with_the_secret(
     signed_in = pool.cognito.initiate_auth(
         ClientId=pool.client,
         AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": USER, "PASSWORD": "aA1-of-the-canary"},
+        AuthParameters={"USERNAME": user(), "PASSWORD": "aA1-of-the-canary"},
     )
     assert signed_in["AuthenticationResult"]["AccessToken"]
     assert len(pool.cognito.list_users(UserPoolId=pool.id)["Users"]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.config import Config
-from infra.permissions import bedrock_advice, bedrock_statements
+from infra.permissions import bedrock_advice
 from tests.infra.test_roles import INVOKE
 
 MODEL = "arn:aws:bedrock:eu-west-1::foundation-model/m"
@@ -36,6 +36,8 @@ def test_the_worker_may_call_the_configured_model_and_no_other(
     model: str, alone: list[str], behind: dict[str, str]
 ) -> None:
     """A model behind a profile only through that profile; langchain-aws asks a profile which model it is of."""
+    from infra.statements import bedrock_statements
+
     statements = [item.to_statement_json() for item in bedrock_statements(Config(model=model), "aws", "us-east-1", "1")]
     expected: list[dict[str, object]] = [{"Effect": "Allow", "Action": list(INVOKE), "Resource": arn} for arn in alone]
     for profile, models in behind.items():

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from graphjobs.core.job import Status
-from infra.notify import patterns
 from tests.infra.conftest import Synth
 from tests.infra.template import Template
 
@@ -25,6 +24,8 @@ def test_by_default_nobody_is_told_and_the_table_has_no_stream(template: Templat
 
 
 def test_the_stream_of_the_jobs_table_calls_for_changes_of_status_alone(production: Template) -> None:
+    from infra.notify import patterns
+
     jobs = production.only("AWS::DynamoDB::Table", "StorageJobs")["Properties"]
     assert jobs["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     changes = mappings(production)["publish_status:live"]
@@ -64,6 +65,8 @@ def record(before: str | None, after: str, pk: str = "job#1") -> dict[str, Any]:
 
 
 def test_each_change_of_status_passes_the_filters_and_a_heartbeat_does_not() -> None:
+    from infra.notify import patterns
+
     def passes(given: dict[str, Any]) -> bool:
         return any(matches(pattern, given) for pattern in patterns())
 

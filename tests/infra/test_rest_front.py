@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.app import build
 from infra.config import ConfigError
+from tests.infra.synthesis import build
 from tests.infra.template import Template, arn_text
 
 METHOD = "AWS::ApiGateway::Method"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import aws_sqs as sqs
-from cfnlint.config import ConfigMixIn
-from cfnlint.decode import decode_str
-from cfnlint.runner import Runner
 
-from infra.app import build
+from tests.infra.synthesis import build
 from tests.infra.template import Template
+
+if TYPE_CHECKING:
+    from cfnlint.runner import Runner
 
 RULES = (
     "APIG2", "APIG3", "APIG4", "APIG6", "COG2", "COG4", "COG8", "IAM4", "IAM5", "L1", "S1", "SMG4", "SNS2", "SQS3",
@@ -78,12 +77,17 @@ def test_the_outputs_name_everything_that_the_documentation_asks_for(template: T
 @pytest.fixture(scope="module")
 def cfn_lint() -> Runner:
     """With all its rules about errors; to read them takes half a second."""
+    from cfnlint.config import ConfigMixIn
+    from cfnlint.runner import Runner
+
     runner = Runner(ConfigMixIn(regions=["us-east-1"]))
     runner.rules.data = {name: rule for name, rule in runner.rules.data.items() if name.startswith("E")}
     return runner
 
 
 def errors(cfn_lint: Runner, content: dict[str, Any]) -> list[str]:
+    from cfnlint.decode import decode_str
+
     template, undecoded = decode_str(json.dumps(content))
     assert not undecoded
     return [str(item) for item in cfn_lint.validate_template(template) if item.rule.id.startswith("E")]
@@ -102,6 +106,8 @@ def test_cfn_lint_would_find_one(cfn_lint: Runner) -> None:
 
 
 def test_a_finding_of_cdk_nag_stops_the_synthesis(tmp_path: Path) -> None:
+    from aws_cdk import aws_sqs as sqs
+
     app, stack = build({"bundle": "none"}, outdir=str(tmp_path))
     sqs.Queue(stack, "Careless")
     with pytest.raises(RuntimeError):

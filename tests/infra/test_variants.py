@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint
 
 from tests.infra.conftest import Synth
 from tests.infra.template import Template
@@ -138,5 +137,7 @@ def test_an_example_can_be_deployed_and_serves_its_graphs(synth: Synth, file: Pa
 
 def errors(template: Template) -> list[str]:
     """What cfn-lint calls an error."""
+    from cfnlint.api import ManualArgs, lint
+
     findings = lint(json.dumps(template.content), config=ManualArgs(regions=["us-east-1"]))
     return [str(item) for item in findings if item.rule.id.startswith("E")]

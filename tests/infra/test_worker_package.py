@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.app import build
 from infra.bundling import ENTRY
 from infra.config import Config, ConfigError
-from infra.lambda_factory import IMAGE
 from tests.infra.conftest import Synth
+from tests.infra.synthesis import build
 from tests.infra.template import Template
 from tests.support.projects import write_project
 
@@ -35,6 +34,8 @@ def test_an_image_takes_the_place_of_the_zip_for_the_worker_alone(synth: Synth, 
 
 
 def test_the_dockerfile_puts_the_bundle_where_lambda_looks_and_calls_our_entry() -> None:
+    from infra.lambda_factory import IMAGE
+
     lines = [line for line in (IMAGE / "Dockerfile").read_text().splitlines() if line and not line.startswith("#")]
     assert lines[:2] == ["ARG PYTHON", "FROM public.ecr.aws/lambda/python:${PYTHON}"]
     assert lines[2:] == ["COPY . ${LAMBDA_TASK_ROOT}/", f'CMD ["{ENTRY}.handler"]']
