@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from infra import graph_check
 from infra.bytecode import Interpreter
 from infra.graph_check import Packages, check_graphs, runs_here
 from infra.graph_project import GraphProjectError, graph_project
+from tests.infra.alone import LANGGRAPH
+from tests.infra.standing import standing_by
 from tests.support.projects import write_project
 
 GOOD = """
@@ -32,11 +34,24 @@ FILES = {
     "ends.py": "import os\nos._exit(3)\n",
     "graph.ts": "",
 }
-HERE = ([sys.executable, "-P"],)
+HERE = [sys.executable, "-P"]
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[Sequence[str]]:
+    """As `HERE`, but that LangGraph need not be imported each time."""
+    with standing_by(*LANGGRAPH) as command:
+        yield command
 
 
 def said(
-    folder: Path, graphs: list[str], *, own: bool = True, variables: Mapping[str, str] | None = None, **content: Any
+    folder: Path,
+    python: Sequence[str],
+    graphs: list[str],
+    *,
+    own: bool = True,
+    variables: Mapping[str, str] | None = None,
+    **content: Any,
 ) -> list[str]:
     """The lines about `graphs`, names of the files above; with `own`, their packages count as the bundle's."""
     targets = {name: f"./{name}" + (":graph" if name.endswith(".ts") else ".py:builder") for name in graphs}
@@ -47,24 +62,26 @@ def said(
     lines: list[str] = []
     before = sorted(bundle.rglob("*"))
     try:
-        check_graphs(bundle, project, Packages(*HERE, bundle if own else None), variables or {}, lines.append)
+        check_graphs(bundle, project, Packages(python, bundle if own else None), variables or {}, lines.append)
     finally:
         assert sorted(bundle.rglob("*")) == before, "nothing was written into the bundle"
     return lines
 
 
-def test_graphs_that_can_be_loaded_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graphs_that_can_be_loaded_say_nothing(
+    tmp_path: Path, python: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET_OF_THE_SHELL", "x")
-    assert said(tmp_path, ["good", "key", "writes", "shell"], variables={"MODEL_KEY": "k"}) == []
+    assert said(tmp_path, python, ["good", "key", "writes", "shell"], variables={"MODEL_KEY": "k"}) == []
 
 
 def test_each_that_cannot_and_an_index_that_cannot_is_a_line_with_reason_and_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, python: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODEL_KEY", "of this shell, not of the worker")
     store = {"index": {"embed": "./good.py:absent", "dims": 2}}
     graphs = ["good", "missing", "broken", "key", "graph.ts"]
-    missing, broken, key, script, embeddings = said(tmp_path, graphs, store=store)
+    missing, broken, key, script, embeddings = said(tmp_path, python, graphs, store=store)
     root = tmp_path / "mine"
     assert missing.startswith("graphs: Graph 'missing' (./missing.py:builder) cannot be imported: ModuleNotFoundError")
     assert missing.endswith(f"graphjobs install {root}")
@@ -74,13 +91,15 @@ def test_each_that_cannot_and_an_index_that_cannot_is_a_line_with_reason_and_rem
     assert embeddings.startswith("graphs: store.index: the embeddings ./good.py:absent cannot be had")
 
 
-def test_where_not_one_can_be_loaded_the_deployment_ends(tmp_path: Path) -> None:
+def test_where_not_one_can_be_loaded_the_deployment_ends(tmp_path: Path, python: Sequence[str]) -> None:
     with pytest.raises(GraphProjectError, match="none can be loaded"):
-        said(tmp_path, ["broken", "missing"])
+        said(tmp_path, python, ["broken", "missing"])
 
 
-def test_with_the_packages_of_this_environment_a_missing_one_says_nothing_of_the_bundle(tmp_path: Path) -> None:
-    lines = said(tmp_path, ["missing", "broken"], own=False)
+def test_with_the_packages_of_this_environment_a_missing_one_says_nothing_of_the_bundle(
+    tmp_path: Path, python: Sequence[str]
+) -> None:
+    lines = said(tmp_path, python, ["missing", "broken"], own=False)
     assert "with the packages of this environment" in lines[0]
     assert lines[1] == (
         f"graphs: not tried, for want of packages here (graphjobs install {tmp_path / 'mine/langgraph.json'}): missing"
@@ -94,7 +113,7 @@ def test_an_import_that_does_not_come_back_is_a_line(
 ) -> None:
     if name == "sleeps":
         monkeypatch.setattr(graph_check, "SECONDS", 0.1)
-    (line,) = said(tmp_path, [name])
+    (line,) = said(tmp_path, HERE, [name])
     assert line.startswith("graphs: could not be tried here: ") and reason in line
 
 
