@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -44,10 +45,11 @@ class Installed:
         self._platform = platform
         self._compiler = compiler
         self._python = compiler.path if compiler else None
+        self._locked = cache(partial(uv.export, ROOT))  # of the groups in its arguments, which many bundles share
 
     def group(self, name: str) -> Path:
         """The folder with a group of this repository's, as uv.lock pins it."""
-        requirements = uv.export(ROOT, name)
+        requirements = self._locked(name)
 
         def install(target: Path, scratch: Path) -> None:
             locked = scratch / "requirements.txt"
@@ -67,7 +69,7 @@ class Installed:
         wanted = needed(WORKER)
         found = None if write_lock else lock.read(project.packages, wanted, self._platform)
         if found is None:
-            preferred = merged(uv.locked(project.packages.root), uv.export(ROOT))
+            preferred = merged(uv.locked(project.packages.root), self._locked())
             try:
                 found = resolve(project.packages, wanted, self._platform, preferred=preferred, python=self._python)
             except PackagesConflict as error:
@@ -81,7 +83,7 @@ class Installed:
     def worker(self, project: GraphProject, resolution: Resolution) -> Path:
         """The folder with the packages of `resolution`; a package that this repository locks is trimmed."""
         services = None if project.services is None else (*SERVICES[WORKER], *project.services)
-        ours = set(pins(uv.export(ROOT)))
+        ours = set(pins(self._locked()))
 
         def install(target: Path, scratch: Path) -> None:
             install_pins(resolution, target, self._platform, project.packages.root, self._python)
