@@ -191,7 +191,7 @@ class Keeping:
     def check(self) -> None:
         """Assert it; where nothing has been written and no time has passed since the last time, it is so still."""
         assert not self.wrong, self.wrong
-        now = self.items.writes, self.clock(), self.results.copy()
+        now = self.items.writes, set(self.bucket.objects), self.clock(), self.results.copy()
         if self._checked == now:
             return
         for job in self.open_jobs():

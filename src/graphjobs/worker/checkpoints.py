@@ -177,8 +177,10 @@ class ConfirmingSaver(BaseCheckpointSaver[int]):
     ) -> RunnableConfig:
         """See `put`."""
         run = self._of(config)
-        if run is not None and run.reads_nothing and config["configurable"].get("checkpoint_ns"):
-            return self.put(config, checkpoint, metadata, new_versions)
+        if run is not None and run.reads_nothing:
+            if config["configurable"].get("checkpoint_ns"):
+                return self.put(config, checkpoint, metadata, new_versions)
+            run.begin(config, metadata)
         return await run_in_executor(None, self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(

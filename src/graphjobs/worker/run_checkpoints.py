@@ -70,6 +70,7 @@ class RunCheckpoints:
         # By namespace: the newest checkpoint, preceded by those that LangGraph computes it from. Where the run
         # found the newest within a step, also by the one that the step began with: from there it is begun again.
         self._lines: dict[str, list[Snapshot]] = {}
+        self._found: set[Name] = set()  # what was there when it was loaded
         self._writes: dict[Name, Writes] = {}
         self._unsaved: set[Name] = set()  # whose writes have changed
         self._stored: dict[Name, Stored] = {}
@@ -122,18 +123,29 @@ class RunCheckpoints:
             self._replace(namespace, [*line, snapshot] if follows else [snapshot])
             if namespace:
                 return snapshot
-            if metadata.get("source") in BRANCHES and snapshot.parent_id:
-                self._begin_again(snapshot.parent_id)
+            self.begin(config, metadata)
             for each in [name for name in self._lines if NS_END in name]:
                 if self._lines[each][-1].root_id != snapshot.checkpoint_id:
                     self._replace(each, [])
         self._save(snapshot)
         return snapshot
 
-    def _begin_again(self, root_id: str) -> None:
-        """The step after a checkpoint is begun again: what its subgraphs have saved in it is void."""
-        for namespace in [each for each in self._lines if each and NS_END not in each]:
-            self._replace(namespace, [each for each in self._lines[namespace] if each.checkpoint_id < root_id])
+    def begin(self, config: RunnableConfig, metadata: CheckpointMetadata) -> None:
+        """Note that a checkpoint is about to be saved.
+
+        If it branches off, the step after its parent is begun again: what subgraphs had saved in that step before this
+        run is void. LangGraph goes on with the step while the checkpoint is being saved, so this must be told first,
+        and leaves alone what subgraphs of this run have saved by then.
+        """
+        root_id = config["configurable"].get("checkpoint_id")
+        if metadata.get("source") not in BRANCHES or not root_id or config["configurable"].get("checkpoint_ns"):
+            return
+        with self._lock:
+            for namespace in [each for each in self._lines if each and NS_END not in each]:
+                line = self._lines[namespace]
+                self._replace(
+                    namespace, [each for each in line if each.checkpoint_id < root_id or _name(each) not in self._found]
+                )
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
@@ -196,6 +208,7 @@ class RunCheckpoints:
     def _know(self, found: Found) -> None:
         snapshot = found.snapshot
         self._lines.setdefault(snapshot.namespace, []).append(snapshot)
+        self._found.add(_name(snapshot))
         self._stored[_name(snapshot)] = found.stored
         self._writes[_name(snapshot)] = found.writes
 

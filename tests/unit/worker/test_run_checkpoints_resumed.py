@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 
 from graphjobs.worker.checkpoints import ConfirmingSaver, Run, checkpoint_saver
+from graphjobs.worker.run_checkpoints import RunCheckpoints
 from tests.support.backend import Backend
 from tests.support.worker.checkpoints import on
 
@@ -93,3 +97,60 @@ def test_whatever_may_be_resumed_from_is_there_though_a_fenced_worker_goes_on_sa
                 for checkpoint_id in {in_log[0], heir.last}:
                     found = anybody.get_tuple(on(thread, checkpoint_id))
                     assert found is not None and found.checkpoint["channel_values"] == known[checkpoint_id]
+
+
+def of(saver: ConfirmingSaver, thread: str, source: str, parent: str = "", *, root: str = "") -> tuple[Any, Any, Any]:
+    """What LangGraph saves of a graph, or of a subgraph in the step after `root`: config, checkpoint, metadata."""
+    config: Any = {"configurable": {"thread_id": thread, "checkpoint_ns": "keep" if root else ""}}
+    if parent:
+        config["configurable"]["checkpoint_id"] = parent
+    return config, empty_checkpoint(), {"source": source, "step": 1, "parents": {"": root} if root else {}}
+
+
+def test_a_step_that_is_begun_again_keeps_what_its_subgraphs_save_however_late_the_branch_is_saved(
+    aws: Backend,
+) -> None:
+    """LangGraph goes on with the step of the branch while the branch's own checkpoint is being saved."""
+    saver, thread = checkpoint_saver(aws.settings), f"thread-{uuid6()}"
+
+    def subgraph(root: str) -> str:
+        config, checkpoint, metadata = of(saver, thread, "loop", root=root)
+        saver.put(config, checkpoint, metadata, {})
+        return str(checkpoint["id"])
+
+    def newest() -> str:
+        found = saver.get_tuple({"configurable": {"thread_id": thread, "checkpoint_ns": "keep"}})
+        assert found is not None
+        return str(found.checkpoint["id"])
+
+    with saver.watching(Run(thread, thread, ""), lambda config, checkpoint_id: None):
+        before = subgraph("none")
+        config, checkpoint, metadata = of(saver, thread, "loop")
+        saver.put(config, checkpoint, metadata, {})
+        root = str(checkpoint["id"])
+        subgraph(root)  # and the run ends within that step
+
+    late, saving = threading.Event(), RunCheckpoints.put
+
+    def put(run: RunCheckpoints, config: Any, *given: Any) -> Any:
+        assert config["configurable"]["checkpoint_ns"] or late.wait(30)
+        return saving(run, config, *given)
+
+    branch, checkpoint, metadata = of(saver, thread, "fork", root)
+
+    async def begin_again() -> str:
+        assert newest() > root, "it is loaded: how far the step was"
+        with patch.object(RunCheckpoints, "put", put):
+            saved = asyncio.ensure_future(saver.aput(branch, checkpoint, metadata, {}))
+            await asyncio.sleep(0)
+            assert newest() == before, "what the step begins with, though its branch is not saved yet"
+            now = subgraph(checkpoint["id"])
+            late.set()
+            await saved
+        assert newest() == now
+        return now
+
+    with saver.watching(Run(thread, thread, root), lambda config, checkpoint_id: None):
+        now = asyncio.run(begin_again())
+    kept = ConfirmingSaver(saver.table).subgraphs_of(thread, checkpoint["id"])
+    assert kept is not None and [each.checkpoint["id"] for each in kept] == [now]
