@@ -17,6 +17,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import EndpointConnectionError
 
+from graphjobs.aws.checkpoint_table import CheckpointTable
 from graphjobs.aws.claims import Claims
 from graphjobs.aws.dynamo_log import DynamoEventLog
 from graphjobs.aws.input_bodies import InputBodies
@@ -30,7 +31,7 @@ from graphjobs.core.settings import Settings
 from graphjobs.core.times import now_ms
 from graphjobs.testing import MemoryMetrics, MemoryQueue
 from graphjobs.testing.aws import own_client
-from graphjobs.worker.checkpoints import checkpoint_saver
+from graphjobs.worker.checkpoints import ConfirmingSaver
 from graphjobs.worker.graph_loader import GraphLoader
 from graphjobs.worker.job_run import JobRun
 from graphjobs.worker.parts import Graphs, Host, Keepalive, Reports, Stores
@@ -194,9 +195,7 @@ class Rig:
         heartbeat = wire.attach(own_client("dynamodb"), "heartbeat", counted=False)
         parts = Parts(wire, dynamodb, heartbeat, wire.attach(own_client("s3"), "s3"))
         if durable_saver:
-            parts.saver, parts.saver_of = checkpoint_saver(self.aws.settings), saver_of
-            wire.attach(parts.saver.table.dynamodb, "saver")
-            wire.attach(parts.saver.table.s3, "saver-s3")
+            parts.saver, parts.saver_of = _saver(wire, self.aws.settings), saver_of
         return parts
 
     def until_logged(self, job: Job, kind: str, number: int = 1) -> None:
@@ -233,6 +232,15 @@ class Rig:
     def events(self, job: Job) -> list[dict[str, Any]]:
         """The log now."""
         return self.aws.events(job.job_id)
+
+
+def _saver(wire: Wire, settings: Settings) -> ConfirmingSaver:
+    """As `checkpoint_saver`, with clients of its own whatever a test puts in the place of ours."""
+    dynamodb, s3 = wire.attach(own_client("dynamodb"), "saver"), wire.attach(own_client("s3"), "saver-s3")
+    ttl = Lifetimes.of(settings).checkpoint
+    return ConfirmingSaver(
+        CheckpointTable(dynamodb, settings.checkpoints_table, s3, settings.payload_bucket, ttl_seconds=ttl)
+    )
 
 
 def until(condition: Callable[[], bool]) -> None:
