@@ -42,6 +42,7 @@
 * `state_records`: stores the states of a run
 * `store`: LangGraph's store in DynamoDB
 * `store_index`: search by meaning: vectors of what is put, and how near they are
+* `subgraph_lines`: what subgraphs keep on the thread, step by step
 * `surrogates`: halves of characters
 * `tasks`: where each task is, and which try of it
 * `telemetry`: its logger and metrics

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
@@ -24,6 +25,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from graphjobs.worker.checkpoint_layout import Stored
 from graphjobs.worker.checkpoint_store import CheckpointStore, Found, own_key
 from graphjobs.worker.snapshot import Snapshot, Writes, add_writes, take, taken_writes
+from graphjobs.worker.subgraph_lines import Line, SubgraphLines
 
 Name = tuple[str, str]
 """Namespace and id of a checkpoint."""
@@ -71,6 +73,7 @@ class RunCheckpoints:
         # found the newest within a step, also by the one that the step began with: from there it is begun again.
         self._lines: dict[str, list[Snapshot]] = {}
         self._found: set[Name] = set()  # what was there when it was loaded
+        self._kept = SubgraphLines()
         self._writes: dict[Name, Writes] = {}
         self._unsaved: set[Name] = set()  # whose writes have changed
         self._stored: dict[Name, Stored] = {}
@@ -122,10 +125,13 @@ class RunCheckpoints:
             follows = snapshot.needs_ancestors and line and line[-1].checkpoint_id == snapshot.parent_id
             self._replace(namespace, [*line, snapshot] if follows else [snapshot])
             if namespace:
+                if NS_END not in namespace:
+                    self._kept.add(namespace, line, self._lines[namespace])
                 return snapshot
             self.begin(config, metadata)
             for each in [name for name in self._lines if NS_END in name]:
-                if self._lines[each][-1].root_id != snapshot.checkpoint_id:
+                newest = self._lines[each][-1]
+                if newest.root_id != snapshot.checkpoint_id and self._is_before(newest, snapshot):
                     self._replace(each, [])
         self._save(snapshot)
         return snapshot
@@ -140,12 +146,14 @@ class RunCheckpoints:
         root_id = config["configurable"].get("checkpoint_id")
         if metadata.get("source") not in BRANCHES or not root_id or config["configurable"].get("checkpoint_ns"):
             return
+
+        def is_kept(each: Snapshot) -> bool:
+            return each.checkpoint_id < root_id or _name(each) not in self._found
+
         with self._lock:
             for namespace in [each for each in self._lines if each and NS_END not in each]:
-                line = self._lines[namespace]
-                self._replace(
-                    namespace, [each for each in line if each.checkpoint_id < root_id or _name(each) not in self._found]
-                )
+                self._replace(namespace, list(filter(is_kept, self._lines[namespace])))
+                self._kept.keep(namespace, is_kept)
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
@@ -174,7 +182,7 @@ class RunCheckpoints:
                 here = NS_END in namespace and newest.root_id == root.checkpoint_id
                 changed = _name(newest) not in self._stored or _name(newest) in self._unsaved
                 if namespace and (here or (changed and NS_END not in namespace)):
-                    within[namespace] = self._save_line(namespace, with_writes=True).key
+                    within[namespace] = self._save_line(line, with_writes=True).key
             name = _name(root)
             if within or name in self._unsaved:
                 writes = self._writes.get(name, {})
@@ -225,25 +233,37 @@ class RunCheckpoints:
         else:
             self._lines.pop(namespace, None)
 
+    def _is_before(self, each: Snapshot, root: Snapshot) -> bool:
+        """Whether a subgraph's checkpoint was there when `root` was made, or was saved in a step since then."""
+        return _name(each) in self._found or (each.root_id or "") < root.checkpoint_id
+
+    def _kept_at(self, root: Snapshot) -> dict[str, Line]:
+        """By namespace what the subgraphs had kept on the thread when `root` was made."""
+        with self._lock:
+            lines = {
+                namespace: self._kept.at(namespace, line, lambda each: self._is_before(each, root))
+                for namespace, line in self._lines.items()
+                if namespace and NS_END not in namespace
+            }
+        return {namespace: line for namespace, line in lines.items() if line}
+
     def _save(self, root: Snapshot) -> None:
-        subgraphs = {
-            namespace: self._save_line(namespace)
-            for namespace in list(self._lines)
-            if namespace and NS_END not in namespace
-        }
-        self._save_line("", subgraphs)
+        subgraphs = {namespace: self._save_line(line) for namespace, line in self._kept_at(root).items()}
+        with self._lock:
+            line = self._lines[""]
+        self._save_line(line, subgraphs)
         self._stored = {
             name: stored for name, stored in self._stored.items() if name in {_name(s) for s in self._at_hand()}
         }
 
     def _at_hand(self) -> Iterable[Snapshot]:
-        return (each for line in self._lines.values() for each in line)
+        with self._lock:
+            return [*chain.from_iterable(self._lines.values()), *self._kept]
 
     def _save_line(
-        self, namespace: str, subgraphs: dict[str, Stored] | None = None, *, with_writes: bool = False
+        self, line: Line, subgraphs: dict[str, Stored] | None = None, *, with_writes: bool = False
     ) -> Stored:
-        """Save what is not saved of a namespace; the writes of those that the newest is computed from, too."""
-        line = self._lines[namespace]
+        """Save what is not saved of a line; the writes of those that the newest is computed from, too."""
         for each in line:
             name = _name(each)
             if name not in self._stored:

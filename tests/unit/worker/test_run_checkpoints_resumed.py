@@ -124,7 +124,7 @@ def test_a_step_that_is_begun_again_keeps_what_its_subgraphs_save_however_late_t
         return str(found.checkpoint["id"])
 
     with saver.watching(Run(thread, thread, ""), lambda config, checkpoint_id: None):
-        before = subgraph("none")
+        before = subgraph("0")
         config, checkpoint, metadata = of(saver, thread, "loop")
         saver.put(config, checkpoint, metadata, {})
         root = str(checkpoint["id"])
@@ -153,4 +153,57 @@ def test_a_step_that_is_begun_again_keeps_what_its_subgraphs_save_however_late_t
     with saver.watching(Run(thread, thread, root), lambda config, checkpoint_id: None):
         now = asyncio.run(begin_again())
     kept = ConfirmingSaver(saver.table).subgraphs_of(thread, checkpoint["id"])
-    assert kept is not None and [each.checkpoint["id"] for each in kept] == [now]
+    assert kept is not None
+    assert [each.checkpoint["id"] for each in kept] == [before, now], "what the step began with, and how far it is"
+
+
+def test_a_checkpoint_that_is_saved_late_has_what_its_subgraphs_kept_then_and_not_what_they_have_kept_since(
+    aws: Backend,
+) -> None:
+    """LangGraph goes on with the next step while a checkpoint is being saved."""
+    saver, thread = checkpoint_saver(aws.settings), f"thread-{uuid6()}"
+
+    def subgraph(root: str) -> str:
+        config, checkpoint, metadata = of(saver, thread, "loop", root=root)
+        saver.put(config, checkpoint, metadata, {})
+        return str(checkpoint["id"])
+
+    late, saving = threading.Event(), RunCheckpoints.put
+
+    def put(run: RunCheckpoints, config: Any, *given: Any) -> Any:
+        assert config["configurable"]["checkpoint_ns"] or late.wait(30)
+        return saving(run, config, *given)
+
+    roots: list[str] = []
+    kept = []
+
+    async def steps() -> None:
+        with patch.object(RunCheckpoints, "put", put):
+            saves: list[asyncio.Future[None]] = []
+            for _ in range(3):
+                kept.append(subgraph(roots[-1] if roots else "0"))
+                config, checkpoint, metadata = of(saver, thread, "loop", roots[-1] if roots else "")
+                before = saves[-1:]
+
+                async def save(before: Any, config: Any, checkpoint: Any, metadata: Any) -> None:
+                    await asyncio.gather(*before)
+                    await saver.aput(config, checkpoint, metadata, {})
+
+                saves.append(asyncio.ensure_future(save(before, config, checkpoint, metadata)))
+                roots.append(str(checkpoint["id"]))
+                await asyncio.sleep(0)
+            config, checkpoint, metadata = of(saver, thread, "loop", root=roots[-1])
+            config["configurable"]["checkpoint_ns"] = within = "ask:task"
+            saver.put(config, checkpoint, metadata, {})
+            late.set()
+            await asyncio.gather(*saves)
+            found = saver.get_tuple({"configurable": {"thread_id": thread, "checkpoint_ns": within}})
+            assert found is not None, "how far the step is that is under way now"
+
+    with saver.watching(Run(thread, thread, ""), lambda config, checkpoint_id: None):
+        asyncio.run(steps())
+    for root, expected in zip(roots, kept, strict=True):
+        found = ConfirmingSaver(saver.table).subgraphs_of(thread, root)
+        assert found is not None
+        names = [each.config["configurable"]["checkpoint_ns"] for each in found]
+        assert dict(zip(names, [each.checkpoint["id"] for each in found], strict=True))["keep"] == expected
