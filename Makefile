@@ -36,11 +36,11 @@ install: .venv/installed ## install everything from the lock file (PROJECT=: a p
 demo: install ## an answer followed live, cut, resumed; a person asked; no cloud, no key
 	@$(RUN) python -m graphjobs.cli.demo
 
-# One more process than a small machine has cores: one of them mostly waits for instances of its own.
+# Twice as many processes as a small machine has cores: those that have instances of their own mostly wait for them.
 .PHONY: test
 test: install ## all tests that CI runs
 	@echo "==> Running the tests"
-	@$(RUN) pytest -n 3 --dist worksteal -m 'not chaos and not browser and not deployed and not variants' $(TESTS)
+	@$(RUN) pytest -n 4 --dist worksteal -m 'not chaos and not browser and not deployed and not variants' $(TESTS)
 
 # In an environment of its own. Where there is no such interpreter, and uv can get none, it says so and passes.
 .PHONY: test-deployed-python
