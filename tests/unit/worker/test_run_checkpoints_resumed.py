@@ -157,6 +157,23 @@ def test_a_step_that_is_begun_again_keeps_what_its_subgraphs_save_however_late_t
     assert [each.checkpoint["id"] for each in kept] == [before, now], "what the step began with, and how far it is"
 
 
+def test_a_branch_that_is_told_of_late_has_nothing_of_the_step_that_it_begins_again(aws: Backend) -> None:
+    saver, thread = checkpoint_saver(aws.settings), f"thread-{uuid6()}"
+    put = [of(saver, thread, "loop", root="0"), of(saver, thread, "loop")]
+    root = str(put[1][1]["id"])
+    put.append(of(saver, thread, "loop", root=root))  # and the run ends within that step
+    with saver.watching(Run(thread, thread, ""), lambda config, checkpoint_id: None):
+        for config, checkpoint, metadata in put:
+            saver.put(config, checkpoint, metadata, {})
+    branch = of(saver, thread, "fork", root)
+    with saver.watching(Run(thread, thread, root), lambda config, checkpoint_id: None):
+        for config, checkpoint, metadata in (of(saver, thread, "loop", root=branch[1]["id"]), branch):
+            saver.put(config, checkpoint, metadata, {})
+    found = saver.store.get(thread, "", branch[1]["id"])
+    assert found is not None and found.subgraphs is not None
+    assert [key.rpartition("#")[2] for key in found.subgraphs.values()] == [put[0][1]["id"]]
+
+
 def test_a_checkpoint_that_is_saved_late_has_what_its_subgraphs_kept_then_and_not_what_they_have_kept_since(
     aws: Backend,
 ) -> None:
