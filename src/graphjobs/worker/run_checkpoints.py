@@ -12,7 +12,7 @@ All of it is seen by this run alone: a worker that was fenced and still runs may
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -71,7 +71,7 @@ class RunCheckpoints:
         self._loaded = not run.resumed_at
         # By namespace: the newest checkpoint, preceded by those that LangGraph computes it from. Where the run
         # found the newest within a step, also by the one that the step began with: from there it is begun again.
-        self._lines: dict[str, list[Snapshot]] = {}
+        self._lines: dict[str, Line] = {}
         self._found: set[Name] = set()  # what was there when it was loaded
         self._kept = SubgraphLines()
         self._writes: dict[Name, Writes] = {}
@@ -252,13 +252,12 @@ class RunCheckpoints:
         with self._lock:
             line = self._lines[""]
         self._save_line(line, subgraphs)
-        self._stored = {
-            name: stored for name, stored in self._stored.items() if name in {_name(s) for s in self._at_hand()}
-        }
+        at_hand = self._at_hand()
+        self._stored = {name: stored for name, stored in self._stored.items() if name in at_hand}
 
-    def _at_hand(self) -> Iterable[Snapshot]:
+    def _at_hand(self) -> set[Name]:
         with self._lock:
-            return [*chain.from_iterable(self._lines.values()), *self._kept]
+            return set(map(_name, chain(*self._lines.values(), self._kept)))
 
     def _save_line(
         self, line: Line, subgraphs: dict[str, Stored] | None = None, *, with_writes: bool = False

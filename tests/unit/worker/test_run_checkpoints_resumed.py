@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -107,16 +109,31 @@ def of(saver: ConfirmingSaver, thread: str, source: str, parent: str = "", *, ro
     return config, empty_checkpoint(), {"source": source, "step": 1, "parents": {"": root} if root else {}}
 
 
+def put_of_subgraph(saver: ConfirmingSaver, thread: str, root: str) -> str:
+    """The id of a subgraph's checkpoint, put in the step after `root`."""
+    config, checkpoint, metadata = of(saver, thread, "loop", root=root)
+    saver.put(config, checkpoint, metadata, {})
+    return str(checkpoint["id"])
+
+
+@contextmanager
+def held_back() -> Iterator[threading.Event]:
+    """Checkpoints of the outermost graph are not saved before it is set."""
+    late, saving = threading.Event(), RunCheckpoints.put
+
+    def put(run: RunCheckpoints, config: Any, *given: Any) -> Any:
+        assert config["configurable"]["checkpoint_ns"] or late.wait(30)
+        return saving(run, config, *given)
+
+    with patch.object(RunCheckpoints, "put", put):
+        yield late
+
+
 def test_a_step_that_is_begun_again_keeps_what_its_subgraphs_save_however_late_the_branch_is_saved(
     aws: Backend,
 ) -> None:
     """LangGraph goes on with the step of the branch while the branch's own checkpoint is being saved."""
     saver, thread = checkpoint_saver(aws.settings), f"thread-{uuid6()}"
-
-    def subgraph(root: str) -> str:
-        config, checkpoint, metadata = of(saver, thread, "loop", root=root)
-        saver.put(config, checkpoint, metadata, {})
-        return str(checkpoint["id"])
 
     def newest() -> str:
         found = saver.get_tuple({"configurable": {"thread_id": thread, "checkpoint_ns": "keep"}})
@@ -124,27 +141,21 @@ def test_a_step_that_is_begun_again_keeps_what_its_subgraphs_save_however_late_t
         return str(found.checkpoint["id"])
 
     with saver.watching(Run(thread, thread, ""), lambda config, checkpoint_id: None):
-        before = subgraph("0")
+        before = put_of_subgraph(saver, thread, "0")
         config, checkpoint, metadata = of(saver, thread, "loop")
         saver.put(config, checkpoint, metadata, {})
         root = str(checkpoint["id"])
-        subgraph(root)  # and the run ends within that step
-
-    late, saving = threading.Event(), RunCheckpoints.put
-
-    def put(run: RunCheckpoints, config: Any, *given: Any) -> Any:
-        assert config["configurable"]["checkpoint_ns"] or late.wait(30)
-        return saving(run, config, *given)
+        put_of_subgraph(saver, thread, root)  # and the run ends within that step
 
     branch, checkpoint, metadata = of(saver, thread, "fork", root)
 
     async def begin_again() -> str:
         assert newest() > root, "it is loaded: how far the step was"
-        with patch.object(RunCheckpoints, "put", put):
+        with held_back() as late:
             saved = asyncio.ensure_future(saver.aput(branch, checkpoint, metadata, {}))
             await asyncio.sleep(0)
             assert newest() == before, "what the step begins with, though its branch is not saved yet"
-            now = subgraph(checkpoint["id"])
+            now = put_of_subgraph(saver, thread, checkpoint["id"])
             late.set()
             await saved
         assert newest() == now
@@ -180,25 +191,14 @@ def test_a_checkpoint_that_is_saved_late_has_what_its_subgraphs_kept_then_and_no
     """LangGraph goes on with the next step while a checkpoint is being saved."""
     saver, thread = checkpoint_saver(aws.settings), f"thread-{uuid6()}"
 
-    def subgraph(root: str) -> str:
-        config, checkpoint, metadata = of(saver, thread, "loop", root=root)
-        saver.put(config, checkpoint, metadata, {})
-        return str(checkpoint["id"])
-
-    late, saving = threading.Event(), RunCheckpoints.put
-
-    def put(run: RunCheckpoints, config: Any, *given: Any) -> Any:
-        assert config["configurable"]["checkpoint_ns"] or late.wait(30)
-        return saving(run, config, *given)
-
     roots: list[str] = []
     kept = []
 
     async def steps() -> None:
-        with patch.object(RunCheckpoints, "put", put):
+        with held_back() as late:
             saves: list[asyncio.Future[None]] = []
             for _ in range(3):
-                kept.append(subgraph(roots[-1] if roots else "0"))
+                kept.append(put_of_subgraph(saver, thread, roots[-1] if roots else "0"))
                 config, checkpoint, metadata = of(saver, thread, "loop", roots[-1] if roots else "")
                 before = saves[-1:]
 
