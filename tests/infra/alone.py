@@ -23,44 +23,32 @@ from pathlib import Path
 from typing import IO
 
 from graphjobs import processes
+from tests.infra.forking import FORKING
 
 LANGGRAPH = ("graphjobs.worker.graph_loader", "langgraph.graph")
 """What every bundle of a worker imports to run a graph."""
 
-SERVER = """
-import gc, importlib, json, os, sys, threading, traceback
+SERVER = f"""
+{FORKING}
+import json
+
+def run(code, folder, output, errors):
+    for number, path in ((1, output), (2, errors)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(folder)
+    importlib.invalidate_caches()
+    exec(compile(code, "<string>", "exec"), {{"__name__": "__main__", "loaded": set(sys.modules)}})
+
 link, *names = sys.argv[1:]
 sys.path.insert(0, link)
-gc.disable()
-for name in names:
-    importlib.import_module(name)
-gc.freeze()
-gc.enable()
-if threading.active_count() > 1:
-    sys.exit(f"a fork would lack the threads {threading.enumerate()}")
-paths = {getattr(module, name, None) or "" for module in sys.modules.values() for name in ("__file__", "__cached__")}
+load(names)
+paths = {{getattr(module, name, None) or "" for module in sys.modules.values() for name in ("__file__", "__cached__")}}
 print(json.dumps([path for path in paths if path.startswith(link)]), flush=True)
 for line in sys.stdin:
-    code, folder, output, errors = json.loads(line)
     pid = os.fork()
-    if pid:
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-        continue
-    status = 1
-    try:
-        for number, path in ((1, output), (2, errors)):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-        os.chdir(folder)
-        importlib.invalidate_caches()
-        loaded = set(sys.modules)
-        exec(compile(code, "<string>", "exec"), {"__name__": "__main__", "loaded": loaded})
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    if not pid:
+        end_with(lambda: run(*json.loads(line)))
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
 """``python -c SERVER link modules...``; code finds the names of the modules that were there before it as `loaded`."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from graphjobs import processes
+from tests.infra.forking import FORKING
 
 COMMAND = """
 import json, os, socket, sys
@@ -27,16 +28,24 @@ with socket.socket(socket.AF_UNIX) as server:
     sys.exit(server.recv(1)[0])
 """
 
-SERVER = """
-import gc, importlib, json, os, socket, sys, threading, traceback
+SERVER = f"""
+{FORKING}
+import json, socket
+
+def run(client, files, arguments, environ, folder):
+    client.close()
+    listener.close()
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    begin = arguments.index("-c")
+    sys.argv = ["-c", *arguments[begin + 2 :]]
+    exec(compile(arguments[begin + 1], "<string>", "exec"), {{"__name__": "__main__"}})
+
 path, *modules = sys.argv[1:]
-gc.disable()
-for module in modules:
-    importlib.import_module(module)
-gc.freeze()
-gc.enable()
-if threading.active_count() > 1:
-    sys.exit(f"a fork would lack the threads {threading.enumerate()}")
+load(modules)
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(path)
 listener.listen()
@@ -47,33 +56,13 @@ while True:
     said = b""
     while len(said) < int.from_bytes(length, "big"):
         said += client.recv(65536)
-    arguments, environ, folder = json.loads(said)
     pid = os.fork()
-    if pid:
-        for file in files:
-            os.close(file)
-        client.sendall(bytes([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255]))
-        client.close()
-        continue
-    status = 1
-    try:
-        client.close()
-        listener.close()
-        for number, file in enumerate(files):
-            os.dup2(file, number)
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environ)
-        begin = arguments.index("-c")
-        sys.argv = ["-c", *arguments[begin + 2 :]]
-        exec(compile(arguments[begin + 1], "<string>", "exec"), {"__name__": "__main__"})
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    if not pid:
+        end_with(lambda: run(client, files, *json.loads(said)))
+    for file in files:
+        os.close(file)
+    client.sendall(bytes([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255]))
+    client.close()
 """
 
 
